@@ -1,0 +1,28 @@
+/* compile.h - from a validated resource set to one snapshot.
+ *
+ * Compilation is per virtual host and per cluster, cached by content hash across calls: what
+ * did not change is shared between snapshots by reference count. Stable ids are interned by
+ * name here and live as long as any snapshot uses them. */
+#pragma once
+#include <model/model.h>
+#include <weir/snapshot.h>
+
+struct compiler;
+
+struct compile_options {
+	const char          *node_namespace;
+	const struct labels *node_labels;
+	unsigned             n_workers;
+	bool                 compat_08; /* era defaults: reference section 11, D6, D7 */
+};
+
+struct compiler *compiler_create(const struct compile_options *opt);
+void             compiler_destroy(struct compiler *c); /* after all its snapshots are freed */
+
+/* Builds the next snapshot (generation counts up from 1). set is sorted and borrowed for the
+ * call. Returns NULL when d got an error; warnings do not prevent a snapshot. */
+struct snapshot *compiler_build(struct compiler *c, const struct resource_set *set,
+				struct diags *d);
+
+/* Frees a snapshot that no worker can see any more. */
+void compiler_free_snapshot(struct compiler *c, struct snapshot *s);

@@ -1,0 +1,354 @@
+/* model.h - Istio's and Kubernetes' resources as C structs, decoded and not yet resolved.
+ *
+ * Field names follow the schema (istio/reference); absent messages are NULL pointers, absent
+ * lists have n == 0, absent strings are NULL. Every object lives in its resource's arena.
+ * Names are as written: short hosts are expanded by the compiler, not here. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <common/arena.h>
+#include <common/diag.h>
+#include <weir/addr.h>
+
+/*     id, kind as written, plural of get/metrics, API group */
+#define RESOURCE_KINDS(X)                                                                          \
+	X(VIRTUAL_SERVICE, "VirtualService", "virtualservice", "networking.istio.io")              \
+	X(DESTINATION_RULE, "DestinationRule", "destinationrule", "networking.istio.io")           \
+	X(GATEWAY, "Gateway", "gateway", "networking.istio.io")                                    \
+	X(SERVICE_ENTRY, "ServiceEntry", "serviceentry", "networking.istio.io")                    \
+	X(WORKLOAD_ENTRY, "WorkloadEntry", "workloadentry", "networking.istio.io")                 \
+	X(SERVICE, "Service", "service", "")                                                       \
+	X(POD, "Pod", "pod", "")                                                                   \
+	X(ENDPOINTS, "Endpoints", "endpoints", "")                                                 \
+	X(ENDPOINT_SLICE, "EndpointSlice", "endpointslice", "discovery.k8s.io")
+
+enum resource_kind {
+#define X(id, kind, name, group) KIND_##id,
+	RESOURCE_KINDS(X)
+#undef X
+		KIND_COUNT
+};
+
+struct label {
+	const char *key, *value;
+};
+
+struct labels {
+	uint32_t            n;
+	const struct label *items; /* sorted by key */
+};
+
+/* Does `have` contain every label of `want`? */
+bool        labels_contain(const struct labels *have, const struct labels *want);
+const char *labels_get(const struct labels *l, const char *key); /* NULL when absent */
+
+struct string_list {
+	uint32_t     n;
+	const char **items;
+	struct pos  *pos; /* one per item */
+};
+
+/* ---- common ---- */
+
+enum string_match_kind { SM_PRESENT, SM_EXACT, SM_PREFIX, SM_REGEX };
+
+struct string_match {
+	enum string_match_kind kind;
+	const char            *value;
+	struct pos             pos;
+};
+
+struct named_match { /* an entry of match.headers and its like */
+	const char         *name;
+	struct string_match match;
+	struct pos          pos;
+};
+
+struct destination {
+	const char *host;
+	const char *subset;    /* NULL */
+	uint32_t    port;      /* 0 = absent */
+	const char *port_name; /* 0.8: destination.port.name */
+	struct pos  pos;
+};
+
+/* ---- VirtualService ---- */
+
+struct http_match {
+	const char          *name;
+	struct string_match *uri, *scheme, *method, *authority;
+	bool                 ignore_uri_case;
+	uint32_t             n_headers, n_without_headers, n_query_params;
+	struct named_match  *headers, *without_headers, *query_params;
+	uint32_t             port; /* 0 = any */
+	struct string_list   gateways;
+	struct labels        source_labels;
+	const char          *source_namespace;
+	const char          *stat_prefix;
+	struct pos           pos;
+};
+
+struct http_route_destination {
+	struct destination *destination;
+	int32_t             weight;
+	bool                has_headers; /* headers operations: decoded, see unsupported below */
+	struct pos          pos;
+};
+
+struct http_retry {
+	int32_t     attempts;
+	uint64_t    per_try_timeout_us, backoff_us;
+	const char *retry_on;
+	bool        has_per_try_timeout;
+	struct pos  pos;
+};
+
+struct http_rule {
+	const char                    *name;
+	uint32_t                       n_match, n_route;
+	struct http_match             *match;
+	struct http_route_destination *route;
+	uint64_t                       timeout_us; /* 0 = absent */
+	struct http_retry             *retries;
+	struct pos                     pos;
+	/* Fields that the schema has and this version does not execute: their names, as found
+	 * ("redirect", "fault", ...). Validation refuses them, so that nothing is silently
+	 * different. */
+	struct string_list unsupported;
+};
+
+struct virtual_service {
+	struct string_list hosts, gateways, export_to;
+	uint32_t           n_http;
+	struct http_rule  *http;
+	bool               has_tls, has_tcp;
+};
+
+/* ---- DestinationRule ---- */
+
+enum model_lb {
+	MODEL_LB_UNSPECIFIED,
+	MODEL_LB_ROUND_ROBIN,
+	MODEL_LB_LEAST_REQUEST,
+	MODEL_LB_RANDOM,
+	MODEL_LB_PASSTHROUGH
+};
+
+struct traffic_policy {
+	bool          has_load_balancer;
+	enum model_lb simple;
+	bool          has_connection_pool;
+	uint64_t      connect_timeout_us;    /* 0 = absent */
+	uint64_t      http_idle_timeout_us;  /* 0 = absent */
+	uint64_t      tcp_idle_timeout_us;   /* 0 = absent */
+	uint32_t      max_requests_per_connection;
+	struct pos    pos;
+	struct string_list unsupported;
+};
+
+struct port_policy {
+	uint32_t              port;
+	struct traffic_policy policy;
+};
+
+struct subset {
+	const char            *name;
+	struct labels          labels;
+	struct traffic_policy *policy; /* NULL */
+	uint32_t               n_ports;
+	struct port_policy    *ports;
+	struct pos             pos;
+};
+
+struct destination_rule {
+	const char            *host;
+	struct pos             host_pos;
+	struct traffic_policy *policy; /* NULL */
+	uint32_t               n_ports;
+	struct port_policy    *ports; /* portLevelSettings */
+	uint32_t               n_subsets;
+	struct subset         *subsets;
+	struct string_list     export_to;
+	struct labels          workload_selector;
+	bool                   has_workload_selector;
+};
+
+/* ---- Gateway ---- */
+
+enum port_protocol {
+	PROTO_UNSET,
+	PROTO_HTTP,
+	PROTO_HTTPS,
+	PROTO_GRPC,
+	PROTO_GRPC_WEB,
+	PROTO_HTTP2,
+	PROTO_MONGO,
+	PROTO_REDIS,
+	PROTO_MYSQL,
+	PROTO_TCP,
+	PROTO_TLS,
+	PROTO_UDP,
+	PROTO_HTTP_PROXY
+};
+
+/* HTTP, HTTP2, GRPC, GRPC-WEB: one plain listener serves them all. */
+static inline bool port_protocol_is_http(enum port_protocol p)
+{
+	return p == PROTO_HTTP || p == PROTO_HTTP2 || p == PROTO_GRPC || p == PROTO_GRPC_WEB;
+}
+
+struct gateway_server {
+	uint32_t           port;
+	const char        *port_name;
+	enum port_protocol protocol;
+	const char        *bind; /* NULL = wildcard */
+	struct string_list hosts;
+	const char        *name;
+	bool               has_tls;
+	bool               https_redirect;
+	struct pos         pos;
+};
+
+struct gateway {
+	struct labels          selector;
+	uint32_t               n_servers;
+	struct gateway_server *servers;
+};
+
+/* ---- registry: ServiceEntry, WorkloadEntry, Service, EndpointSlice, Pod ---- */
+
+struct named_port { /* WorkloadEntry.ports */
+	const char *name;
+	uint32_t    number;
+};
+
+struct workload_entry {
+	const char        *address;
+	struct pos         address_pos;
+	uint32_t           n_ports;
+	struct named_port *ports;
+	struct labels      labels; /* spec.labels overlaid by metadata.labels */
+	const char        *network, *locality, *service_account;
+	uint32_t           weight; /* 0 = 1 */
+	struct pos         pos;
+};
+
+struct service_port {
+	uint32_t           number;
+	const char        *name; /* NULL when absent */
+	enum port_protocol protocol; /* declared, or from the name ("http-web") or appProtocol */
+	uint32_t           target_port;      /* 0 = number */
+	const char        *target_port_name; /* Service.targetPort as a name */
+	struct pos         pos;
+};
+
+enum se_resolution { RES_NONE, RES_STATIC, RES_DNS, RES_DNS_ROUND_ROBIN, RES_DYNAMIC_DNS };
+
+struct service_entry {
+	struct string_list     hosts, addresses, export_to;
+	uint32_t               n_ports, n_endpoints;
+	struct service_port   *ports;
+	struct workload_entry *endpoints;
+	enum se_resolution     resolution;
+	bool                   mesh_internal;
+	bool                   has_selector;
+	struct labels          selector;
+};
+
+struct service {
+	struct string_list   cluster_ips; /* without "None" */
+	const char          *type;
+	const char          *external_name;
+	uint32_t             n_ports;
+	struct service_port *ports;
+	bool                 has_selector;
+	struct labels        selector;
+};
+
+struct slice_endpoint {
+	struct string_list addresses;
+	bool               ready;       /* conditions.ready; absent = true */
+	const char        *target_kind, *target_name, *target_namespace; /* targetRef */
+	const char        *zone;
+};
+
+struct slice_port {
+	const char *name; /* NULL or "" = unnamed */
+	uint32_t    port;
+};
+
+/* EndpointSlice, and each subset of an Endpoints object. The Service is named by the label
+ * kubernetes.io/service-name (EndpointSlice) or by the object's own name (Endpoints). */
+struct endpoint_slice {
+	const char            *service;
+	uint32_t               n_endpoints, n_ports;
+	struct slice_endpoint *endpoints;
+	struct slice_port     *ports;
+};
+
+struct endpoints {
+	uint32_t               n_subsets;
+	struct endpoint_slice *subsets;
+};
+
+struct pod_port {
+	const char *name;
+	uint32_t    port;
+};
+
+struct pod {
+	const char      *ip; /* status.podIP; NULL when it has none */
+	bool             ready; /* phase Running and condition Ready not False; absent = ready */
+	uint32_t         n_ports;
+	struct pod_port *ports; /* containers[].ports[] */
+};
+
+/* ---- a resource ---- */
+
+struct resource {
+	enum resource_kind kind;
+	const char        *api_version;
+	const char        *name, *ns; /* ns is "default" when absent */
+	struct labels      labels;
+	struct labels      annotations;
+	int64_t            creation_time; /* seconds since the epoch; 0 = absent */
+	struct pos         pos;
+	uint64_t           hash; /* of the document's content, for caches */
+	union {
+		void                    *spec;
+		struct virtual_service  *vs;
+		struct destination_rule *dr;
+		struct gateway          *gw;
+		struct service_entry    *se;
+		struct workload_entry   *we;
+		struct service          *svc;
+		struct pod              *pod;
+		struct endpoints        *ep;
+		struct endpoint_slice   *eps;
+	};
+	struct arena *arena; /* owns everything above, this struct included */
+};
+
+/* Everything that was read, ordered by (kind, creation_time, name, ns): the order in which
+ * Istio lets the older object win. */
+struct resource_set {
+	struct resource **items;
+	size_t            n, cap;
+};
+
+void resource_set_init(struct resource_set *s);
+void resource_set_fini(struct resource_set *s); /* destroys the resources */
+void resource_set_add(struct resource_set *s, struct resource *r); /* takes r */
+void resource_set_sort(struct resource_set *s);
+/* The resources of a kind are consecutive after sorting: [*first, *last). */
+void resource_set_range(const struct resource_set *s, enum resource_kind kind, size_t *first,
+			size_t *last);
+const char *resource_kind_name(enum resource_kind kind);
+void        resource_destroy(struct resource *r);
+
+/* Decodes every document of a YAML stream (JSON included), `kind: List` too. Resources that
+ * decode without error are added to out; problems go to diags. `file` is copied. Kinds that
+ * weir does not know are skipped with one warning per kind in d. */
+void model_decode(const char *file, const char *text, size_t len, struct resource_set *out,
+		  struct diags *d);

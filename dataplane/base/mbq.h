@@ -1,0 +1,125 @@
+/* mbq.h - the private area of every mbuf, and queues of mbufs linked through it.
+ *
+ * mbuf->next belongs to DPDK and means "next segment of this packet"; a queue of packets or
+ * of payload pieces is linked here instead. Every pool is made with sizeof(struct pkt_priv)
+ * of private area. */
+#pragma once
+#include <assert.h>
+
+#include <rte_mbuf.h>
+
+#include <weir/abi.h>
+#include <weir/addr.h>
+
+struct pkt_priv {
+	struct rte_mbuf *next; /* in an mbq */
+	union {
+		/* From the IP layer up to TCP input. */
+		struct {
+			struct ip_addr src, dst;
+		};
+		/* In a TCP send queue. data_off and data_len belong to whoever transmits;
+		 * the payload's place is kept here. */
+		struct {
+			uint32_t seq;     /* of the first payload byte */
+			uint32_t sent_ms; /* last transmission, low 32 bits of the clock */
+			uint16_t off;     /* from buf_addr */
+			uint16_t len;
+			uint8_t  flags; /* enum in tcp/output.c */
+			uint8_t  transmits;
+		};
+	};
+	uint16_t port; /* received on */
+	uint8_t  ecn;  /* IP ECN bits as received */
+	uint8_t  rx_flags;
+};
+
+static_assert(sizeof(struct pkt_priv) <= WEIR_CACHE_LINE, "one line of private area");
+
+static inline struct pkt_priv *pkt_priv(struct rte_mbuf *m)
+{
+	return rte_mbuf_to_priv(m);
+}
+
+/* FIFO of mbufs; each entry is one single-segment mbuf. Owns what is in it. */
+struct mbq {
+	struct rte_mbuf *head, *tail;
+	uint32_t         n;     /* mbufs */
+	uint32_t         bytes; /* sum of data_len when pushed, kept by push/pop/trim */
+};
+
+static inline void mbq_init(struct mbq *q)
+{
+	q->head = q->tail = NULL;
+	q->n = q->bytes = 0;
+}
+
+/* Takes m. */
+static inline void mbq_push(struct mbq *q, struct rte_mbuf *m)
+{
+	pkt_priv(m)->next = NULL;
+	if (q->tail)
+		pkt_priv(q->tail)->next = m;
+	else
+		q->head = m;
+	q->tail = m;
+	q->n++;
+	q->bytes += m->data_len;
+}
+
+/* Gives the first mbuf to the caller; NULL when empty. */
+static inline struct rte_mbuf *mbq_pop(struct mbq *q)
+{
+	struct rte_mbuf *m = q->head;
+
+	if (!m)
+		return NULL;
+	q->head = pkt_priv(m)->next;
+	if (!q->head)
+		q->tail = NULL;
+	q->n--;
+	q->bytes -= m->data_len;
+	pkt_priv(m)->next = NULL;
+	return m;
+}
+
+/* Moves all of `from` to the end of `to`. */
+static inline void mbq_append(struct mbq *to, struct mbq *from)
+{
+	if (!from->head)
+		return;
+	if (to->tail)
+		pkt_priv(to->tail)->next = from->head;
+	else
+		to->head = from->head;
+	to->tail = from->tail;
+	to->n += from->n;
+	to->bytes += from->bytes;
+	mbq_init(from);
+}
+
+static inline void mbq_free(struct mbq *q)
+{
+	struct rte_mbuf *m;
+
+	while ((m = mbq_pop(q)))
+		rte_pktmbuf_free_seg(m);
+}
+
+/* Drops the first n bytes (n <= q->bytes), freeing mbufs that become empty. */
+static inline void mbq_trim(struct mbq *q, uint32_t n)
+{
+	while (n) {
+		struct rte_mbuf *m = q->head;
+
+		if (n < m->data_len) {
+			m->data_off = (uint16_t)(m->data_off + n);
+			m->data_len = (uint16_t)(m->data_len - n);
+			m->pkt_len = m->data_len;
+			q->bytes -= n;
+			return;
+		}
+		n -= m->data_len;
+		rte_pktmbuf_free_seg(mbq_pop(q));
+	}
+}

@@ -1,0 +1,34 @@
+/* lb.h - choose a cluster by weight and an endpoint by policy, from compiled tables.
+ *
+ * State is one worker's: cursors that survive snapshots, indexed by stable id. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <weir/cluster.h>
+#include <weir/route.h>
+
+struct lb_state; /* one per worker, never shared */
+
+/* seed: differs by worker, so that workers do not walk their tables in step. */
+struct lb_state *lb_create(uint64_t seed);
+void             lb_destroy(struct lb_state *s);
+
+/* Makes room for ids below these; called when a worker first sees a snapshot. Returns false
+ * when memory is short: the old sizes stay. */
+bool lb_resize(struct lb_state *s, uint32_t n_splits, uint32_t n_clusters, uint32_t n_endpoints);
+
+/* Index into split->targets. Exact over each cycle of the weights. */
+uint32_t lb_pick_target(struct lb_state *s, const struct split *split);
+
+/* Index into c->endpoints, LB_NONE when it has none. skip: endpoint ids already tried by
+ * this request (n_skip of them), avoided while others exist. */
+uint32_t lb_pick(struct lb_state *s, const struct cluster *c, const uint32_t *skip,
+		 unsigned n_skip);
+
+/* Active requests of an endpoint on this worker, for least request. */
+void lb_request_begin(struct lb_state *s, const struct endpoint *e);
+void lb_request_end(struct lb_state *s, uint32_t endpoint_id, uint32_t endpoint_gen);
+
+/* xorshift64*: cheap and good enough for balancing; not for secrets. */
+uint64_t lb_random(struct lb_state *s);

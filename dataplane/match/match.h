@@ -1,0 +1,22 @@
+/* match.h - from a request to its route: virtual host by authority, then first match.
+ *
+ * One struct match per worker: scan results and joined header values live in it from
+ * match_begin() to the next. Reads the snapshot only; never allocates. */
+#pragma once
+#include <http/message.h>
+#include <weir/listener.h>
+#include <weir/snapshot.h>
+
+struct match;
+
+struct match *match_create(void);
+void          match_destroy(struct match *m);
+
+/* The virtual host for an authority (port and case do not count); NULL: 404 NR. */
+const struct vhost *match_host(const struct listener *l, struct slice authority);
+
+/* The first route of vh whose predicates hold; NULL: 404 NR. scheme: "http" or "https".
+ * scratch: the worker's, of the snapshot vh came from. */
+const struct route *match_route(struct match *m, const struct vhost *vh,
+				const struct http_head *req, struct slice scheme,
+				struct hs_scratch *scratch);

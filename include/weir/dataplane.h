@@ -1,0 +1,83 @@
+/* dataplane.h - how the control thread starts, watches and stops the workers.
+ *
+ * ctrl/main.c is the only caller; dataplane/worker implements it. All calls come from the
+ * control thread. */
+#pragma once
+#include <stdbool.h>
+
+#include <weir/abi.h>
+#include <weir/addr.h>
+#include <weir/counters.h>
+#include <weir/feedback.h>
+#include <weir/publish.h>
+
+#define IFACE_ADDRS_MAX  16
+#define IFACE_ROUTES_MAX 64
+
+struct iface_route {
+	struct ip_prefix to;
+	struct ip_addr   via;
+};
+
+struct iface_config {
+	char             name[32];
+	char             device[256]; /* PCI address or "driver,args" of a vdev */
+	uint16_t         mtu;         /* bytes of an IP packet */
+	uint16_t         n_addrs, n_routes;
+	struct ip_prefix addrs[IFACE_ADDRS_MAX]; /* own address and the on-link prefix */
+	struct iface_route routes[IFACE_ROUTES_MAX];
+};
+
+enum idle_mode { IDLE_ADAPTIVE, IDLE_POLL };
+
+/* Times in microseconds; 0 = no limit, where it says so. */
+struct http_config {
+	uint64_t idle_timeout_us;        /* client connection without a request; 0 = none */
+	uint64_t header_timeout_us;      /* from the first byte of a head to its last; 0 = none */
+	uint64_t stream_idle_timeout_us; /* request in progress, no byte either way; 0 = none */
+	uint32_t max_header_bytes;       /* head of a request or response */
+	uint16_t max_headers;
+	bool     accept_http10;
+};
+
+struct dataplane_config {
+	unsigned            n_workers;
+	enum idle_mode      idle;
+	uint32_t            max_connections; /* over all workers */
+	uint64_t            memory;          /* bytes for EAL and pools */
+	unsigned            n_ifaces;
+	struct iface_config ifaces[WEIR_PORTS_MAX];
+	struct http_config  http;
+	bool                access_log;
+};
+
+struct dataplane;
+
+/* Opens the devices and makes the workers' state; they do not run yet. On failure returns
+ * NULL and writes one sentence that says what failed and what to do into err. The EAL is up,
+ * with one worker lcore for each of n_workers. `cell` is borrowed until destroy. */
+struct dataplane *dataplane_create(const struct dataplane_config *cfg, struct publish_cell *cell,
+				   char *err, size_t err_len);
+
+/* Launches the workers; returns when all of them poll. */
+void dataplane_start(struct dataplane *dp);
+
+/* Makes sleeping workers look around now: after a publication. */
+void dataplane_wake(struct dataplane *dp);
+
+/* Stops accepting connections; those in progress finish. dataplane_idle() says when the
+ * last one is gone. */
+void dataplane_drain(struct dataplane *dp);
+bool dataplane_idle(const struct dataplane *dp);
+
+/* Ends the poll loops and waits for them. */
+void dataplane_stop(struct dataplane *dp);
+void dataplane_destroy(struct dataplane *dp);
+
+/* What the workers count, for reading at any time. */
+unsigned                    dataplane_workers(const struct dataplane *dp);
+const struct counters      *dataplane_counters(const struct dataplane *dp, unsigned worker);
+const struct request_stats *dataplane_requests(const struct dataplane *dp, unsigned worker);
+struct log_ring            *dataplane_log_ring(struct dataplane *dp, unsigned worker);
+uint32_t                    dataplane_mbufs_in_use(const struct dataplane *dp);
+uint32_t                    dataplane_mbufs_total(const struct dataplane *dp);
