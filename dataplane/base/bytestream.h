@@ -13,7 +13,8 @@
  *
  * Notifications come from the transport's event phase, never from inside a call the user
  * makes, so that a user may abort or release a stream anywhere. After release or abort the
- * transport never notifies again and the user must not touch the stream. */
+ * transport never notifies again and the user must not touch the stream. BS_CLOSED frees
+ * nothing: the stream stays, dead, until the user releases or aborts it (both then free it). */
 #pragma once
 #include <base/mbq.h>
 

@@ -17,6 +17,8 @@
 	X(NET_ICMP_ECHO, "weir_net_icmp_echo_total", "ICMP echo requests answered")                \
 	X(NET_ICMP_ERROR, "weir_net_icmp_errors_in_total", "ICMP errors received")                 \
 	X(DROP_ETH_SHORT, "weir_drops_total{reason=\"eth_short\"}", "Frames dropped, by reason")   \
+	X(DROP_ETH_LONG, "weir_drops_total{reason=\"eth_long\"}", "")                              \
+	X(DROP_ETH_DST, "weir_drops_total{reason=\"eth_destination\"}", "")                        \
 	X(DROP_ETH_TYPE, "weir_drops_total{reason=\"eth_type\"}", "")                              \
 	X(DROP_ARP, "weir_drops_total{reason=\"arp\"}", "")                                        \
 	X(DROP_IP_HEADER, "weir_drops_total{reason=\"ip_header\"}", "")                            \
