@@ -35,7 +35,7 @@ enum http_field_id {
 #define X(id, name) HTTP_FIELD_##id,
 	HTTP_FIELDS(X)
 #undef X
-	HTTP_FIELD_COUNT
+		HTTP_FIELD_COUNT
 };
 
 enum http_method {
@@ -54,8 +54,10 @@ enum http_method {
 struct http_field {
 	struct slice name;  /* as received */
 	struct slice value; /* without surrounding blanks */
-	uint16_t     id;    /* enum http_field_id */
-	bool         hop;   /* hop by hop: named by Connection, or always so (RFC 9110 7.6.1) */
+	uint16_t id;        /* enum http_field_id */
+	/* Not to be passed on: named by Connection or always hop by hop (RFC 9110 7.6.1), or
+	 * message framing, which whoever forwards writes anew from framing and length. */
+	bool hop;
 };
 
 enum http_framing {
@@ -68,25 +70,30 @@ enum http_framing {
 struct http_head {
 	/* Request. */
 	struct slice method;
-	struct slice target;    /* as received */
-	struct slice path;      /* origin form of the target, query included; "*" for OPTIONS * */
-	uint32_t     path_len;  /* of path, without "?query" and "#fragment" */
+	struct slice target; /* as received */
+	/* Origin form of the target, query included; "*" for OPTIONS *, empty for CONNECT. Static
+	 * when an absolute-form target has no path. */
+	struct slice path;
+	uint32_t path_len;      /* of path, without "?query" and "#fragment" */
 	struct slice authority; /* of an absolute-form target, else Host; may be empty (HTTP/1.0) */
-	uint8_t      method_id; /* enum http_method */
+	uint8_t method_id;      /* enum http_method */
 	/* Response. */
-	uint16_t     status;
+	uint16_t status;
 	struct slice reason;
 
-	uint8_t  minor;   /* HTTP/1.minor: 0 or 1 */
-	uint8_t  framing; /* enum http_framing */
-	uint64_t length;  /* HTTP_BODY_LENGTH */
-	bool     keep_alive;       /* what the message says of its connection (RFC 9112 9.3) */
-	bool     expect_continue;  /* Expect: 100-continue */
-	bool     upgrade;          /* Connection: upgrade with an Upgrade field */
-	bool     upgrade_websocket; /* ... and its value is "websocket" */
-	bool     te_trailers;      /* TE: trailers */
+	uint8_t minor;   /* HTTP/1.minor: 0 or 1 */
+	uint8_t framing; /* enum http_framing */
+	uint64_t length; /* Content-Length, when has_length */
+	/* A Content-Length that counts and may be passed on; true also for a HEAD or 304 response,
+	 * which has one and no body. Never with HTTP_BODY_CHUNKED. */
+	bool has_length;
+	bool keep_alive;        /* what the message says of its connection (RFC 9112 9.3) */
+	bool expect_continue;   /* Expect: 100-continue */
+	bool upgrade;           /* Connection: upgrade with an Upgrade field */
+	bool upgrade_websocket; /* ... and its value is "websocket" */
+	bool te_trailers;       /* TE: trailers */
 
-	uint16_t          n_fields;
+	uint16_t n_fields;
 	struct http_field fields[HTTP_FIELDS_MAX];
 };
 
