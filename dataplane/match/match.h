@@ -1,15 +1,21 @@
 /* match.h - from a request to its route: virtual host by authority, then first match.
  *
- * One struct match per worker: scan results and joined header values live in it from
- * match_begin() to the next. Reads the snapshot only; never allocates. */
+ * One struct match per worker: scan results and joined header values live in it during one
+ * lookup. Reads the snapshot only; never allocates. */
 #pragma once
 #include <http/message.h>
 #include <weir/listener.h>
 #include <weir/snapshot.h>
 
+/* What a virtual host may ask for; the compiler refuses more. */
+#define MATCH_PATTERNS_MAX    16384 /* regular expressions of one field or header */
+#define MATCH_WORDS_MAX       8192  /* sum over fields and headers of patterns / 64, rounded up */
+#define MATCH_HEADERS_MAX     4096  /* different header names */
+#define MATCH_PREFIX_LENS_MAX 4096  /* different lengths of path prefixes, per kind of case */
+
 struct match;
 
-struct match *match_create(void);
+struct match *match_create(void); /* NULL: out of memory */
 void          match_destroy(struct match *m);
 
 /* The virtual host for an authority (port and case do not count); NULL: 404 NR. */

@@ -1,0 +1,141 @@
+/* lb.c - owns struct lb_state, and chooses among the policies. */
+#include <lb/lb.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <lb/state.h>
+
+/* Draws again this often to find an endpoint that was not tried (retryIgnorePreviousHosts,
+ * istio/reference 2.4.6) before looking for one in order. */
+#define REDRAWS 5
+
+struct lb_state *lb_create(uint64_t seed)
+{
+	struct lb_state *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->seed = seed;
+	s->random = seed * 0x9e3779b97f4a7c15ull + 0x2545f4914f6cdd1dull;
+	if (s->random == 0) /* the one state xorshift never leaves */
+		s->random = 1;
+	return s;
+}
+
+void lb_destroy(struct lb_state *s)
+{
+	if (!s)
+		return;
+	free(s->splits);
+	free(s->clusters);
+	free(s->endpoints);
+	free(s);
+}
+
+/* A larger copy of an array, whose new elements belong to no generation; NULL without memory. */
+static void *grown_cursors(const struct lb_cursor *old, uint32_t n_old, uint32_t n)
+{
+	struct lb_cursor *c = calloc(n, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	if (n_old)
+		memcpy(c, old, n_old * sizeof(*c));
+	for (uint32_t i = n_old; i < n; i++)
+		c[i].gen = LB_GEN_NONE;
+	return c;
+}
+
+static_assert(sizeof(struct lb_cursor) == sizeof(struct lb_active), "grown alike");
+static_assert(offsetof(struct lb_cursor, gen) == offsetof(struct lb_active, gen), "grown alike");
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+bool lb_resize(struct lb_state *s, uint32_t n_splits, uint32_t n_clusters, uint32_t n_endpoints)
+{
+	uint32_t ns = larger(n_splits, s->n_splits), nc = larger(n_clusters, s->n_clusters);
+	uint32_t ne = larger(n_endpoints, s->n_endpoints);
+	struct lb_cursor *splits = grown_cursors(s->splits, s->n_splits, ns ? ns : 1);
+	struct lb_cursor *clusters = grown_cursors(s->clusters, s->n_clusters, nc ? nc : 1);
+	void *endpoints =
+		grown_cursors((const struct lb_cursor *)s->endpoints, s->n_endpoints, ne ? ne : 1);
+
+	if (!splits || !clusters || !endpoints) {
+		free(splits);
+		free(clusters);
+		free(endpoints);
+		return false;
+	}
+	free(s->splits);
+	free(s->clusters);
+	free(s->endpoints);
+	s->splits = splits;
+	s->clusters = clusters;
+	s->endpoints = endpoints;
+	s->n_splits = ns;
+	s->n_clusters = nc;
+	s->n_endpoints = ne;
+	return true;
+}
+
+uint64_t lb_random(struct lb_state *s)
+{
+	uint64_t x = s->random;
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	s->random = x;
+	return x * 0x2545f4914f6cdd1dull;
+}
+
+static uint32_t draw(struct lb_state *s, const struct cluster *c)
+{
+	switch (c->lb) {
+	case LB_ROUND_ROBIN:
+		return lb_draw_next(s, c);
+	case LB_RANDOM:
+		return lb_draw_random(s, c);
+	case LB_LEAST_REQUEST:
+		break;
+	}
+	return lb_draw_least(s, c);
+}
+
+static bool is_skipped(const struct endpoint *e, const uint32_t *skip, unsigned n_skip)
+{
+	for (unsigned i = 0; i < n_skip; i++)
+		if (e->id == skip[i])
+			return true;
+	return false;
+}
+
+/* Retries only: cold. */
+static __attribute__((noinline)) uint32_t pick_avoiding(struct lb_state *s, const struct cluster *c,
+							uint32_t drawn, const uint32_t *skip,
+							unsigned n_skip)
+{
+	const struct endpoint_set *set = c->endpoints;
+	uint32_t start;
+
+	for (unsigned i = 0; i < REDRAWS && is_skipped(&set->endpoints[drawn], skip, n_skip); i++)
+		drawn = draw(s, c);
+	start = lb_random_below(s, set->n);
+	for (uint32_t i = 0; i < set->n && is_skipped(&set->endpoints[drawn], skip, n_skip); i++)
+		drawn = (start + i) % set->n;
+	return drawn;
+}
+
+uint32_t lb_pick(struct lb_state *s, const struct cluster *c, const uint32_t *skip, unsigned n_skip)
+{
+	uint32_t drawn;
+
+	if (c->endpoints->n <= 1)
+		return c->endpoints->n ? 0 : LB_NONE;
+	drawn = draw(s, c);
+	return n_skip ? pick_avoiding(s, c, drawn, skip, n_skip) : drawn;
+}

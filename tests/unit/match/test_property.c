@@ -1,0 +1,438 @@
+/* test_property.c - random route tables against the obvious loop over their rules: the same
+ * block must win. The loop reads the resource model and knows nothing of plans, indexes or
+ * Hyperscan; its regular expressions are POSIX's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <compile/compile.h>
+#include <match/match.h>
+
+#define RULES_MAX  24
+#define FIELDS_MAX 6
+
+static uint64_t rng;
+
+static uint32_t below(uint32_t n)
+{
+	rng ^= rng >> 12;
+	rng ^= rng << 25;
+	rng ^= rng >> 27;
+	return (uint32_t)((rng * 0x2545f4914f6cdd1dull >> 33) % n);
+}
+
+static bool chance(uint32_t percent)
+{
+	return below(100) < percent;
+}
+
+/* What both regex dialects understand alike. */
+static const char *const expressions[] = {
+	"/a",     "/a*",      "/[ab]+", "/(a|b|ab)",      "/.*b",     ".+a.?",
+	"/a|/b",  "(/[aA])+", "/?a?",   "[^a]*",          "/b(a|b)*", "1|2",
+	"1,.*",   "[12]*",    ".*2",    "(1|12)+",        "1?,?2?",   "GET|PO.*",
+	"[A-Z]+", "x\\.test", ".*:80",  "(a|b)?(/)?(a)*", ".",        "..",
+};
+#define N_EXPRESSIONS (sizeof(expressions) / sizeof(expressions[0]))
+
+static regex_t compiled[N_EXPRESSIONS];
+
+static int compile_expressions(void **state)
+{
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < N_EXPRESSIONS; i++) {
+		snprintf(text, sizeof(text), "^(%s)$", expressions[i]);
+		assert_int_equal(regcomp(&compiled[i], text, REG_EXTENDED | REG_NOSUB), 0);
+	}
+	return 0;
+}
+
+static int free_expressions(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_EXPRESSIONS; i++)
+		regfree(&compiled[i]);
+	return 0;
+}
+
+/* ---- the tables ---- */
+
+static const char *random_path(struct arena *a)
+{
+	static const char alphabet[] = "aabbA/";
+	char text[16] = "/";
+	uint32_t n = below(5);
+
+	for (uint32_t i = 0; i < n; i++)
+		text[1 + i] = alphabet[below(sizeof(alphabet) - 1)];
+	text[1 + n] = '\0';
+	return arena_strdup(a, text);
+}
+
+static const char *random_value(void)
+{
+	static const char *const values[] = {"", "1", "2", "12", "1,2", "21"};
+
+	return values[below(6)];
+}
+
+static const char *random_name(void)
+{
+	static const char *const names[] = {"x", "y", "X-Z", "cookie", ":path"};
+
+	return names[below(5)];
+}
+
+/* value: what exact and prefix compare with. */
+static struct string_match random_match(const char *value, bool regexes, bool empty_prefix)
+{
+	struct string_match m = {.kind = SM_EXACT, .value = value};
+
+	if (regexes && chance(35)) {
+		m.kind = SM_REGEX;
+		m.value = expressions[below(N_EXPRESSIONS)];
+	} else if (chance(50) && (value[0] || empty_prefix)) {
+		m.kind = SM_PREFIX;
+	}
+	return m;
+}
+
+static struct string_match *boxed(struct arena *a, struct string_match m)
+{
+	struct string_match *box = arena_alloc(a, sizeof(*box));
+
+	*box = m;
+	return box;
+}
+
+static struct named_match *random_headers(struct arena *a, bool regexes, uint32_t *n)
+{
+	struct named_match *h = arena_array(a, 2, sizeof(*h));
+
+	*n = below(3);
+	for (uint32_t i = 0; i < *n; i++) {
+		h[i].name = random_name();
+		h[i].match = random_match(random_value(), regexes, false);
+		if (chance(15))
+			h[i].match = (struct string_match){.kind = SM_PRESENT};
+	}
+	return h;
+}
+
+static void random_block(struct arena *a, struct http_match *m, bool regexes)
+{
+	if (chance(85))
+		m->uri = boxed(a, random_match(chance(4) ? "" : random_path(a), regexes, true));
+	m->ignore_uri_case = chance(25);
+	if (chance(15))
+		m->method = boxed(a, random_match(chance(60) ? "GET" : "PO", regexes, false));
+	if (chance(8))
+		m->authority =
+			boxed(a, random_match(chance(60) ? "x.test" : "X.test:80", regexes, false));
+	if (chance(5))
+		m->scheme = boxed(a, random_match(chance(60) ? "http" : "https", false, false));
+	if (chance(30))
+		m->headers = random_headers(a, regexes, &m->n_headers);
+	if (chance(20))
+		m->without_headers = random_headers(a, regexes, &m->n_without_headers);
+}
+
+static void random_rule(struct arena *a, struct http_rule *r, uint32_t number, bool regexes)
+{
+	static struct destination to = {.host = "b"};
+
+	r->name = arena_printf(a, "r%u", number);
+	r->n_route = 1;
+	r->route = arena_array(a, 1, sizeof(*r->route));
+	r->route[0].destination = &to;
+	r->n_match = chance(3) ? 0 : 1 + below(3);
+	r->match = arena_array(a, 3, sizeof(*r->match));
+	for (uint32_t i = 0; i < r->n_match; i++) {
+		r->match[i].name = arena_printf(a, "m%u", i);
+		random_block(a, &r->match[i], regexes);
+	}
+}
+
+static struct resource *new_resource(enum resource_kind kind, size_t size)
+{
+	struct arena *a = arena_create();
+	struct resource *r = arena_alloc(a, sizeof(*r));
+
+	r->kind = kind;
+	r->arena = a;
+	r->name = "gw";
+	r->ns = "default";
+	r->spec = arena_alloc(a, size);
+	return r;
+}
+
+static struct string_list strings(struct arena *a, const char *s)
+{
+	struct string_list l = {1, arena_array(a, 1, sizeof(*l.items)), NULL};
+
+	l.items[0] = s;
+	return l;
+}
+
+static struct resource *make_gateway(void)
+{
+	struct resource *r = new_resource(KIND_GATEWAY, sizeof(struct gateway));
+
+	r->gw->n_servers = 1;
+	r->gw->servers = arena_array(r->arena, 1, sizeof(*r->gw->servers));
+	r->gw->servers[0].port = 80;
+	r->gw->servers[0].protocol = PROTO_HTTP;
+	r->gw->servers[0].hosts = strings(r->arena, "*");
+	return r;
+}
+
+static struct resource *make_rules(bool regexes)
+{
+	struct resource *r = new_resource(KIND_VIRTUAL_SERVICE, sizeof(struct virtual_service));
+
+	r->vs->hosts = strings(r->arena, "x.test");
+	r->vs->gateways = strings(r->arena, "gw");
+	r->vs->n_http = 1 + below(RULES_MAX);
+	r->vs->http = arena_array(r->arena, r->vs->n_http, sizeof(*r->vs->http));
+	for (uint32_t i = 0; i < r->vs->n_http; i++)
+		random_rule(r->arena, &r->vs->http[i], i, regexes);
+	return r;
+}
+
+/* ---- the obvious loop ---- */
+
+struct request {
+	char target[32];
+	char joined[512];
+	struct http_head head;
+};
+
+static bool expression_holds(const char *expression, const char *value)
+{
+	for (size_t i = 0; i < N_EXPRESSIONS; i++)
+		if (expressions[i] == expression)
+			return regexec(&compiled[i], value, 0, NULL, 0) == 0;
+	abort();
+}
+
+static bool value_holds(const struct string_match *m, const char *value, bool ignore_case)
+{
+	int (*compare)(const char *, const char *, size_t) = ignore_case ? strncasecmp : strncmp;
+
+	switch (m->kind) {
+	case SM_EXACT:
+		return strlen(m->value) == strlen(value) &&
+		       compare(m->value, value, strlen(value)) == 0;
+	case SM_PREFIX:
+		return compare(m->value, value, strlen(m->value)) == 0;
+	case SM_REGEX:
+		return expression_holds(m->value, value);
+	default:
+		return true;
+	}
+}
+
+/* The joined value of a header; NULL when it is absent. */
+static const char *header_value(struct request *rq, const char *name)
+{
+	bool found = false;
+
+	if (strcmp(name, ":path") == 0)
+		return rq->target;
+	rq->joined[0] = '\0';
+	for (unsigned i = 0; i < rq->head.n_fields; i++) {
+		const struct http_field *f = &rq->head.fields[i];
+
+		if (f->name.n != strlen(name) || strncasecmp(f->name.p, name, f->name.n) != 0)
+			continue;
+		if (found)
+			strcat(rq->joined, ",");
+		strncat(rq->joined, f->value.p, f->value.n);
+		found = true;
+	}
+	return found ? rq->joined : NULL;
+}
+
+static bool header_holds(struct request *rq, const struct named_match *h)
+{
+	const char *value = header_value(rq, h->name);
+
+	return value && value_holds(&h->match, value, false);
+}
+
+static bool without_holds(struct request *rq, const struct named_match *h)
+{
+	const char *value = header_value(rq, h->name);
+
+	if (h->match.kind == SM_PRESENT)
+		return value == NULL;
+	return !value_holds(&h->match, value ? value : "", false);
+}
+
+static bool slice_holds(const struct string_match *m, struct slice value, bool ignore_case)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%.*s", (int)value.n, value.p);
+	return !m || value_holds(m, text, ignore_case);
+}
+
+static bool block_holds(struct request *rq, const struct http_match *m)
+{
+	const struct http_head *h = &rq->head;
+
+	if (!slice_holds(m->uri, slice_of(h->path.p, h->path_len), m->ignore_uri_case))
+		return false;
+	if (!slice_holds(m->method, h->method, false) ||
+	    !slice_holds(m->authority, h->authority, false) ||
+	    !slice_holds(m->scheme, SLICE("http"), false))
+		return false;
+	for (uint32_t i = 0; i < m->n_headers; i++)
+		if (!header_holds(rq, &m->headers[i]))
+			return false;
+	for (uint32_t i = 0; i < m->n_without_headers; i++)
+		if (!without_holds(rq, &m->without_headers[i]))
+			return false;
+	return true;
+}
+
+/* Name of the winning route; "" when there is none. */
+static void walk(const struct virtual_service *vs, struct request *rq, char *name, size_t size)
+{
+	for (uint32_t i = 0; i < vs->n_http; i++) {
+		const struct http_rule *r = &vs->http[i];
+
+		snprintf(name, size, "%s", r->name);
+		if (r->n_match == 0)
+			return;
+		for (uint32_t k = 0; k < r->n_match; k++) {
+			if (!block_holds(rq, &r->match[k]))
+				continue;
+			snprintf(name, size, "%s.%s", r->name, r->match[k].name);
+			return;
+		}
+	}
+	name[0] = '\0';
+}
+
+/* ---- requests ---- */
+
+static void random_request(struct arena *a, struct request *rq)
+{
+	static const char *const methods[] = {"GET", "POST", "PUT", "get"};
+	static const char *const names[] = {"x", "X", "y", "x-z", "X-Z", "Cookie", "other"};
+	struct http_head *h = &rq->head;
+
+	snprintf(rq->target, sizeof(rq->target), "%s%s", random_path(a), chance(30) ? "?a=/b" : "");
+	memset(h, 0, offsetof(struct http_head, fields));
+	h->path = slice_str(rq->target);
+	h->path_len = (uint32_t)strcspn(rq->target, "?");
+	h->method = slice_str(methods[below(4)]);
+	h->authority = slice_str(chance(70) ? "x.test" : "X.test:80");
+	h->n_fields = (uint16_t)below(FIELDS_MAX);
+	for (unsigned i = 0; i < h->n_fields; i++)
+		h->fields[i] = (struct http_field){
+			.name = slice_str(names[below(7)]),
+			.value = slice_str(random_value()),
+		};
+}
+
+struct node {
+	struct compiler *compiler;
+	struct match *match;
+	unsigned hits;
+};
+
+static void compare(struct node *n, struct snapshot *s, const struct resource *rules,
+		    struct request *rq)
+{
+	struct ip_addr any = {0};
+	const struct vhost *vh =
+		match_host(listener_find(&s->listeners, &any, 80), rq->head.authority);
+	const struct route *r;
+	char want[32];
+
+	walk(rules->vs, rq, want, sizeof(want));
+	r = match_route(n->match, vh, &rq->head, SLICE("http"), s->scratch[0]);
+	n->hits += r != NULL;
+	if (strcmp(r ? r->name : "", want) != 0)
+		print_error("%s %s: route \"%s\", the loop says \"%s\"\n", rq->head.method.p,
+			    rq->target, r ? r->name : "", want);
+	assert_string_equal(r ? r->name : "", want);
+}
+
+static void run_table(struct node *n, bool regexes, unsigned requests)
+{
+	struct resource *rules = make_rules(regexes);
+	struct resource_set set;
+	struct request rq;
+	struct snapshot *s;
+	struct diags d;
+
+	diags_init(&d);
+	resource_set_init(&set);
+	resource_set_add(&set, make_gateway());
+	resource_set_add(&set, rules);
+	resource_set_sort(&set);
+	s = compiler_build(n->compiler, &set, &d);
+	if (d.errors)
+		diags_print(&d, stderr);
+	assert_non_null(s);
+	for (unsigned i = 0; i < requests; i++) {
+		random_request(rules->arena, &rq);
+		compare(n, s, rules, &rq);
+	}
+	compiler_free_snapshot(n->compiler, s);
+	resource_set_fini(&set);
+	diags_fini(&d);
+}
+
+static void run(unsigned tables, bool regexes, unsigned requests)
+{
+	struct labels labels = {0};
+	struct node n = {.match = match_create()};
+
+	n.compiler = compiler_create(&(struct compile_options){
+		.node_namespace = "default", .node_labels = &labels, .n_workers = 1});
+	for (unsigned i = 0; i < tables; i++) {
+		rng = 0x9e3779b97f4a7c15ull * (i + 1) + regexes;
+		run_table(&n, regexes, requests);
+	}
+	print_message("%u tables, %u requests, %.0f %% matched\n", tables, tables * requests,
+		      100.0 * n.hits / (tables * requests));
+	assert_true(n.hits > tables * requests / 4); /* the tables are no walls */
+	match_destroy(n.match);
+	compiler_destroy(n.compiler);
+}
+
+static void test_plain_tables(void **state)
+{
+	(void)state;
+	run(20000, false, 20);
+}
+
+static void test_tables_with_expressions(void **state)
+{
+	(void)state;
+	run(1500, true, 100);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plain_tables),
+		cmocka_unit_test(test_tables_with_expressions),
+	};
+
+	return cmocka_run_group_tests(tests, compile_expressions, free_expressions);
+}
