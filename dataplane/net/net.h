@@ -19,7 +19,8 @@ struct rte_mempool;
 struct net;
 struct net_ports; /* port.h: devices, queues, steering rings; shared, immutable after start */
 
-/* What the layer above wants to know. */
+/* What the layer above wants to know. icmp_error and captures are called from net_rx(),
+ * unreachable from net_timers(): never from inside net_tx_tcp(). */
 struct net_ops {
 	/* An ICMP error quoting a TCP segment we sent; see tcp_take_icmp_error(). */
 	void (*icmp_error)(void *owner, const struct net_addr *local, const struct net_addr *remote,
@@ -44,8 +45,7 @@ void net_destroy(struct net *net);
 
 /* Receives up to `max` TCP packets into pkts (data at the TCP header, pkt_priv src and dst set,
  * checksums verified), having handled what else arrived. *work is set when any frame came. */
-unsigned net_rx(struct net *net, uint64_t now_us, struct rte_mbuf **pkts, unsigned max,
-		bool *work);
+unsigned net_rx(struct net *net, uint64_t now_us, struct rte_mbuf **pkts, unsigned max, bool *work);
 
 /* Sends a TCP segment as tcp_ops.output describes. path: 64 bytes of cache or NULL. */
 void net_tx_tcp(struct net *net, const struct net_addr *src, const struct net_addr *dst,
@@ -55,7 +55,7 @@ void net_tx_tcp(struct net *net, const struct net_addr *src, const struct net_ad
 void net_flush(struct net *net);
 
 /* Neighbour timers: call once per pass; cheap when nothing is due. next: lower bound. */
-void     net_timers(struct net *net, uint64_t now_us);
+void net_timers(struct net *net, uint64_t now_us);
 uint64_t net_next_timer(const struct net *net);
 
 /* The address to use towards dst, and the MTU of the way there. False: no route. */
@@ -69,5 +69,10 @@ bool net_steers_here(const struct net *net, const struct net_addr *local,
 		     const struct net_addr *remote);
 
 /* Adaptive idling: sleeps until a packet may have arrived, `wake` is written to, or
- * timeout_us has passed. Falls back to a short sleep where a device cannot wake us. */
+ * timeout_us has passed. Falls back to a short sleep where a device cannot wake us. Call
+ * after net_flush(). wake_fd is an eventfd; what was written to it is read here. */
 void net_wait(struct net *net, int wake_fd, uint64_t timeout_us);
+
+/* Before workers run: the eventfd by which a worker that hands packets over wakes another.
+ * Borrowed. Without one (-1, as net_ports_open() leaves it) a worker is not woken. */
+void net_set_wake_fd(struct net_ports *ports, unsigned worker, int fd);

@@ -1,0 +1,105 @@
+/* context.h - struct net, what one worker's network layer owns, and the few calls its parts
+ * make on each other. Private to dataplane/net. */
+#pragma once
+#include <rte_mbuf.h>
+
+#include <base/mbq.h>
+#include <net/neigh.h>
+#include <net/net.h>
+#include <net/port.h>
+
+#define TXQ_SIZE        64
+#define FAILURES_MAX    256
+#define ICMP_BURST      1000
+#define ICMP_PER_SECOND 1000
+#define ANNOUNCEMENTS   3 /* RFC 5227 section 2.3 asks for two; a link may come up late */
+#define ANNOUNCE_US     2000000ull
+
+/* Frames for one port until the pass ends. */
+struct txq {
+	uint16_t n;
+	struct rte_mbuf *pkts[TXQ_SIZE];
+};
+
+/* Frames for another worker until the burst ends. */
+struct handover {
+	uint16_t n;
+	struct rte_mbuf *pkts[NET_BURST];
+};
+
+/* A segment of ours that found no neighbour: told upward between passes, never from inside
+ * net_tx_tcp(). */
+struct failure {
+	struct net_addr local, remote;
+};
+
+struct net {
+	struct net_ports *ports;
+	const struct route_table *routes;
+	unsigned worker;
+	unsigned first_port; /* polled first in this pass */
+	uint64_t now_us;
+	const struct net_ops *ops;
+	void *owner;
+	struct counters *counters;
+	struct neigh_table *neighs;
+	uint64_t announce_us; /* when next; UINT64_MAX: done */
+	unsigned announced;
+	uint64_t icmp_tokens, icmp_refill_us;
+	unsigned n_failures;
+	bool work;
+	struct failure failures[FAILURES_MAX];
+	struct txq tx[WEIR_PORTS_MAX];
+	struct handover handovers[WEIR_WORKERS_MAX];
+};
+
+static inline void net_drop(struct net *net, struct rte_mbuf *m, enum counter_id why)
+{
+	counter_inc(net->counters, why);
+	rte_pktmbuf_free(m);
+}
+
+/* tx.c: takes a complete frame for a port. */
+void tx_push(struct net *net, uint16_t port, struct rte_mbuf *m);
+void tx_flush(struct net *net);
+/* Sends what other workers handed to this one. */
+void tx_take_relayed(struct net *net);
+/* An empty mbuf with headroom; NULL is counted. */
+struct rte_mbuf *tx_alloc(struct net *net);
+/* Puts an Ethernet header in front of m. */
+void tx_push_ether(struct net *net, uint16_t port, const struct rte_ether_addr *dst,
+		   uint16_t type_be, struct rte_mbuf *m);
+
+/* arp.c: handed: a copy of what another worker received, to learn from and not to answer. */
+void arp_take(struct net *net, struct rte_mbuf *m, bool handed);
+void arp_solicit(struct net *net, const struct neigh *n, bool unicast);
+void arp_announce(struct net *net);
+
+/* ip.c: takes a packet whose data starts at the IPv4 header. True: it is a TCP packet for
+ * the layer above, prepared as net_rx() promises, and still the caller's. */
+bool ip_take(struct net *net, struct rte_mbuf *m, bool to_all);
+/* Takes a packet without IP header, to be sent from src to dst. */
+void ip_output(struct net *net, const struct ip_addr *src, const struct ip_addr *dst, uint8_t proto,
+	       struct rte_mbuf *m, void *path);
+/* neigh_ops of the IPv4 stack. */
+extern const struct neigh_ops ip_neigh_ops;
+
+/* icmp.c: takes a packet whose data starts at the ICMP header. */
+struct ip_packet;
+void icmp_take(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip);
+
+/* steer.c */
+/* The worker that handles connections of this tuple. */
+unsigned steer_worker(const struct net_ports *ports, const struct net_addr *local,
+		      const struct net_addr *remote);
+/* Hands frames of other workers over and keeps ours at the front; returns how many. */
+unsigned steer_burst(struct net *net, struct rte_mbuf **frames, unsigned n);
+/* Copies an ARP frame to all other workers. */
+void steer_copy_to_all(struct net *net, const struct rte_mbuf *m);
+void steer_flush(struct net *net);
+/* Takes frames that others handed to us; at most max. */
+unsigned steer_take(struct net *net, struct rte_mbuf **frames, unsigned max);
+/* Wakes a worker that may sleep, after something was put into a ring of its. */
+void steer_wake(const struct net *net, unsigned worker);
+/* Does anything lie in our rings? */
+bool steer_pending(const struct net *net);

@@ -1,0 +1,107 @@
+/* icmp.c - ICMP (RFC 792): echo for our own addresses, errors about our segments upward. */
+#include "context.h"
+
+#include "pkt.h"
+
+#define ECHO_REPLY   0
+#define ECHO_REQUEST 8
+
+#define CODE_PROTOCOL 2
+#define CODE_PORT     3
+#define CODE_TOO_BIG  4
+#define IPV4_MTU_MIN  68
+#define US_PER_TOKEN  (1000000 / ICMP_PER_SECOND)
+
+/* A bucket of ICMP_BURST tokens: a flood of echo requests costs us no more than this. */
+static bool take_token(struct net *net)
+{
+	uint64_t tokens = (net->now_us - net->icmp_refill_us) / US_PER_TOKEN;
+
+	net->icmp_refill_us += tokens * US_PER_TOKEN;
+	net->icmp_tokens += tokens;
+	if (net->icmp_tokens > ICMP_BURST)
+		net->icmp_tokens = ICMP_BURST;
+	if (net->icmp_tokens == 0)
+		return false;
+	net->icmp_tokens--;
+	return true;
+}
+
+static void answer_echo(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
+{
+	struct rte_icmp_hdr *icmp = rte_pktmbuf_mtod(m, struct rte_icmp_hdr *);
+
+	if (!route_is_own(net->routes, &ip->dst) || !take_token(net)) {
+		net_drop(net, m, CTR_DROP_ICMP);
+		return;
+	}
+	icmp->icmp_type = ECHO_REPLY;
+	icmp->icmp_cksum = 0;
+	icmp->icmp_cksum = cksum_finish(cksum_add(0, icmp, m->data_len));
+	counter_inc(net->counters, CTR_NET_ICMP_ECHO);
+	ip_output(net, &ip->dst, &ip->src, IPPROTO_ICMP, m, NULL);
+}
+
+/* Routers before RFC 1191 say 0: the next lower common MTU (its section 7.1) is tried. */
+static uint16_t lower_plateau(uint16_t total_len)
+{
+	static const uint16_t plateaus[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296};
+
+	for (unsigned i = 0; i < RTE_DIM(plateaus); i++)
+		if (plateaus[i] < total_len)
+			return plateaus[i];
+	return IPV4_MTU_MIN;
+}
+
+static uint16_t next_hop_mtu(const uint8_t *icmp, const struct icmp_quote *quote)
+{
+	uint16_t mtu;
+
+	if (icmp[0] != ICMP_UNREACHABLE || icmp[1] != CODE_TOO_BIG)
+		return 0;
+	memcpy(&mtu, icmp + 6, 2);
+	mtu = rte_be_to_cpu_16(mtu);
+	if (mtu == 0)
+		return lower_plateau(quote->total_len);
+	return RTE_MAX(mtu, IPV4_MTU_MIN);
+}
+
+/* We must have been able to send the quoted segment, and the error must have come to its
+ * sender; the rest of RFC 5927's checks need the connection. */
+static bool is_ours(const struct net *net, const struct icmp_quote *q, const struct ip_packet *ip)
+{
+	if (!ip_addr_eq(&q->local.ip, &ip->dst))
+		return false;
+	return route_is_own(net->routes, &q->local.ip) ||
+	       net->ops->captures(net->owner, &q->local.ip, q->local.port);
+}
+
+static void report_error(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
+{
+	const uint8_t *icmp = rte_pktmbuf_mtod(m, const uint8_t *);
+	struct icmp_quote q;
+	bool hard;
+
+	if (pkt_parse_icmp_quote(icmp + ICMP_HDR, m->data_len - ICMP_HDR, &q) < 0 ||
+	    !is_ours(net, &q, ip)) {
+		net_drop(net, m, CTR_DROP_ICMP);
+		return;
+	}
+	hard = icmp[0] == ICMP_UNREACHABLE && (icmp[1] == CODE_PROTOCOL || icmp[1] == CODE_PORT);
+	counter_inc(net->counters, CTR_NET_ICMP_ERROR);
+	net->ops->icmp_error(net->owner, &q.local, &q.remote, q.seq, hard, next_hop_mtu(icmp, &q));
+	rte_pktmbuf_free(m);
+}
+
+void icmp_take(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
+{
+	const uint8_t *icmp = rte_pktmbuf_mtod(m, const uint8_t *);
+	bool whole = m->data_len >= ICMP_HDR && cksum_finish(cksum_add(0, icmp, m->data_len)) == 0;
+
+	if (whole && icmp[0] == ECHO_REQUEST && icmp[1] == 0)
+		answer_echo(net, m, ip);
+	else if (whole && pkt_icmp_is_error(icmp[0]))
+		report_error(net, m, ip);
+	else /* redirects, source quench (RFC 6633) and what nobody should send us, too */
+		net_drop(net, m, CTR_DROP_ICMP);
+}

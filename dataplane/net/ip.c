@@ -1,0 +1,255 @@
+/* ip.c - IPv4 input and output (RFC 791, RFC 1122 section 3). */
+#include "context.h"
+
+#include "pkt.h"
+
+#define TTL 64
+
+/* What net_tx_tcp() keeps in a connection: the neighbour it sends to. gen 0 is nothing. */
+struct ip_path {
+	uint32_t neigh, gen;
+};
+
+static_assert(sizeof(struct ip_path) <= 64, "the connection has 64 bytes for us");
+
+/* A checksum that the device has found good, or need not be looked at because the packet
+ * never left the host's memory. */
+static bool checked(const struct rte_mbuf *m, uint64_t mask, uint64_t good, uint64_t none)
+{
+	return (m->ol_flags & mask) == good || (m->ol_flags & mask) == none;
+}
+
+static bool ip_checked(const struct rte_mbuf *m)
+{
+	return checked(m, RTE_MBUF_F_RX_IP_CKSUM_MASK, RTE_MBUF_F_RX_IP_CKSUM_GOOD,
+		       RTE_MBUF_F_RX_IP_CKSUM_NONE);
+}
+
+/* Verified last, when everything else has passed: it reads the whole segment. */
+static bool tcp_intact(const struct rte_mbuf *m, const struct ip_packet *ip)
+{
+	uint64_t mask = RTE_MBUF_F_RX_L4_CKSUM_MASK;
+	uint64_t sum;
+
+	if ((m->ol_flags & mask) == RTE_MBUF_F_RX_L4_CKSUM_BAD)
+		return false;
+	if (checked(m, mask, RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_MBUF_F_RX_L4_CKSUM_NONE))
+		return true;
+	sum = cksum_pseudo_v4(ip_addr_to_v4(&ip->src), ip_addr_to_v4(&ip->dst), IPPROTO_TCP,
+			      m->data_len);
+	return cksum_finish(cksum_add(sum, rte_pktmbuf_mtod(m, const void *), m->data_len)) == 0;
+}
+
+static bool is_martian(const struct net *net, const struct ip_addr *src)
+{
+	return ip_addr_is_martian(src) || route_is_own(net->routes, src) ||
+	       route_is_broadcast(net->routes, src);
+}
+
+static bool is_group(const struct net *net, const struct ip_addr *dst)
+{
+	return dst->b[12] >= 224 || route_is_broadcast(net->routes, dst);
+}
+
+/* Cuts the IP header off and whatever the Ethernet frame has after the packet. */
+static void strip(struct rte_mbuf *m, const struct ip_packet *ip)
+{
+	m->data_off = (uint16_t)(m->data_off + ip->hdr_len);
+	m->data_len = (uint16_t)(ip->total_len - ip->hdr_len);
+	m->pkt_len = m->data_len;
+}
+
+static bool take_tcp(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
+{
+	const struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(m, const struct rte_tcp_hdr *);
+	int n = pkt_parse_tcp(tcp, m->data_len);
+
+	if (n < 0) {
+		net_drop(net, m, (enum counter_id) - n);
+		return false;
+	}
+	if (!route_is_own(net->routes, &ip->dst) &&
+	    !net->ops->captures(net->owner, &ip->dst, rte_be_to_cpu_16(tcp->dst_port))) {
+		net_drop(net, m, CTR_DROP_IP_NOT_LOCAL);
+		return false;
+	}
+	if (!tcp_intact(m, ip)) {
+		net_drop(net, m, CTR_TCP_IN_ERRS);
+		return false;
+	}
+	pkt_priv(m)->src = ip->src;
+	pkt_priv(m)->dst = ip->dst;
+	pkt_priv(m)->ecn = ip->ecn;
+	return true;
+}
+
+/* The reason not to look further, or CTR_COUNT. A packet in a broadcast frame is for nobody
+ * here: its destination is a group (no TCP, no echo), or somebody is playing with link-layer
+ * broadcast and a unicast address (RFC 1122 section 3.3.6). */
+static enum counter_id refuse(const struct net *net, const struct ip_packet *ip, bool to_all)
+{
+	if (is_martian(net, &ip->src))
+		return CTR_DROP_IP_MARTIAN;
+	if (is_group(net, &ip->dst) || ip_addr_is_martian(&ip->dst))
+		return ip->proto == IPPROTO_TCP ? CTR_DROP_IP_MARTIAN : CTR_DROP_IP_NOT_LOCAL;
+	if (to_all)
+		return CTR_DROP_IP_MARTIAN;
+	if (ip->fragment)
+		return CTR_DROP_IP_FRAGMENT;
+	return CTR_COUNT;
+}
+
+bool ip_take(struct net *net, struct rte_mbuf *m, bool to_all)
+{
+	enum counter_id why;
+	struct ip_packet ip;
+	int n;
+
+	if ((m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_BAD)
+		n = -CTR_DROP_IP_CHECKSUM;
+	else
+		n = pkt_parse_ipv4(rte_pktmbuf_mtod(m, const void *), m->data_len, ip_checked(m),
+				   &ip);
+	why = n < 0 ? (enum counter_id) - n : refuse(net, &ip, to_all);
+	if (why != CTR_COUNT) {
+		net_drop(net, m, why);
+		return false;
+	}
+	strip(m, &ip);
+	if (ip.proto == IPPROTO_TCP)
+		return take_tcp(net, m, &ip);
+	if (ip.proto == IPPROTO_ICMP)
+		icmp_take(net, m, &ip);
+	else
+		net_drop(net, m, CTR_DROP_IP_PROTOCOL);
+	return false;
+}
+
+static void put_header(struct rte_mbuf *m, uint32_t src, uint32_t dst, uint8_t proto)
+{
+	struct rte_ipv4_hdr *ip;
+
+	ip = (struct rte_ipv4_hdr *)rte_pktmbuf_prepend(m, sizeof(*ip));
+	ip->version_ihl = RTE_IPV4_VHL_DEF;
+	ip->type_of_service = 0;
+	ip->total_length = rte_cpu_to_be_16((uint16_t)m->pkt_len);
+	ip->packet_id = 0; /* atomic datagrams need none (RFC 6864 section 4.1) */
+	ip->fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
+	ip->time_to_live = TTL;
+	ip->next_proto_id = proto;
+	ip->hdr_checksum = 0;
+	ip->src_addr = src;
+	ip->dst_addr = dst;
+	ip->hdr_checksum = cksum_finish(cksum_add(0, ip, sizeof(*ip)));
+}
+
+/* m starts at the TCP header. A relayed mbuf still has the flags it was received with. */
+static void put_tcp_cksum(const struct port *port, struct rte_mbuf *m, uint32_t src, uint32_t dst)
+{
+	struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(m, struct rte_tcp_hdr *);
+	uint64_t sum = cksum_pseudo_v4(src, dst, IPPROTO_TCP, (uint16_t)m->pkt_len);
+
+	m->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+	if (port->tx_cksum) {
+		m->l2_len = RTE_ETHER_HDR_LEN;
+		m->l3_len = IPV4_MIN_HDR;
+		m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_CKSUM;
+		tcp->cksum = cksum_fold(sum);
+		return;
+	}
+	tcp->cksum = 0;
+	tcp->cksum = cksum_finish(cksum_add_chain(sum, m));
+}
+
+static void note_failure(struct net *net, const struct net_addr *local,
+			 const struct net_addr *remote)
+{
+	if (net->n_failures < FAILURES_MAX)
+		net->failures[net->n_failures++] = (struct failure){*local, *remote};
+}
+
+static void send_to(void *owner, const struct neigh *n, struct rte_mbuf *m)
+{
+	tx_push_ether(owner, n->port, &n->mac, RTE_BE16(RTE_ETHER_TYPE_IPV4), m);
+}
+
+/* m starts at the IPv4 header that put_header() made. */
+static void tell_unreachable(void *owner, struct rte_mbuf *m)
+{
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
+	const struct rte_tcp_hdr *tcp = (const struct rte_tcp_hdr *)(ip + 1);
+	struct net_addr local = {ip_addr_v4(ip->src_addr), rte_be_to_cpu_16(tcp->src_port)};
+	struct net_addr remote = {ip_addr_v4(ip->dst_addr), rte_be_to_cpu_16(tcp->dst_port)};
+
+	if (ip->next_proto_id == IPPROTO_TCP)
+		note_failure(owner, &local, &remote);
+	rte_pktmbuf_free(m);
+}
+
+static void solicit(void *owner, const struct neigh *n, bool unicast)
+{
+	arp_solicit(owner, n, unicast);
+}
+
+const struct neigh_ops ip_neigh_ops = {
+	.solicit = solicit,
+	.send = send_to,
+	.unreachable = tell_unreachable,
+};
+
+static struct neigh *cached(struct net *net, const struct ip_path *path)
+{
+	struct neigh *n;
+
+	if (!path || path->gen == 0)
+		return NULL;
+	n = neigh_at(net->neighs, path->neigh);
+	return n->gen == path->gen ? n : NULL;
+}
+
+static struct neigh *resolve(struct net *net, const struct ip_route *r, const struct ip_addr *dst,
+			     struct ip_path *path)
+{
+	struct neigh *n = neigh_get(net->neighs, r->port, ip_addr_is_any(&r->via) ? dst : &r->via);
+
+	if (n && path)
+		*path = (struct ip_path){neigh_index(net->neighs, n), n->gen};
+	return n;
+}
+
+void ip_output(struct net *net, const struct ip_addr *src, const struct ip_addr *dst, uint8_t proto,
+	       struct rte_mbuf *m, void *path)
+{
+	uint32_t src4 = ip_addr_to_v4(src), dst4 = ip_addr_to_v4(dst);
+	struct neigh *n = cached(net, path);
+
+	if (!n) {
+		const struct ip_route *r = route_find(net->routes, dst);
+
+		if (!r) {
+			net_drop(net, m, CTR_DROP_IP_NO_ROUTE);
+			return;
+		}
+		n = resolve(net, r, dst, path);
+		if (!n) {
+			rte_pktmbuf_free(m);
+			return;
+		}
+	}
+	if (proto == IPPROTO_TCP)
+		put_tcp_cksum(&net->ports->ports[n->port], m, src4, dst4);
+	else
+		m->ol_flags = 0;
+	put_header(m, src4, dst4, proto);
+	n->used = true;
+	if (likely(neigh_usable(n)))
+		send_to(net, n, m);
+	else
+		neigh_take_packet(net->neighs, n, m);
+}
+
+void net_tx_tcp(struct net *net, const struct net_addr *src, const struct net_addr *dst,
+		struct rte_mbuf *m, void *path)
+{
+	ip_output(net, &src->ip, &dst->ip, IPPROTO_TCP, m, path);
+}

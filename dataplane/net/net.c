@@ -1,0 +1,224 @@
+/* net.c - one worker's pass over the wire: poll, steer, sort by protocol, flush. */
+#include "context.h"
+
+#include <stdlib.h>
+
+#include <rte_ethdev.h>
+
+#include "pkt.h"
+
+/* The reason to drop a frame, or CTR_COUNT. */
+static enum counter_id check_frame(const struct net *net, struct rte_mbuf *m)
+{
+	const struct rte_ether_hdr *eth;
+
+	if (unlikely(m->nb_segs > 1) && rte_pktmbuf_linearize(m) != 0)
+		return CTR_DROP_ETH_LONG;
+	if (m->data_len < sizeof(*eth))
+		return CTR_DROP_ETH_SHORT;
+	if (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)
+		return CTR_DROP_ETH_TYPE;
+	eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+	if (!rte_is_same_ether_addr(&eth->dst_addr, &net->ports->ports[pkt_priv(m)->port].mac) &&
+	    !rte_is_broadcast_ether_addr(&eth->dst_addr))
+		return CTR_DROP_ETH_DST;
+	return CTR_COUNT;
+}
+
+/* Takes a frame. True: it was TCP, lies in m and is the caller's. */
+static bool take_frame(struct net *net, struct rte_mbuf *m, bool handed)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+	enum counter_id why = check_frame(net, m);
+
+	if (why != CTR_COUNT) {
+		net_drop(net, m, why);
+		return false;
+	}
+	switch (eth->ether_type) {
+	case RTE_BE16(RTE_ETHER_TYPE_IPV4):
+		rte_pktmbuf_adj(m, sizeof(*eth));
+		return ip_take(net, m, rte_is_broadcast_ether_addr(&eth->dst_addr));
+	case RTE_BE16(RTE_ETHER_TYPE_ARP):
+		arp_take(net, m, handed);
+		return false;
+	default:
+		net_drop(net, m, CTR_DROP_ETH_TYPE);
+		return false;
+	}
+}
+
+static unsigned take_burst(struct net *net, struct rte_mbuf **frames, unsigned n, bool handed,
+			   struct rte_mbuf **pkts)
+{
+	unsigned taken = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (take_frame(net, frames[i], handed))
+			pkts[taken++] = frames[i];
+	return taken;
+}
+
+static void note_received(struct net *net, unsigned port, struct rte_mbuf **frames, unsigned n)
+{
+	int64_t bytes = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(frames[i], const void *));
+	for (unsigned i = 0; i < n; i++) {
+		bytes += frames[i]->pkt_len;
+		pkt_priv(frames[i])->port = (uint16_t)port;
+	}
+	counter_add(net->counters, CTR_NET_RX_PACKETS, n);
+	counter_add(net->counters, CTR_NET_RX_BYTES, bytes);
+	net->work = true;
+}
+
+/* Receives from this worker's queues of one port into pkts. */
+static unsigned poll_port(struct net *net, unsigned i, struct rte_mbuf **pkts, unsigned max)
+{
+	const struct port *port = &net->ports->ports[i];
+	struct rte_mbuf *frames[NET_BURST];
+	unsigned taken = 0;
+
+	for (unsigned q = net->worker; q < port->n_rxq && taken < max; q += net->ports->n_workers) {
+		unsigned n = rte_eth_rx_burst(port->id, (uint16_t)q, frames,
+					      (uint16_t)RTE_MIN(max - taken, NET_BURST));
+
+		if (n == 0)
+			continue;
+		note_received(net, i, frames, n);
+		n = steer_burst(net, frames, n);
+		taken += take_burst(net, frames, n, false, pkts + taken);
+	}
+	return taken;
+}
+
+static unsigned poll_rings(struct net *net, struct rte_mbuf **pkts, unsigned max)
+{
+	struct rte_mbuf *frames[NET_BURST];
+	unsigned n = steer_take(net, frames, RTE_MIN(max, NET_BURST));
+
+	net->work |= n > 0;
+	return take_burst(net, frames, n, true, pkts);
+}
+
+static void set_now(struct net *net, uint64_t now_us)
+{
+	net->now_us = now_us;
+	neigh_set_now(net->neighs, now_us);
+}
+
+unsigned net_rx(struct net *net, uint64_t now_us, struct rte_mbuf **pkts, unsigned max, bool *work)
+{
+	unsigned n_ports = net->ports->n_ports, n;
+
+	set_now(net, now_us);
+	net->work = false;
+	tx_take_relayed(net);
+	n = poll_rings(net, pkts, max);
+	/* Another port is first each time, so that none is starved by a small max. */
+	for (unsigned i = 0; i < n_ports && n < max; i++)
+		n += poll_port(net, (net->first_port + i) % n_ports, pkts + n, max - n);
+	net->first_port++;
+	steer_flush(net);
+	*work |= net->work;
+	return n;
+}
+
+void net_flush(struct net *net)
+{
+	tx_flush(net);
+}
+
+static void tell_failures(struct net *net)
+{
+	unsigned n = net->n_failures;
+
+	net->n_failures = 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct failure f = net->failures[i];
+
+		net->ops->unreachable(net->owner, &f.local, &f.remote);
+	}
+}
+
+void net_timers(struct net *net, uint64_t now_us)
+{
+	set_now(net, now_us);
+	neigh_turn(net->neighs);
+	if (unlikely(net->n_failures))
+		tell_failures(net);
+	if (now_us >= net->announce_us) {
+		arp_announce(net);
+		net->announced++;
+		net->announce_us =
+			net->announced < ANNOUNCEMENTS ? now_us + ANNOUNCE_US : UINT64_MAX;
+	}
+}
+
+uint64_t net_next_timer(const struct net *net)
+{
+	if (net->n_failures)
+		return 0;
+	return RTE_MIN(net->announce_us, neigh_next_timer(net->neighs));
+}
+
+bool net_route(const struct net *net, const struct ip_addr *dst, struct ip_addr *src, uint16_t *mtu)
+{
+	const struct ip_route *r = route_find(net->routes, dst);
+
+	if (!r)
+		return false;
+	*src = r->src;
+	*mtu = net->ports->ports[r->port].mtu;
+	return true;
+}
+
+bool net_is_local(const struct net *net, const struct ip_addr *ip)
+{
+	return route_is_own(net->routes, ip);
+}
+
+bool net_scattered_tx(const struct net *net)
+{
+	for (unsigned i = 0; i < net->ports->n_ports; i++)
+		if (!net->ports->ports[i].tx_chains)
+			return false;
+	return true;
+}
+
+struct net *net_create(struct net_ports *ports, unsigned worker, const struct net_ops *ops,
+		       void *owner, struct counters *counters)
+{
+	struct net *net = calloc(1, sizeof(*net));
+
+	if (!net)
+		return NULL;
+	net->ports = ports;
+	net->routes = &ports->routes;
+	net->worker = worker;
+	net->ops = ops;
+	net->owner = owner;
+	net->counters = counters;
+	net->icmp_tokens = ICMP_BURST;
+	net->announce_us = worker == 0 ? 0 : UINT64_MAX; /* one voice is enough */
+	net->neighs = neigh_table_create(&ip_neigh_ops, net, counters, 0);
+	if (!net->neighs) {
+		free(net);
+		return NULL;
+	}
+	return net;
+}
+
+void net_destroy(struct net *net)
+{
+	if (!net)
+		return;
+	neigh_table_destroy(net->neighs);
+	for (unsigned i = 0; i < net->ports->n_ports; i++)
+		rte_pktmbuf_free_bulk(net->tx[i].pkts, net->tx[i].n);
+	for (unsigned i = 0; i < net->ports->n_workers; i++)
+		rte_pktmbuf_free_bulk(net->handovers[i].pkts, net->handovers[i].n);
+	free(net);
+}

@@ -1,0 +1,134 @@
+/* tx.c - frames on their way out: collected per port, handed to the device, or to the worker
+ * that owns the queue, once a pass. */
+#include "context.h"
+
+#include <rte_ethdev.h>
+
+#define TX_RETRIES 8
+
+struct rte_mbuf *tx_alloc(struct net *net)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(net->ports->pool);
+
+	if (!m)
+		counter_inc(net->counters, CTR_DROP_NO_MBUF);
+	return m;
+}
+
+/* Sent mbufs are the device's: their lengths are summed before. */
+static unsigned send_burst(struct net *net, const struct port *port, struct txq *q)
+{
+	unsigned sent = 0;
+	int64_t bytes = 0;
+
+	for (unsigned i = 0; i < q->n; i++)
+		bytes += q->pkts[i]->pkt_len;
+	for (unsigned i = 0; i < TX_RETRIES && sent < q->n; i++)
+		sent += rte_eth_tx_burst(port->id, (uint16_t)net->worker, q->pkts + sent,
+					 (uint16_t)(q->n - sent));
+	for (unsigned i = sent; i < q->n; i++)
+		bytes -= q->pkts[i]->pkt_len;
+	counter_add(net->counters, CTR_NET_TX_PACKETS, sent);
+	counter_add(net->counters, CTR_NET_TX_BYTES, bytes);
+	return sent;
+}
+
+/* The owner of the queue counts them as sent. */
+static unsigned send_relayed(struct net *net, const struct port *port, struct txq *q)
+{
+	unsigned sent =
+		rte_ring_sp_enqueue_burst(port->relay[net->worker], (void **)q->pkts, q->n, NULL);
+
+	steer_wake(net, net->worker % port->n_txq);
+	return sent;
+}
+
+static void flush_port(struct net *net, unsigned i)
+{
+	const struct port *port = &net->ports->ports[i];
+	struct txq *q = &net->tx[i];
+	unsigned sent;
+
+	if (port->relay[net->worker])
+		sent = send_relayed(net, port, q);
+	else
+		sent = send_burst(net, port, q);
+	for (unsigned m = sent; m < q->n; m++)
+		net_drop(net, q->pkts[m], CTR_DROP_TX_FULL);
+	q->n = 0;
+}
+
+void tx_flush(struct net *net)
+{
+	for (unsigned i = 0; i < net->ports->n_ports; i++)
+		if (net->tx[i].n)
+			flush_port(net, i);
+}
+
+/* The device takes no chains: everything goes into one fresh mbuf. */
+static __attribute__((noinline)) struct rte_mbuf *flatten(struct net *net, struct rte_mbuf *m)
+{
+	struct rte_mbuf *flat = rte_pktmbuf_copy(m, net->ports->pool, 0, UINT32_MAX);
+
+	if (flat && flat->nb_segs > 1) {
+		rte_pktmbuf_free(flat);
+		flat = NULL;
+	}
+	if (flat) {
+		flat->ol_flags = m->ol_flags;
+		flat->tx_offload = m->tx_offload;
+		rte_pktmbuf_free(m);
+	} else {
+		net_drop(net, m, CTR_DROP_NO_MBUF);
+	}
+	return flat;
+}
+
+void tx_push(struct net *net, uint16_t port, struct rte_mbuf *m)
+{
+	struct txq *q = &net->tx[port];
+
+	if (unlikely(m->nb_segs > 1 && !net->ports->ports[port].tx_chains)) {
+		m = flatten(net, m);
+		if (!m)
+			return;
+	}
+	q->pkts[q->n++] = m;
+	if (q->n == TXQ_SIZE)
+		flush_port(net, port);
+}
+
+void tx_push_ether(struct net *net, uint16_t port, const struct rte_ether_addr *dst,
+		   uint16_t type_be, struct rte_mbuf *m)
+{
+	struct rte_ether_hdr *eth;
+
+	eth = (struct rte_ether_hdr *)rte_pktmbuf_prepend(m, sizeof(*eth));
+	eth->dst_addr = *dst;
+	eth->src_addr = net->ports->ports[port].mac;
+	eth->ether_type = type_be;
+	tx_push(net, port, m);
+}
+
+static void take_ring(struct net *net, uint16_t port, struct rte_ring *ring)
+{
+	struct rte_mbuf *m[NET_BURST];
+	unsigned n = rte_ring_sc_dequeue_burst(ring, (void **)m, NET_BURST, NULL);
+
+	net->work |= n > 0;
+	for (unsigned i = 0; i < n; i++)
+		tx_push(net, port, m[i]);
+}
+
+void tx_take_relayed(struct net *net)
+{
+	for (unsigned i = 0; i < net->ports->n_ports; i++) {
+		const struct port *port = &net->ports->ports[i];
+
+		if (net->worker >= port->n_txq)
+			continue;
+		for (unsigned w = net->worker + port->n_txq; w < net->ports->n_workers;
+		     w += port->n_txq)
+			take_ring(net, (uint16_t)i, port->relay[w]);
+	}
+}
