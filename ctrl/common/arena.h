@@ -5,7 +5,7 @@
 struct arena;
 
 struct arena *arena_create(void);
-void          arena_destroy(struct arena *a); /* NULL is fine */
+void arena_destroy(struct arena *a); /* NULL is fine */
 
 /* Zeroed, aligned for anything. Never NULL: the process ends when memory is gone, with a
  * message (control code only; workers never allocate). */

@@ -4,6 +4,7 @@
  * a line and column (1-based; 0 = unknown), a field path ("spec.http[0].match[1].uri"), a
  * stable code and one sentence. */
 #pragma once
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -13,23 +14,23 @@ enum diag_severity { DIAG_ERROR, DIAG_WARNING };
 /* Where something was written down. file is borrowed from the resource or static. */
 struct pos {
 	const char *file;
-	unsigned    line, col;
+	unsigned line, col;
 };
 
 struct diag {
 	enum diag_severity severity;
-	char              *code; /* "WEIR0101": stable, one per check (docs/diagnostics.md) */
-	char              *file;
-	unsigned           line, col;
-	char              *resource; /* "VirtualService default/reviews"; "" for node config */
-	char              *field;    /* field path; "" when the whole object is meant */
-	char              *message;
+	char *code; /* "WEIR0101": stable, one per check (docs/diagnostics.md) */
+	char *file;
+	unsigned line, col;
+	char *resource; /* "VirtualService default/reviews"; "" for node config */
+	char *field;    /* field path; "" when the whole object is meant */
+	char *message;
 };
 
 struct diags {
 	struct diag *items;
-	size_t       n, cap;
-	size_t       errors, warnings;
+	size_t n, cap;
+	size_t errors, warnings;
 };
 
 void diags_init(struct diags *d);
@@ -38,6 +39,9 @@ void diags_fini(struct diags *d);
 void diag_add(struct diags *d, enum diag_severity sev, const char *code, struct pos pos,
 	      const char *resource, const char *field, const char *fmt, ...)
 	__attribute__((format(printf, 7, 8)));
+void diag_vadd(struct diags *d, enum diag_severity sev, const char *code, struct pos pos,
+	       const char *resource, const char *field, const char *fmt, va_list ap)
+	__attribute__((format(printf, 7, 0)));
 
 /* "FILE:LINE:COL: error: KIND ns/name: FIELD: message [CODE]\n" */
 void diag_print(const struct diag *d, FILE *out);

@@ -35,18 +35,18 @@ struct label {
 };
 
 struct labels {
-	uint32_t            n;
+	uint32_t n;
 	const struct label *items; /* sorted by key */
 };
 
 /* Does `have` contain every label of `want`? */
-bool        labels_contain(const struct labels *have, const struct labels *want);
+bool labels_contain(const struct labels *have, const struct labels *want);
 const char *labels_get(const struct labels *l, const char *key); /* NULL when absent */
 
 struct string_list {
-	uint32_t     n;
+	uint32_t n;
 	const char **items;
-	struct pos  *pos; /* one per item */
+	struct pos *pos; /* one per item */
 };
 
 /* ---- common ---- */
@@ -55,63 +55,64 @@ enum string_match_kind { SM_PRESENT, SM_EXACT, SM_PREFIX, SM_REGEX };
 
 struct string_match {
 	enum string_match_kind kind;
-	const char            *value;
-	struct pos             pos;
+	const char *value;
+	struct pos pos;
 };
 
 struct named_match { /* an entry of match.headers and its like */
-	const char         *name;
+	const char *name;
 	struct string_match match;
-	struct pos          pos;
+	bool null; /* written as null: a presence test, or an error in headers */
+	struct pos pos;
 };
 
 struct destination {
 	const char *host;
 	const char *subset;    /* NULL */
-	uint32_t    port;      /* 0 = absent */
+	uint32_t port;         /* 0 = absent */
 	const char *port_name; /* 0.8: destination.port.name */
-	struct pos  pos;
+	struct pos pos;
 };
 
 /* ---- VirtualService ---- */
 
 struct http_match {
-	const char          *name;
+	const char *name;
 	struct string_match *uri, *scheme, *method, *authority;
-	bool                 ignore_uri_case;
-	uint32_t             n_headers, n_without_headers, n_query_params;
-	struct named_match  *headers, *without_headers, *query_params;
-	uint32_t             port; /* 0 = any */
-	struct string_list   gateways;
-	struct labels        source_labels;
-	const char          *source_namespace;
-	const char          *stat_prefix;
-	struct pos           pos;
+	bool ignore_uri_case;
+	uint32_t n_headers, n_without_headers, n_query_params;
+	struct named_match *headers, *without_headers, *query_params;
+	uint32_t port; /* 0 = any */
+	struct string_list gateways;
+	struct labels source_labels;
+	const char *source_namespace;
+	const char *stat_prefix;
+	struct pos pos;
 };
 
 struct http_route_destination {
 	struct destination *destination;
-	int32_t             weight;
-	bool                has_headers; /* headers operations: decoded, see unsupported below */
-	struct pos          pos;
+	int32_t weight;
+	bool has_headers; /* headers operations: decoded, see unsupported below */
+	struct pos pos;
 };
 
 struct http_retry {
-	int32_t     attempts;
-	uint64_t    per_try_timeout_us, backoff_us;
+	int32_t attempts;
+	uint64_t per_try_timeout_us, backoff_us;
 	const char *retry_on;
-	bool        has_per_try_timeout;
-	struct pos  pos;
+	bool has_per_try_timeout, has_remote_localities; /* written */
+	struct pos pos;
 };
 
 struct http_rule {
-	const char                    *name;
-	uint32_t                       n_match, n_route;
-	struct http_match             *match;
+	const char *name;
+	uint32_t n_match, n_route;
+	struct http_match *match;
 	struct http_route_destination *route;
-	uint64_t                       timeout_us; /* 0 = absent */
-	struct http_retry             *retries;
-	struct pos                     pos;
+	uint64_t timeout_us; /* 0 = absent */
+	struct http_retry *retries;
+	struct pos pos;
 	/* Fields that the schema has and this version does not execute: their names, as found
 	 * ("redirect", "fault", ...). Validation refuses them, so that nothing is silently
 	 * different. */
@@ -120,9 +121,9 @@ struct http_rule {
 
 struct virtual_service {
 	struct string_list hosts, gateways, export_to;
-	uint32_t           n_http;
-	struct http_rule  *http;
-	bool               has_tls, has_tcp;
+	uint32_t n_http;
+	struct http_rule *http;
+	bool has_tls, has_tcp;
 };
 
 /* ---- DestinationRule ---- */
@@ -135,43 +136,48 @@ enum model_lb {
 	MODEL_LB_PASSTHROUGH
 };
 
+enum model_tls { MODEL_TLS_DISABLE, MODEL_TLS_SIMPLE, MODEL_TLS_MUTUAL, MODEL_TLS_ISTIO_MUTUAL };
+
 struct traffic_policy {
-	bool          has_load_balancer;
+	bool has_load_balancer;
 	enum model_lb simple;
-	bool          has_connection_pool;
-	uint64_t      connect_timeout_us;    /* 0 = absent */
-	uint64_t      http_idle_timeout_us;  /* 0 = absent */
-	uint64_t      tcp_idle_timeout_us;   /* 0 = absent */
-	uint32_t      max_requests_per_connection;
-	struct pos    pos;
+	bool has_connection_pool;
+	uint64_t connect_timeout_us;   /* 0 = absent */
+	uint64_t http_idle_timeout_us; /* 0 = absent */
+	uint64_t tcp_idle_timeout_us;  /* 0 = absent */
+	uint32_t max_requests_per_connection;
+	bool has_tcp_pool, has_http_pool;             /* connectionPool.tcp, .http are written */
+	bool has_tls, has_tunnel, has_proxy_protocol; /* written */
+	enum model_tls tls_mode;
+	struct pos pos;
 	struct string_list unsupported;
 };
 
 struct port_policy {
-	uint32_t              port;
+	uint32_t port;
 	struct traffic_policy policy;
 };
 
 struct subset {
-	const char            *name;
-	struct labels          labels;
+	const char *name;
+	struct labels labels;
 	struct traffic_policy *policy; /* NULL */
-	uint32_t               n_ports;
-	struct port_policy    *ports;
-	struct pos             pos;
+	uint32_t n_ports;
+	struct port_policy *ports;
+	struct pos pos;
 };
 
 struct destination_rule {
-	const char            *host;
-	struct pos             host_pos;
+	const char *host;
+	struct pos host_pos;
 	struct traffic_policy *policy; /* NULL */
-	uint32_t               n_ports;
-	struct port_policy    *ports; /* portLevelSettings */
-	uint32_t               n_subsets;
-	struct subset         *subsets;
-	struct string_list     export_to;
-	struct labels          workload_selector;
-	bool                   has_workload_selector;
+	uint32_t n_ports;
+	struct port_policy *ports; /* portLevelSettings */
+	uint32_t n_subsets;
+	struct subset *subsets;
+	struct string_list export_to;
+	struct labels workload_selector;
+	bool has_workload_selector;
 };
 
 /* ---- Gateway ---- */
@@ -199,20 +205,22 @@ static inline bool port_protocol_is_http(enum port_protocol p)
 }
 
 struct gateway_server {
-	uint32_t           port;
-	const char        *port_name;
+	uint32_t port;
+	const char *port_name;
 	enum port_protocol protocol;
-	const char        *bind; /* NULL = wildcard */
+	const char *bind; /* NULL = wildcard */
 	struct string_list hosts;
-	const char        *name;
-	bool               has_tls;
-	bool               https_redirect;
-	struct pos         pos;
+	const char *name;
+	bool has_tls;
+	bool https_redirect;
+	bool has_port;
+	bool has_tls_settings; /* tls says more than httpsRedirect */
+	struct pos pos;
 };
 
 struct gateway {
-	struct labels          selector;
-	uint32_t               n_servers;
+	struct labels selector;
+	uint32_t n_servers;
 	struct gateway_server *servers;
 };
 
@@ -220,132 +228,163 @@ struct gateway {
 
 struct named_port { /* WorkloadEntry.ports */
 	const char *name;
-	uint32_t    number;
+	uint32_t number;
 };
 
 struct workload_entry {
-	const char        *address;
-	struct pos         address_pos;
-	uint32_t           n_ports;
+	const char *address;
+	struct pos address_pos;
+	uint32_t n_ports;
 	struct named_port *ports;
-	struct labels      labels; /* spec.labels overlaid by metadata.labels */
-	const char        *network, *locality, *service_account;
-	uint32_t           weight; /* 0 = 1 */
-	struct pos         pos;
+	struct labels labels; /* spec.labels overlaid by metadata.labels */
+	const char *network, *locality, *service_account;
+	uint32_t weight; /* 0 = 1 */
+	struct pos pos;
 };
 
 struct service_port {
-	uint32_t           number;
-	const char        *name; /* NULL when absent */
-	enum port_protocol protocol; /* declared, or from the name ("http-web") or appProtocol */
-	uint32_t           target_port;      /* 0 = number */
-	const char        *target_port_name; /* Service.targetPort as a name */
-	struct pos         pos;
+	uint32_t number;
+	const char *name;             /* NULL when absent */
+	enum port_protocol protocol;  /* declared, or from the name ("http-web") or appProtocol */
+	uint32_t target_port;         /* 0 = number */
+	const char *target_port_name; /* Service.targetPort as a name */
+	struct pos pos;
 };
 
 enum se_resolution { RES_NONE, RES_STATIC, RES_DNS, RES_DNS_ROUND_ROBIN, RES_DYNAMIC_DNS };
 
 struct service_entry {
-	struct string_list     hosts, addresses, export_to;
-	uint32_t               n_ports, n_endpoints;
-	struct service_port   *ports;
+	struct string_list hosts, addresses, export_to;
+	uint32_t n_ports, n_endpoints;
+	struct service_port *ports;
 	struct workload_entry *endpoints;
-	enum se_resolution     resolution;
-	bool                   mesh_internal;
-	bool                   has_selector;
-	struct labels          selector;
+	enum se_resolution resolution;
+	bool mesh_internal;
+	bool has_selector; /* workloadSelector is written */
+	struct labels selector;
 };
 
 struct service {
-	struct string_list   cluster_ips; /* without "None" */
-	const char          *type;
-	const char          *external_name;
-	uint32_t             n_ports;
+	struct string_list cluster_ips; /* without "None" */
+	const char *type;
+	const char *external_name;
+	uint32_t n_ports;
 	struct service_port *ports;
-	bool                 has_selector;
-	struct labels        selector;
+	bool has_selector;
+	struct labels selector;
 };
 
 struct slice_endpoint {
 	struct string_list addresses;
-	bool               ready;       /* conditions.ready; absent = true */
-	const char        *target_kind, *target_name, *target_namespace; /* targetRef */
-	const char        *zone;
+	bool ready; /* conditions.ready; absent = true */
+	const char *target_kind, *target_name, *target_namespace; /* targetRef */
+	const char *zone;
 };
 
 struct slice_port {
 	const char *name; /* NULL or "" = unnamed */
-	uint32_t    port;
+	uint32_t port;
 };
 
 /* EndpointSlice, and each subset of an Endpoints object. The Service is named by the label
  * kubernetes.io/service-name (EndpointSlice) or by the object's own name (Endpoints). */
 struct endpoint_slice {
-	const char            *service;
-	uint32_t               n_endpoints, n_ports;
+	const char *service;
+	uint32_t n_endpoints, n_ports;
 	struct slice_endpoint *endpoints;
-	struct slice_port     *ports;
+	struct slice_port *ports;
 };
 
 struct endpoints {
-	uint32_t               n_subsets;
+	uint32_t n_subsets;
 	struct endpoint_slice *subsets;
 };
 
 struct pod_port {
 	const char *name;
-	uint32_t    port;
+	uint32_t port;
 };
 
 struct pod {
-	const char      *ip; /* status.podIP; NULL when it has none */
-	bool             ready; /* phase Running and condition Ready not False; absent = ready */
-	uint32_t         n_ports;
+	const char *ip; /* status.podIP; NULL when it has none */
+	bool ready;     /* phase Running and condition Ready not False; absent = ready */
+	uint32_t n_ports;
 	struct pod_port *ports; /* containers[].ports[] */
 };
 
 /* ---- a resource ---- */
 
+/* A field that the schema has and this version does not execute. */
+struct unsupported_field {
+	const char *path; /* "spec.http[0].redirect" */
+	struct pos pos;
+	bool refused; /* requests would notice: an error; otherwise a warning */
+};
+
+struct unsupported_fields {
+	uint32_t n, cap;
+	struct unsupported_field *items;
+};
+
+/* Where each field of a resource was written, by hash of its path: see resource_pos(). */
+struct field_place {
+	uint32_t hash;
+	uint32_t line, col;
+};
+
+struct field_places {
+	uint32_t n, cap;
+	struct field_place *items; /* sorted by hash once decoding has ended */
+};
+
 struct resource {
 	enum resource_kind kind;
-	const char        *api_version;
-	const char        *name, *ns; /* ns is "default" when absent */
-	struct labels      labels;
-	struct labels      annotations;
-	int64_t            creation_time; /* seconds since the epoch; 0 = absent */
-	struct pos         pos;
-	uint64_t           hash; /* of the document's content, for caches */
+	const char *api_version;
+	const char *name, *ns; /* ns is "default" when absent */
+	struct labels labels;
+	struct labels annotations;
+	int64_t creation_time; /* seconds since the epoch; 0 = absent */
+	struct pos pos;
+	uint64_t hash; /* of the document's content, for caches */
 	union {
-		void                    *spec;
-		struct virtual_service  *vs;
+		void *spec;
+		struct virtual_service *vs;
 		struct destination_rule *dr;
-		struct gateway          *gw;
-		struct service_entry    *se;
-		struct workload_entry   *we;
-		struct service          *svc;
-		struct pod              *pod;
-		struct endpoints        *ep;
-		struct endpoint_slice   *eps;
+		struct gateway *gw;
+		struct service_entry *se;
+		struct workload_entry *we;
+		struct service *svc;
+		struct pod *pod;
+		struct endpoints *ep;
+		struct endpoint_slice *eps;
 	};
+	struct unsupported_fields unsupported;
+	struct field_places places;
 	struct arena *arena; /* owns everything above, this struct included */
 };
+
+/* Where the field of a path was written, or the nearest one around it that was. */
+struct pos resource_pos(const struct resource *r, const char *path);
+/* "VirtualService default/reviews", for diags; buf is cut at size. Returns buf. */
+char *resource_label(const struct resource *r, char *buf, size_t size);
+#define RESOURCE_LABEL_SIZE 576
 
 /* Everything that was read, ordered by (kind, creation_time, name, ns): the order in which
  * Istio lets the older object win. */
 struct resource_set {
 	struct resource **items;
-	size_t            n, cap;
+	size_t n, cap;
 };
 
 void resource_set_init(struct resource_set *s);
-void resource_set_fini(struct resource_set *s); /* destroys the resources */
+void resource_set_fini(struct resource_set *s);                    /* destroys the resources */
 void resource_set_add(struct resource_set *s, struct resource *r); /* takes r */
 void resource_set_sort(struct resource_set *s);
 /* The resources of a kind are consecutive after sorting: [*first, *last). */
 void resource_set_range(const struct resource_set *s, enum resource_kind kind, size_t *first,
 			size_t *last);
 const char *resource_kind_name(enum resource_kind kind);
-void        resource_destroy(struct resource *r);
+void resource_destroy(struct resource *r);
 
 /* Decodes every document of a YAML stream (JSON included), `kind: List` too. Resources that
  * decode without error are added to out; problems go to diags. `file` is copied. Kinds that

@@ -1,0 +1,46 @@
+/* node_fields.h - the node configuration as written, before it is put together. */
+#pragma once
+#include <config/node.h>
+#include <model/fields.h>
+
+struct written_route {
+	const char *to, *via;
+	struct pos pos;
+};
+
+struct written_interface {
+	const char *name, *device;
+	uint16_t mtu;
+	struct string_list addresses;
+	uint32_t n_routes;
+	struct written_route *routes;
+	struct pos pos;
+};
+
+struct written_source {
+	const char *directory, *kubeconfig;
+	bool is_kubernetes;
+	struct pos pos;
+};
+
+/* cfg comes first: rows that need nothing more write straight into it. */
+struct written_node {
+	struct node_config cfg;
+	bool has_workers;
+	bool unread; /* no usable document: absent fields say nothing */
+	struct pos lcores_pos, listen_pos;
+	uint32_t workers;
+	int hugepages, registry_only, compat_08;
+	uint64_t max_header_bytes;
+	uint32_t n_interfaces, n_sources;
+	struct written_interface *interfaces;
+	struct written_source *sources;
+};
+
+enum hugepages { HUGEPAGES_AUTO, HUGEPAGES_ON, HUGEPAGES_OFF };
+
+extern const struct message node_schema;
+
+/* Checks what was written for interfaces and fills cfg->dataplane.ifaces; reports with the
+ * field paths of the file. */
+void node_interfaces_build(struct decoder *dec, struct written_node *w);

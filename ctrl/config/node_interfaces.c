@@ -1,0 +1,204 @@
+/* node_interfaces.c - interfaces: addresses, prefixes and routes that fit together. */
+#include <config/node_fields.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Reports at the current path, at the place of an entry. */
+__attribute__((format(printf, 4, 5))) static void report(struct decoder *dec, enum diag_code code,
+							 struct pos pos, const char *fmt, ...)
+{
+	const struct diag_rule *rule = diag_rule(code);
+	va_list ap;
+
+	va_start(ap, fmt);
+	diag_vadd(dec->d, rule->severity, rule->code, pos, dec->resource, dec->path.text, fmt, ap);
+	va_end(ap);
+}
+
+/* "10.0.0.1/24" or "2001:2::1/64": the address as written, bits counted of 128. */
+static bool parse_prefix(const char *text, struct ip_prefix *out)
+{
+	const char *slash = strchr(text, '/');
+	char ip[IP_ADDR_STRLEN] = {0};
+	char *end;
+	long bits;
+	bool v4;
+
+	if (!slash || (size_t)(slash - text) >= sizeof(ip) || slash[1] < '0' || slash[1] > '9')
+		return false;
+	memcpy(ip, text, (size_t)(slash - text));
+	if (!ip_addr_parse(ip, &out->ip))
+		return false;
+	v4 = ip_addr_is_v4(&out->ip);
+	bits = strtol(slash + 1, &end, 10);
+	if (*end || bits > (v4 ? 32 : 128))
+		return false;
+	out->len = (uint8_t)(v4 ? bits + 96 : bits);
+	return true;
+}
+
+static void clear_host_bits(struct ip_prefix *p)
+{
+	unsigned i;
+
+	for (i = p->len; i < 128; i++)
+		p->ip.b[i / 8] &= (uint8_t) ~(0x80u >> (i % 8));
+}
+
+static void build_addresses(struct decoder *dec, const struct written_interface *w,
+			    struct iface_config *out)
+{
+	size_t outer = field_path_push(&dec->path, "addresses");
+	uint32_t i;
+
+	if (w->addresses.n > IFACE_ADDRS_MAX)
+		report(dec, DIAG_NODE_INTERFACE, w->pos, "%u addresses, at most %d are possible",
+		       w->addresses.n, IFACE_ADDRS_MAX);
+	for (i = 0; i < w->addresses.n && i < IFACE_ADDRS_MAX; i++) {
+		struct ip_prefix p;
+		size_t mark = field_path_push_index(&dec->path, i);
+
+		if (!parse_prefix(w->addresses.items[i], &p)) {
+			report(dec, DIAG_NODE_ADDRESS, w->addresses.pos[i],
+			       "\"%s\" must be an address and a prefix length, such as "
+			       "198.18.0.2/24",
+			       w->addresses.items[i]);
+		} else {
+			out->addrs[out->n_addrs++] = p;
+			if (!ip_addr_is_v4(&p.ip))
+				report(dec, DIAG_NODE_IPV6, w->addresses.pos[i],
+				       "IPv6 is not served by this version: %s has no effect",
+				       w->addresses.items[i]);
+		}
+		field_path_pop(&dec->path, mark);
+	}
+	field_path_pop(&dec->path, outer);
+}
+
+static bool is_on_link(const struct iface_config *iface, const struct ip_addr *via)
+{
+	unsigned i;
+
+	for (i = 0; i < iface->n_addrs; i++)
+		if (ip_addr_is_v4(&iface->addrs[i].ip) == ip_addr_is_v4(via) &&
+		    ip_prefix_contains(&iface->addrs[i], via))
+			return true;
+	return false;
+}
+
+static void build_route(struct decoder *dec, const struct written_route *w,
+			struct iface_config *out)
+{
+	struct iface_route route;
+
+	if (!w->to || !parse_prefix(w->to, &route.to)) {
+		report(dec, DIAG_NODE_ADDRESS, w->pos,
+		       "to must be an address and a prefix length, such as 0.0.0.0/0");
+		return;
+	}
+	if (!w->via || !ip_addr_parse(w->via, &route.via)) {
+		report(dec, DIAG_NODE_ADDRESS, w->pos, "via must be the address of a next hop");
+		return;
+	}
+	if (ip_addr_is_v4(&route.to.ip) != ip_addr_is_v4(&route.via)) {
+		report(dec, DIAG_NODE_ROUTE, w->pos, "to and via are not of one address family");
+		return;
+	}
+	if (!is_on_link(out, &route.via)) {
+		report(dec, DIAG_NODE_ROUTE, w->pos,
+		       "the next hop %s is in none of the interface's own networks", w->via);
+		return;
+	}
+	clear_host_bits(&route.to);
+	out->routes[out->n_routes++] = route;
+}
+
+static void build_routes(struct decoder *dec, const struct written_interface *w,
+			 struct iface_config *out)
+{
+	size_t outer = field_path_push(&dec->path, "routes");
+	uint32_t i;
+
+	if (w->n_routes > IFACE_ROUTES_MAX)
+		report(dec, DIAG_NODE_INTERFACE, w->pos, "%u routes, at most %d are possible",
+		       w->n_routes, IFACE_ROUTES_MAX);
+	for (i = 0; i < w->n_routes && i < IFACE_ROUTES_MAX; i++) {
+		size_t mark = field_path_push_index(&dec->path, i);
+
+		build_route(dec, &w->routes[i], out);
+		field_path_pop(&dec->path, mark);
+	}
+	field_path_pop(&dec->path, outer);
+}
+
+static bool copy_text(struct decoder *dec, const struct written_interface *w, const char *what,
+		      const char *text, char *out, size_t size)
+{
+	size_t mark;
+	bool fits = text && *text && strlen(text) < size;
+
+	if (fits) {
+		memcpy(out, text, strlen(text) + 1);
+		return true;
+	}
+	mark = field_path_push(&dec->path, what);
+	if (!text || !*text)
+		report(dec, DIAG_NODE_INTERFACE, w->pos, "an interface needs a %s", what);
+	else
+		report(dec, DIAG_NODE_INTERFACE, w->pos, "the %s is longer than %zu bytes", what,
+		       size - 1);
+	field_path_pop(&dec->path, mark);
+	return false;
+}
+
+static void build_interface(struct decoder *dec, const struct written_interface *w,
+			    struct iface_config *out)
+{
+	out->mtu = w->mtu;
+	copy_text(dec, w, "name", w->name, out->name, sizeof(out->name));
+	copy_text(dec, w, "device", w->device, out->device, sizeof(out->device));
+	build_addresses(dec, w, out);
+	build_routes(dec, w, out);
+}
+
+static void check_twice(struct decoder *dec, const struct written_node *w, uint32_t i)
+{
+	const struct written_interface *a = &w->interfaces[i];
+	uint32_t j;
+
+	for (j = 0; j < i; j++) {
+		const struct written_interface *b = &w->interfaces[j];
+
+		if (a->name && b->name && strcmp(a->name, b->name) == 0)
+			report(dec, DIAG_NODE_INTERFACE, a->pos,
+			       "interfaces[%u] has the name \"%s\" too", j, a->name);
+		if (a->device && b->device && strcmp(a->device, b->device) == 0)
+			report(dec, DIAG_NODE_INTERFACE, a->pos,
+			       "interfaces[%u] has the device \"%s\" too", j, a->device);
+	}
+}
+
+void node_interfaces_build(struct decoder *dec, struct written_node *w)
+{
+	struct dataplane_config *dp = &w->cfg.dataplane;
+	size_t outer = field_path_push(&dec->path, "interfaces");
+	struct pos top = {.file = dec->file};
+	uint32_t i;
+
+	if (!w->n_interfaces && !w->unread)
+		report(dec, DIAG_NODE_NO_INTERFACES, top,
+		       "no interface is configured: nothing "
+		       "will be served");
+	if (w->n_interfaces > WEIR_PORTS_MAX)
+		report(dec, DIAG_NODE_INTERFACE, w->interfaces[0].pos,
+		       "%u interfaces, at most %d are possible", w->n_interfaces, WEIR_PORTS_MAX);
+	for (i = 0; i < w->n_interfaces && i < WEIR_PORTS_MAX; i++) {
+		size_t mark = field_path_push_index(&dec->path, i);
+
+		check_twice(dec, w, i);
+		build_interface(dec, &w->interfaces[i], &dp->ifaces[dp->n_ifaces++]);
+		field_path_pop(&dec->path, mark);
+	}
+	field_path_pop(&dec->path, outer);
+}

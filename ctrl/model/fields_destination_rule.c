@@ -1,0 +1,408 @@
+/* fields_destination_rule.c - the tables of DestinationRule (reference section 3). */
+#include <model/schema.h>
+
+#define COUNT_RANGE  RANGE(0, INT32_MAX)
+#define UINT32_RANGE RANGE(0, UINT32_MAX)
+
+/* A list of whole numbers, checked and not kept. */
+static void check_status_codes(struct decoder *dec, const struct yaml_node *node, void *out)
+{
+	int64_t code;
+	uint32_t i;
+
+	(void)out;
+	if (node->kind != YAML_SEQ) {
+		decode_error(dec, DIAG_WRONG_TYPE, node, "must be a list, not %s",
+			     yaml_describe(node));
+		return;
+	}
+	for (i = 0; i < node->n; i++) {
+		size_t before = field_path_push_index(&dec->path, i);
+
+		decode_int(dec, node->items[i], 100, 599, &code);
+		field_path_pop(&dec->path, before);
+	}
+}
+
+/* ---- loadBalancer ---- */
+
+static const struct field cookie_attribute_fields[] = {
+	{"name", FIELD_STRING, NOT_KEPT},
+	{"value", FIELD_STRING, NOT_KEPT},
+	{0},
+};
+static const struct message cookie_attribute = CHECKED("Attribute", cookie_attribute_fields);
+
+static const struct field cookie_fields[] = {
+	{"name", FIELD_STRING, NOT_KEPT},
+	{"path", FIELD_STRING, NOT_KEPT},
+	{"ttl", FIELD_DURATION, FIELD_ZERO_OK, NOT_KEPT},
+	{"attributes", FIELD_LIST, NOT_KEPT, .message = &cookie_attribute},
+	{0},
+};
+static const struct message cookie = CHECKED("HTTPCookie", cookie_fields);
+
+static const struct field ring_hash_fields[] = {
+	{"minimumRingSize", FIELD_UINT32, NOT_KEPT, UINT32_RANGE},
+	{0},
+};
+static const struct message ring_hash = CHECKED("RingHash", ring_hash_fields);
+
+static const struct field maglev_fields[] = {
+	{"tableSize", FIELD_UINT32, NOT_KEPT, UINT32_RANGE},
+	{0},
+};
+static const struct message maglev = CHECKED("MagLev", maglev_fields);
+
+static const struct field hash_fields[] = {
+	{"httpHeaderName", FIELD_STRING, NOT_KEPT},
+	{"httpHeader", FIELD_STRING, NOT_KEPT, .today = "write httpHeaderName"},
+	{"httpCookie", FIELD_MESSAGE, NOT_KEPT, .message = &cookie},
+	{"useSourceIp", FIELD_BOOL, NOT_KEPT},
+	{"httpQueryParameterName", FIELD_STRING, NOT_KEPT},
+	{"ringHash", FIELD_MESSAGE, NOT_KEPT, .message = &ring_hash},
+	{"maglev", FIELD_MESSAGE, NOT_KEPT, .message = &maglev},
+	{"minimumRingSize", FIELD_UINT32, NOT_KEPT, UINT32_RANGE,
+	 .today = "write ringHash: {minimumRingSize: N}"},
+	{0},
+};
+static const char *const hash_keys[] = {
+	"httpHeaderName",         "httpHeader", "httpCookie", "useSourceIp",
+	"httpQueryParameterName", NULL};
+static const struct message consistent_hash = {
+	.name = "ConsistentHashLB", .fields = hash_fields, NO_POS, NO_LIST, .one_of = hash_keys};
+
+static const struct field distribute_fields[] = {
+	{"from", FIELD_STRING, NOT_KEPT},
+	{"to", FIELD_ANY, NOT_KEPT},
+	{0},
+};
+static const struct message distribute = CHECKED("Distribute", distribute_fields);
+
+static const struct field failover_fields[] = {
+	{"from", FIELD_STRING, NOT_KEPT},
+	{"to", FIELD_STRING, NOT_KEPT},
+	{0},
+};
+static const struct message failover = CHECKED("Failover", failover_fields);
+
+static const struct field locality_fields[] = {
+	{"enabled", FIELD_BOOL, NOT_KEPT},
+	{"distribute", FIELD_LIST, NOT_KEPT, .message = &distribute},
+	{"failover", FIELD_LIST, NOT_KEPT, .message = &failover},
+	{"failoverPriority", FIELD_STRINGS, NOT_KEPT},
+	{0},
+};
+static const struct message locality = CHECKED("LocalityLoadBalancerSetting", locality_fields);
+
+static const struct field warmup_fields[] = {
+	{"duration", FIELD_DURATION, NOT_KEPT},
+	{"minimumPercent", FIELD_NUMBER, NOT_KEPT},
+	{"aggression", FIELD_NUMBER, NOT_KEPT},
+	{0},
+};
+static const struct message warmup = CHECKED("WarmupConfiguration", warmup_fields);
+
+static const struct enum_value simple_values[] = {
+	{"UNSPECIFIED", 0, MODEL_LB_UNSPECIFIED, false},
+	{"LEAST_CONN", 1, MODEL_LB_LEAST_REQUEST, true},
+	{"RANDOM", 2, MODEL_LB_RANDOM, false},
+	{"PASSTHROUGH", 3, MODEL_LB_PASSTHROUGH, false},
+	{"ROUND_ROBIN", 4, MODEL_LB_ROUND_ROBIN, false},
+	{"LEAST_REQUEST", 5, MODEL_LB_LEAST_REQUEST, false},
+	{0},
+};
+static const struct field load_balancer_fields[] = {
+	{"simple", FIELD_ENUM, AT(traffic_policy, simple), .values = simple_values},
+	{"consistentHash", FIELD_MESSAGE, FIELD_NO_EFFECT, NOT_KEPT, .message = &consistent_hash},
+	{"localityLbSetting", FIELD_MESSAGE, FIELD_NO_EFFECT, NOT_KEPT, .message = &locality},
+	{"zoneAwareLbSetting", FIELD_ANY, FIELD_REFUSED, NOT_KEPT},
+	{"warmup", FIELD_MESSAGE, FIELD_NO_EFFECT, NOT_KEPT, .message = &warmup},
+	{"warmupDurationSecs", FIELD_DURATION, FIELD_NO_EFFECT, NOT_KEPT,
+	 .today = "write warmup: {duration: D}"},
+	{0},
+};
+static const char *const load_balancer_kinds[] = {"simple", "consistentHash", NULL};
+static const struct message load_balancer = {
+	.name = "LoadBalancerSettings",
+	.fields = load_balancer_fields,
+	NO_POS,
+	NO_LIST,
+	.one_of = load_balancer_kinds,
+};
+
+/* ---- connectionPool ---- */
+
+static const struct field keepalive_fields[] = {
+	{"probes", FIELD_UINT32, NOT_KEPT, UINT32_RANGE},
+	{"time", FIELD_DURATION, NOT_KEPT},
+	{"interval", FIELD_DURATION, NOT_KEPT},
+	{0},
+};
+static const struct message keepalive = CHECKED("TcpKeepalive", keepalive_fields);
+
+static const struct field tcp_pool_fields[] = {
+	{"maxConnections", FIELD_INT32, FIELD_NO_EFFECT, NOT_KEPT, COUNT_RANGE},
+	{"connectTimeout", FIELD_DURATION, AT(traffic_policy, connect_timeout_us)},
+	{"tcpKeepalive", FIELD_MESSAGE, FIELD_NO_EFFECT, NOT_KEPT, .message = &keepalive},
+	{"maxConnectionDuration", FIELD_DURATION, FIELD_NO_EFFECT, NOT_KEPT},
+	{"idleTimeout", FIELD_DURATION, FIELD_ZERO_OK, AT(traffic_policy, tcp_idle_timeout_us)},
+	{0},
+};
+static const struct message tcp_pool = {
+	.name = "TCPSettings", .fields = tcp_pool_fields, NO_POS, NO_LIST};
+
+static const struct field http2_keepalive_fields[] = {
+	{"interval", FIELD_DURATION, NOT_KEPT},
+	{"timeout", FIELD_DURATION, NOT_KEPT},
+	{0},
+};
+static const struct message http2_keepalive = CHECKED("Http2KeepAlive", http2_keepalive_fields);
+
+static const struct enum_value h2_values[] = {
+	{"DEFAULT", 0, 0, false},
+	{"DO_NOT_UPGRADE", 1, 1, false},
+	{"UPGRADE", 2, 2, false},
+	{0},
+};
+static const struct field http_pool_fields[] = {
+	{"http1MaxPendingRequests", FIELD_INT32, FIELD_NO_EFFECT, NOT_KEPT, COUNT_RANGE},
+	{"http2MaxRequests", FIELD_INT32, FIELD_NO_EFFECT, NOT_KEPT, COUNT_RANGE},
+	{"maxRequestsPerConnection", FIELD_INT32, AT(traffic_policy, max_requests_per_connection),
+	 COUNT_RANGE},
+	{"maxRetries", FIELD_INT32, FIELD_NO_EFFECT, NOT_KEPT, COUNT_RANGE},
+	{"idleTimeout", FIELD_DURATION, AT(traffic_policy, http_idle_timeout_us)},
+	{"h2UpgradePolicy", FIELD_ENUM, FIELD_NO_EFFECT, NOT_KEPT, .values = h2_values},
+	{"useClientProtocol", FIELD_BOOL, FIELD_NO_EFFECT, NOT_KEPT},
+	{"maxConcurrentStreams", FIELD_INT32, FIELD_NO_EFFECT, NOT_KEPT, COUNT_RANGE},
+	{"http2KeepAlive", FIELD_MESSAGE, FIELD_NO_EFFECT, NOT_KEPT, .message = &http2_keepalive},
+	{0},
+};
+static const struct message http_pool = {
+	.name = "HTTPSettings", .fields = http_pool_fields, NO_POS, NO_LIST};
+
+static const struct field connection_pool_fields[] = {
+	{"tcp", FIELD_INLINE, FIELD_PRESENT, COUNT(traffic_policy, has_tcp_pool),
+	 .message = &tcp_pool},
+	{"http", FIELD_INLINE, FIELD_PRESENT, COUNT(traffic_policy, has_http_pool),
+	 .message = &http_pool},
+	{0},
+};
+static const struct message connection_pool = {
+	.name = "ConnectionPoolSettings", .fields = connection_pool_fields, NO_POS, NO_LIST};
+
+/* ---- outlierDetection ---- */
+
+#define OLD_ERRORS "write consecutive5xxErrors"
+
+static const struct field old_outlier_fields[] = {
+	{"consecutiveErrors", FIELD_INT32, NOT_KEPT, COUNT_RANGE},
+	{"interval", FIELD_DURATION, NOT_KEPT},
+	{"baseEjectionTime", FIELD_DURATION, NOT_KEPT},
+	{"maxEjectionPercent", FIELD_INT32, NOT_KEPT, RANGE(0, 100)},
+	{0},
+};
+static const struct message old_outlier = CHECKED("OutlierDetection.HTTP", old_outlier_fields);
+
+static const struct field outlier_fields[] = {
+	{"consecutiveErrors", FIELD_INT32, NOT_KEPT, COUNT_RANGE, .today = OLD_ERRORS},
+	{"consecutive5xxErrors", FIELD_UINT32, NOT_KEPT, UINT32_RANGE},
+	{"consecutiveGatewayErrors", FIELD_UINT32, NOT_KEPT, UINT32_RANGE},
+	{"consecutiveLocalOriginFailures", FIELD_UINT32, NOT_KEPT, UINT32_RANGE},
+	{"splitExternalLocalOriginErrors", FIELD_BOOL, NOT_KEPT},
+	{"interval", FIELD_DURATION, NOT_KEPT},
+	{"baseEjectionTime", FIELD_DURATION, NOT_KEPT},
+	{"maxEjectionPercent", FIELD_INT32, NOT_KEPT, RANGE(0, 100)},
+	{"minHealthPercent", FIELD_INT32, NOT_KEPT, RANGE(0, 100)},
+	{"outlierDetectionHttpErrorCodes", FIELD_HOOK, NOT_KEPT, .decode = check_status_codes},
+	{"http", FIELD_MESSAGE, NOT_KEPT, .message = &old_outlier,
+	 .today = "write its fields directly into outlierDetection, and consecutive5xxErrors for "
+		  "consecutiveErrors"},
+	{0},
+};
+static const struct message outlier = CHECKED("OutlierDetection", outlier_fields);
+
+/* ---- tls, tunnel, proxyProtocol, retryBudget ---- */
+
+static const struct enum_value tls_values[] = {
+	{"DISABLE", 0, MODEL_TLS_DISABLE, false},
+	{"SIMPLE", 1, MODEL_TLS_SIMPLE, false},
+	{"MUTUAL", 2, MODEL_TLS_MUTUAL, false},
+	{"ISTIO_MUTUAL", 3, MODEL_TLS_ISTIO_MUTUAL, false},
+	{0},
+};
+static const struct field tls_fields[] = {
+	{"mode", FIELD_ENUM, AT(traffic_policy, tls_mode), .values = tls_values},
+	{"clientCertificate", FIELD_STRING, NOT_KEPT},
+	{"privateKey", FIELD_STRING, NOT_KEPT},
+	{"caCertificates", FIELD_STRING, NOT_KEPT},
+	{"caCrl", FIELD_STRING, NOT_KEPT},
+	{"credentialName", FIELD_STRING, NOT_KEPT},
+	{"subjectAltNames", FIELD_STRINGS, NOT_KEPT},
+	{"sni", FIELD_STRING, NOT_KEPT},
+	{"insecureSkipVerify", FIELD_BOOL, NOT_KEPT},
+	{0},
+};
+static const struct message tls = {
+	.name = "ClientTLSSettings", .fields = tls_fields, NO_POS, NO_LIST};
+
+static const struct field tunnel_fields[] = {
+	{"protocol", FIELD_STRING, NOT_KEPT},
+	{"targetHost", FIELD_STRING, NOT_KEPT},
+	{"targetPort", FIELD_UINT32, NOT_KEPT, RANGE(1, 65535)},
+	{0},
+};
+static const struct message tunnel = CHECKED("TunnelSettings", tunnel_fields);
+
+static const struct enum_value proxy_values[] = {{"V1", 0, 0, false}, {"V2", 1, 1, false}, {0}};
+static const struct field proxy_fields[] = {
+	{"version", FIELD_ENUM, NOT_KEPT, .values = proxy_values},
+	{0},
+};
+static const struct message proxy_protocol = CHECKED("ProxyProtocol", proxy_fields);
+
+static const struct field retry_budget_fields[] = {
+	{"percent", FIELD_NUMBER, NOT_KEPT},
+	{"minRetryConcurrency", FIELD_UINT32, NOT_KEPT, UINT32_RANGE},
+	{"budgetInterval", FIELD_DURATION, NOT_KEPT},
+	{0},
+};
+static const struct message retry_budget = CHECKED("RetryBudget", retry_budget_fields);
+
+/* ---- trafficPolicy ---- */
+
+/* The rows that the policy of a host, a subset and a port have in common; the policy is
+ * member p of struct s. */
+#define POLICY_ROWS(s, p)                                                                          \
+	{"loadBalancer",                                                                           \
+	 FIELD_INLINE,                                                                             \
+	 FIELD_PRESENT,                                                                            \
+	 AT(s, p),                                                                                 \
+	 COUNT(s, p.has_load_balancer),                                                            \
+	 .message = &load_balancer},                                                               \
+		{"connectionPool",                                                                 \
+		 FIELD_INLINE,                                                                     \
+		 FIELD_PRESENT,                                                                    \
+		 AT(s, p),                                                                         \
+		 COUNT(s, p.has_connection_pool),                                                  \
+		 .message = &connection_pool},                                                     \
+		{"outlierDetection", FIELD_MESSAGE, FIELD_NO_EFFECT, NOT_KEPT,                     \
+		 .message = &outlier},                                                             \
+	{                                                                                          \
+		"tls", FIELD_INLINE, FIELD_PRESENT, AT(s, p), COUNT(s, p.has_tls), .message = &tls \
+	}
+
+static const struct field policy_port_fields[] = {
+	{"number", FIELD_UINT32, AT(port_policy, port), RANGE(1, 65535)},
+	{"name", FIELD_STRING, NOT_KEPT, .today = "write port.number"},
+	{0},
+};
+static const struct message policy_port = {
+	.name = "PortSelector", .fields = policy_port_fields, NO_POS, NO_LIST};
+
+static const struct field port_policy_fields[] = {
+	{"port", FIELD_INLINE, .message = &policy_port},
+	POLICY_ROWS(port_policy, policy),
+	{0},
+};
+static const struct message port_policy = {
+	.name = "PortTrafficPolicy",
+	.size = sizeof(struct port_policy),
+	.fields = port_policy_fields,
+	.pos = offsetof(struct port_policy, policy.pos),
+	.unsupported = offsetof(struct port_policy, policy.unsupported),
+};
+
+/* A trafficPolicy as written: its port settings belong to the host or subset around it. */
+struct written_policy {
+	struct traffic_policy policy;
+	uint32_t n_ports;
+	struct port_policy *ports;
+};
+
+static const struct field written_policy_fields[] = {
+	POLICY_ROWS(written_policy, policy),
+	{"portLevelSettings", FIELD_LIST, AT(written_policy, ports), COUNT(written_policy, n_ports),
+	 .message = &port_policy},
+	{"tunnel", FIELD_MESSAGE, FIELD_REFUSED | FIELD_PRESENT, NOT_KEPT,
+	 COUNT(written_policy, policy.has_tunnel), .message = &tunnel},
+	{"proxyProtocol", FIELD_MESSAGE, FIELD_REFUSED | FIELD_PRESENT, NOT_KEPT,
+	 COUNT(written_policy, policy.has_proxy_protocol), .message = &proxy_protocol},
+	{"retryBudget", FIELD_MESSAGE, FIELD_NO_EFFECT, NOT_KEPT, .message = &retry_budget},
+	{0},
+};
+static const struct message written_policy = {
+	.name = "TrafficPolicy",
+	.size = sizeof(struct written_policy),
+	.fields = written_policy_fields,
+	.pos = offsetof(struct written_policy, policy.pos),
+	.unsupported = offsetof(struct written_policy, policy.unsupported),
+};
+
+static struct traffic_policy *decode_policy(struct decoder *dec, const struct yaml_node *node,
+					    struct port_policy **ports, uint32_t *n_ports)
+{
+	struct written_policy *written = arena_alloc(dec->arena, sizeof(*written));
+
+	decode_message(dec, &written_policy, node, written);
+	*ports = written->ports;
+	*n_ports = written->n_ports;
+	return &written->policy;
+}
+
+static void decode_subset_policy(struct decoder *dec, const struct yaml_node *node, void *out)
+{
+	struct subset *s = out;
+
+	s->policy = decode_policy(dec, node, &s->ports, &s->n_ports);
+}
+
+static void decode_rule_policy(struct decoder *dec, const struct yaml_node *node, void *out)
+{
+	struct destination_rule *dr = out;
+
+	dr->policy = decode_policy(dec, node, &dr->ports, &dr->n_ports);
+}
+
+/* ---- the object ---- */
+
+static const struct field subset_fields[] = {
+	{"name", FIELD_STRING, AT(subset, name)},
+	{"labels", FIELD_LABELS, AT(subset, labels)},
+	{"trafficPolicy", FIELD_HOOK, NOT_KEPT, .decode = decode_subset_policy},
+	{0},
+};
+static const struct message subset = KEPT("Subset", subset, subset_fields);
+
+static const struct field selector_fields[] = {
+	{"matchLabels", FIELD_LABELS, AT(destination_rule, workload_selector)},
+	{0},
+};
+static const struct message selector = {
+	.name = "WorkloadSelector", .fields = selector_fields, NO_POS, NO_LIST};
+
+static void decode_host(struct decoder *dec, const struct yaml_node *node, void *out)
+{
+	struct destination_rule *dr = out;
+
+	dr->host_pos = decode_pos(dec, node);
+	decode_string(dec, node, &dr->host);
+}
+
+static const struct field destination_rule_fields[] = {
+	{"host", FIELD_HOOK, NOT_KEPT, .decode = decode_host},
+	{"trafficPolicy", FIELD_HOOK, NOT_KEPT, .decode = decode_rule_policy},
+	{"subsets", FIELD_LIST, AT(destination_rule, subsets), COUNT(destination_rule, n_subsets),
+	 .message = &subset},
+	{"exportTo", FIELD_STRINGS, AT(destination_rule, export_to)},
+	{"workloadSelector", FIELD_INLINE, FIELD_PRESENT,
+	 COUNT(destination_rule, has_workload_selector), .message = &selector},
+	{0},
+};
+const struct message schema_destination_rule = {
+	.name = "DestinationRule",
+	.size = sizeof(struct destination_rule),
+	.fields = destination_rule_fields,
+	NO_POS,
+	NO_LIST,
+};

@@ -1,0 +1,25 @@
+/* schema.h - the tables of all kinds, and pieces that several of them share. */
+#pragma once
+#include <model/fields.h>
+
+/* One kind's decoding. */
+struct schema {
+	const struct message *message;
+	bool whole; /* message describes the whole document, not only its spec */
+};
+
+extern const struct message schema_virtual_service;
+extern const struct message schema_destination_rule;
+extern const struct message schema_gateway;
+extern const struct message schema_service_entry;
+extern const struct message schema_workload_entry;
+extern const struct message schema_service;
+extern const struct message schema_pod;
+extern const struct message schema_endpoints;
+extern const struct message schema_endpoint_slice;
+
+/* Port protocols as ServiceEntry and Gateway write them. */
+extern const struct enum_value schema_protocols[];
+
+/* The protocol that a Kubernetes port's appProtocol or name stands for. */
+enum port_protocol schema_protocol_of_name(const char *name);

@@ -1,0 +1,175 @@
+/* destination_rule.c - the checks of a DestinationRule (reference 3). */
+#include <validate/check.h>
+
+#include <string.h>
+
+#include <validate/names.h>
+
+#define PORTS_MAX 4096u
+
+static void check_pool(struct check *c, const struct traffic_policy *p)
+{
+	size_t mark;
+
+	if (!p->has_connection_pool || p->has_tcp_pool || p->has_http_pool)
+		return;
+	mark = check_field(c, "connectionPool");
+	check_report(c, DIAG_DR_EMPTY_POOL, "it is empty: give it tcp or http");
+	check_leave(c, mark);
+}
+
+/* Sending plain text where the user asked for TLS would be worse than not starting. */
+static void check_tls(struct check *c, const struct traffic_policy *p)
+{
+	static const char *const modes[] = {
+		[MODEL_TLS_DISABLE] = "DISABLE",
+		[MODEL_TLS_SIMPLE] = "SIMPLE",
+		[MODEL_TLS_MUTUAL] = "MUTUAL",
+		[MODEL_TLS_ISTIO_MUTUAL] = "ISTIO_MUTUAL",
+	};
+	size_t mark;
+
+	if (p->tls_mode == MODEL_TLS_DISABLE)
+		return;
+	mark = check_field(c, "tls.mode");
+	check_report(c, DIAG_DR_TLS,
+		     "TLS to the upstream (%s) is not supported by this version of weir: remove "
+		     "it, or write DISABLE if plain text is meant",
+		     modes[p->tls_mode]);
+	check_leave(c, mark);
+}
+
+static bool says_something(const struct traffic_policy *p)
+{
+	return p->has_load_balancer || p->has_connection_pool || p->has_tls || p->unsupported.n;
+}
+
+static void check_ports(struct check *c, const struct port_policy *ports, uint32_t n)
+{
+	size_t outer = check_field(c, "portLevelSettings");
+	uint32_t i, j;
+
+	if (n > PORTS_MAX)
+		check_report(c, DIAG_DR_PORTS_MANY, "%u entries, at most %u are allowed", n,
+			     PORTS_MAX);
+	for (i = 0; i < n && i < PORTS_MAX; i++) {
+		size_t mark = check_item(c, i);
+
+		if (!ports[i].port)
+			check_report(c, DIAG_FIELD_REQUIRED, "it needs port.number");
+		for (j = 0; j < i && ports[i].port; j++)
+			if (ports[j].port == ports[i].port) {
+				check_report(c, DIAG_DR_PORT_TWICE,
+					     "port %u has settings already in entry %u",
+					     ports[i].port, j);
+				break;
+			}
+		if (!says_something(&ports[i].policy))
+			check_report(c, DIAG_DR_EMPTY_POLICY,
+				     "the settings of this port are empty");
+		check_pool(c, &ports[i].policy);
+		check_tls(c, &ports[i].policy);
+		check_leave(c, mark);
+	}
+	check_leave(c, outer);
+}
+
+static void check_policy(struct check *c, const struct traffic_policy *p,
+			 const struct port_policy *ports, uint32_t n_ports)
+{
+	size_t mark;
+
+	if (!p)
+		return;
+	mark = check_field(c, "trafficPolicy");
+	if (!says_something(p) && !n_ports)
+		check_report(c, DIAG_DR_EMPTY_POLICY, "it is empty: give it a field, or remove it");
+	if (p->has_tunnel && p->has_proxy_protocol)
+		check_report(c, DIAG_DR_TUNNEL,
+			     "tunnel and proxyProtocol are both set: only one of them may be");
+	check_pool(c, p);
+	check_tls(c, p);
+	check_ports(c, ports, n_ports);
+	check_leave(c, mark);
+}
+
+static void check_subset_name(struct check *c, const struct destination_rule *dr, uint32_t i)
+{
+	const char *name = dr->subsets[i].name;
+	size_t mark = check_field(c, "name");
+	uint32_t j;
+
+	if (!name || !*name)
+		check_report(c, DIAG_DR_SUBSET_NAME, "a subset needs a name");
+	else if (!name_is_dns_label(name))
+		check_report(c, DIAG_DR_SUBSET_NAME,
+			     "\"%s\" is no subset name: up to 63 lower-case letters, digits and "
+			     "inner dashes",
+			     name);
+	for (j = 0; name && j < i; j++)
+		if (dr->subsets[j].name && strcmp(dr->subsets[j].name, name) == 0) {
+			check_report(c, DIAG_DR_SUBSET_TWICE, "subsets[%u] has the name \"%s\" too",
+				     j, name);
+			break;
+		}
+	check_leave(c, mark);
+}
+
+static void check_subsets(struct check *c, const struct destination_rule *dr)
+{
+	size_t outer = check_field(c, "subsets");
+	uint32_t i;
+
+	for (i = 0; i < dr->n_subsets; i++) {
+		const struct subset *s = &dr->subsets[i];
+		size_t mark = check_item(c, i);
+
+		check_subset_name(c, dr, i);
+		check_labels(c, "labels", &s->labels);
+		check_policy(c, s->policy, s->ports, s->n_ports);
+		check_leave(c, mark);
+	}
+	check_leave(c, outer);
+}
+
+/* A rule for some workloads only stays in its own namespace (reference 1.3). */
+static void check_selector_export(struct check *c, const struct destination_rule *dr)
+{
+	size_t outer;
+	uint32_t i;
+
+	if (!dr->has_workload_selector)
+		return;
+	check_labels(c, "workloadSelector.matchLabels", &dr->workload_selector);
+	outer = check_field(c, "exportTo");
+	if (dr->export_to.n > 1)
+		check_report(c, DIAG_DR_SELECTOR_EXPORT,
+			     "with workloadSelector there may be one entry only, \".\"");
+	for (i = 0; i < dr->export_to.n; i++) {
+		const char *entry = dr->export_to.items[i];
+		size_t mark = check_item(c, i);
+
+		if (strcmp(entry, ".") != 0 && strcmp(entry, c->r->ns) != 0)
+			check_report(c, DIAG_DR_SELECTOR_EXPORT,
+				     "with workloadSelector the rule cannot be exported beyond its "
+				     "namespace");
+		check_leave(c, mark);
+	}
+	check_leave(c, outer);
+}
+
+void check_destination_rule(struct check *c, const struct destination_rule *dr)
+{
+	size_t outer = check_field(c, "spec"), mark = check_field(c, "host");
+
+	if (!dr->host || !*dr->host)
+		check_report(c, DIAG_FIELD_REQUIRED, "a DestinationRule needs a host");
+	else
+		check_host(c, dr->host);
+	check_leave(c, mark);
+	check_policy(c, dr->policy, dr->ports, dr->n_ports);
+	check_subsets(c, dr);
+	check_export_to(c, &dr->export_to);
+	check_selector_export(c, dr);
+	check_leave(c, outer);
+}

@@ -1,0 +1,417 @@
+/* test_node.c - the node configuration: every key, every default, every mistake. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <common/codes.h>
+#include <config/node.h>
+
+struct loaded {
+	struct node_config cfg;
+	struct diags d;
+	char file[64];
+};
+
+static void load_path(struct loaded *l, const char *path)
+{
+	diags_init(&l->d);
+	node_config_load(&l->cfg, path, &l->d);
+}
+
+static void load_bytes(struct loaded *l, const char *text, size_t len)
+{
+	int fd;
+
+	strcpy(l->file, "/tmp/weir-test-node-XXXXXX");
+	fd = mkstemp(l->file);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, len), len);
+	close(fd);
+	load_path(l, l->file);
+	unlink(l->file);
+}
+
+static void load(struct loaded *l, const char *text)
+{
+	load_bytes(l, text, strlen(text));
+}
+
+static void unload(struct loaded *l)
+{
+	node_config_fini(&l->cfg);
+	diags_fini(&l->d);
+}
+
+static void check_defaults(const struct node_config *c)
+{
+	char host[256] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	assert_string_equal(c->name, host);
+	assert_string_equal(c->ns, "istio-system");
+	assert_null(c->locality);
+	assert_int_equal(c->labels.n, 0);
+	assert_int_equal(c->workers, 1);
+	assert_int_equal(c->dataplane.n_workers, 1);
+	assert_null(c->lcores);
+	assert_string_equal(c->hugepages, "auto");
+	assert_int_equal(c->dataplane.idle, IDLE_ADAPTIVE);
+	assert_int_equal(c->dataplane.memory, 512ull << 20);
+	assert_int_equal(c->dataplane.max_connections, 100000);
+	assert_int_equal(c->dataplane.http.idle_timeout_us, 3600ull * 1000000);
+	assert_int_equal(c->dataplane.http.header_timeout_us, 60 * 1000000);
+	assert_int_equal(c->dataplane.http.stream_idle_timeout_us, 3600000000);
+	assert_int_equal(c->dataplane.http.max_header_bytes, 60 * 1024);
+	assert_int_equal(c->dataplane.http.max_headers, 100);
+	assert_true(c->dataplane.http.accept_http10);
+	assert_true(c->dataplane.access_log);
+	assert_false(c->registry_only);
+	assert_false(c->compat_08);
+	assert_string_equal(c->admin_listen, "127.0.0.1:15000");
+	assert_string_equal(c->admin_socket, "/run/weir/admin.sock");
+	assert_string_equal(c->log_path, "/dev/stdout");
+	assert_int_equal(c->log_format, LOG_FORMAT_JSON);
+	assert_int_equal(c->drain_timeout_us, 30 * 1000000);
+	assert_int_equal(c->directories.n, 0);
+	assert_int_equal(c->dataplane.n_ifaces, 0);
+}
+
+static void an_empty_file_is_all_defaults(void **state)
+{
+	static const char *const texts[] = {"", "# nothing\n", "---\n", "{}\n", "~\n"};
+	struct loaded l;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		load(&l, texts[i]);
+		assert_int_equal(l.d.errors, 0);
+		assert_int_equal(l.d.warnings, 2); /* no interface, no resources */
+		check_defaults(&l.cfg);
+		unload(&l);
+	}
+}
+
+static void what_is_wrong_has_its_default(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	load(&l, "dataplane: {workers: 65, idle: lazy, memory: 1MiB, connections: 999}\n"
+		 "http: {maxHeaders: 0, idleTimeout: 1, acceptHTTP10: \"yes\"}\n"
+		 "accessLog: {format: xml}\n");
+	assert_int_equal(l.d.errors, 8);
+	check_defaults(&l.cfg);
+	unload(&l);
+}
+
+static void the_sample_is_the_defaults(void **state)
+{
+	struct loaded l;
+	struct iface_config *iface;
+
+	(void)state;
+	load_path(&l, SOURCE_ROOT "/configs/weir.yaml");
+	assert_int_equal(l.d.n, 0);
+	assert_string_equal(l.cfg.name, "gw-1");
+	assert_string_equal(labels_get(&l.cfg.labels, "istio"), "ingressgateway");
+	assert_int_equal(l.cfg.dataplane.n_ifaces, 1);
+	iface = &l.cfg.dataplane.ifaces[0];
+	assert_string_equal(iface->name, "ext");
+	assert_string_equal(iface->device, "net_af_xdp0,iface=veth0");
+	assert_int_equal(iface->mtu, 1500);
+	assert_int_equal(iface->n_routes, 1);
+	assert_string_equal(l.cfg.directories.items[0], "/etc/weir/resources.d");
+	/* The rest of it says what is the default anyway. */
+	l.cfg.name = NULL;
+	assert_int_equal(l.cfg.dataplane.http.idle_timeout_us, 3600ull * 1000000);
+	assert_int_equal(l.cfg.dataplane.memory, 512ull << 20);
+	unload(&l);
+}
+
+static void every_key(void **state)
+{
+	struct loaded l;
+	struct iface_config *iface;
+	char ip[IP_ADDR_STRLEN];
+
+	(void)state;
+	load(&l, "node: {name: n, namespace: x, locality: eu/a, labels: {b: \"1\", a: c}}\n"
+		 "dataplane: {lcores: \"2-4,9\", idle: poll, memory: 1GiB, hugepages: off,\n"
+		 "  eal: [--no-pci], connections: \"5000\"}\n"
+		 "http: {idleTimeout: 0s, headerTimeout: 1m, streamIdleTimeout: 250ms,\n"
+		 "  maxHeaderSize: 8KiB, maxHeaders: 20, acceptHTTP10: false}\n"
+		 "interfaces:\n"
+		 "- name: int\n  device: 0000:01:00.0\n  mtu: 9000\n"
+		 "  addresses: [198.18.1.1/24, 198.18.2.1/28]\n"
+		 "  routes:\n  - {to: 198.18.9.77/20, via: 198.18.2.14}\n"
+		 "- {name: ext, device: net_null0}\n"
+		 "resources: [{directory: /a}, {directory: b}]\n"
+		 "mesh: {outboundTrafficPolicy: {mode: REGISTRY_ONLY}, compatibility: 0.8}\n"
+		 "admin: {listen: \"[::1]:80\", socket: \"\"}\n"
+		 "accessLog: {path: /log, format: none}\n"
+		 "drain: {timeout: 0s}\n");
+	if (l.d.n)
+		diags_print(&l.d, stderr);
+	assert_int_equal(l.d.n, 0);
+	assert_string_equal(l.cfg.name, "n");
+	assert_string_equal(l.cfg.ns, "x");
+	assert_string_equal(l.cfg.locality, "eu/a");
+	assert_string_equal(labels_get(&l.cfg.labels, "a"), "c");
+	assert_string_equal(l.cfg.lcores, "2-4,9");
+	assert_int_equal(l.cfg.workers, 4);
+	assert_int_equal(l.cfg.dataplane.n_workers, 4);
+	assert_int_equal(l.cfg.dataplane.idle, IDLE_POLL);
+	assert_int_equal(l.cfg.dataplane.memory, 1ull << 30);
+	assert_string_equal(l.cfg.hugepages, "off");
+	assert_string_equal(l.cfg.eal.items[0], "--no-pci");
+	assert_int_equal(l.cfg.dataplane.max_connections, 5000);
+	assert_int_equal(l.cfg.dataplane.http.idle_timeout_us, 0);
+	assert_int_equal(l.cfg.dataplane.http.header_timeout_us, 60000000);
+	assert_int_equal(l.cfg.dataplane.http.stream_idle_timeout_us, 250000);
+	assert_int_equal(l.cfg.dataplane.http.max_header_bytes, 8192);
+	assert_int_equal(l.cfg.dataplane.http.max_headers, 20);
+	assert_false(l.cfg.dataplane.http.accept_http10);
+	assert_int_equal(l.cfg.directories.n, 2);
+	assert_true(l.cfg.registry_only);
+	assert_true(l.cfg.compat_08);
+	assert_string_equal(l.cfg.admin_listen, "[::1]:80");
+	assert_string_equal(l.cfg.admin_socket, "");
+	assert_string_equal(l.cfg.log_path, "/log");
+	assert_false(l.cfg.dataplane.access_log);
+	assert_int_equal(l.cfg.drain_timeout_us, 0);
+
+	assert_int_equal(l.cfg.dataplane.n_ifaces, 2);
+	iface = &l.cfg.dataplane.ifaces[0];
+	assert_int_equal(iface->mtu, 9000);
+	assert_int_equal(iface->n_addrs, 2);
+	assert_int_equal(iface->addrs[1].len, 96 + 28);
+	assert_string_equal(ip_addr_format(&iface->addrs[1].ip, ip), "198.18.2.1");
+	/* A route's own host bits say nothing and are cleared. */
+	assert_string_equal(ip_addr_format(&iface->routes[0].to.ip, ip), "198.18.0.0");
+	assert_int_equal(iface->routes[0].to.len, 96 + 20);
+	assert_string_equal(ip_addr_format(&iface->routes[0].via, ip), "198.18.2.14");
+	assert_int_equal(l.cfg.dataplane.ifaces[1].mtu, 1500);
+	unload(&l);
+}
+
+#define IFACE(rest) "interfaces:\n- {name: a, device: b, " rest "}\n"
+#define LABEL64     "a123456789a123456789a123456789a123456789a123456789a123456789abcd"
+
+static const struct {
+	const char *name, *text;
+	enum diag_code code;
+	unsigned line;
+	const char *field;
+} problems[] = {
+	{"unknown section", "adimn: {}\n", DIAG_UNKNOWN_FIELD, 1, "adimn"},
+	{"unknown key", "dataplane:\n  wrokers: 1\n", DIAG_UNKNOWN_FIELD, 2, "dataplane.wrokers"},
+	{"a key of the future", IFACE("punt: tap0"), DIAG_UNKNOWN_FIELD, 2, "interfaces[0].punt"},
+	{"a list", "- a\n", DIAG_WRONG_TYPE, 1, ""},
+	{"a list for a section", "node: [a]\n", DIAG_WRONG_TYPE, 1, "node"},
+	{"syntax", "node: {\n", DIAG_YAML_SYNTAX, 2, ""},
+	{"key twice", "node: {}\nnode: {}\n", DIAG_YAML_DUPLICATE_KEY, 2, "node"},
+	{"second document", "node: {}\n---\nnode: {}\n", DIAG_NODE_DOCUMENTS, 3, ""},
+	{"no worker", "dataplane: {workers: 0}\n", DIAG_OUT_OF_RANGE, 1, "dataplane.workers"},
+	{"65 workers", "dataplane: {workers: 65}\n", DIAG_OUT_OF_RANGE, 1, "dataplane.workers"},
+	{"workers in words", "dataplane: {workers: many}\n", DIAG_WRONG_TYPE, 1,
+	 "dataplane.workers"},
+	{"workers and lcores", "dataplane:\n  workers: 1\n  lcores: \"1\"\n", DIAG_NODE_WORKERS, 3,
+	 "dataplane.lcores"},
+	{"lcores backwards", "dataplane: {lcores: 5-2}\n", DIAG_NODE_WORKERS, 1,
+	 "dataplane.lcores"},
+	{"lcores twice", "dataplane: {lcores: \"1,1-2\"}\n", DIAG_NODE_WORKERS, 1,
+	 "dataplane.lcores"},
+	{"lcores empty", "dataplane: {lcores: \"\"}\n", DIAG_NODE_WORKERS, 1, "dataplane.lcores"},
+	{"lcores with a comma", "dataplane: {lcores: \"1,\"}\n", DIAG_NODE_WORKERS, 1,
+	 "dataplane.lcores"},
+	{"lcores too many", "dataplane: {lcores: 0-64}\n", DIAG_NODE_WORKERS, 1,
+	 "dataplane.lcores"},
+	{"lcore too high", "dataplane: {lcores: \"99999999999999999999\"}\n", DIAG_NODE_WORKERS, 1,
+	 "dataplane.lcores"},
+	{"size without sense", "dataplane: {memory: lots}\n", DIAG_NODE_SIZE, 1,
+	 "dataplane.memory"},
+	{"little memory", "dataplane: {memory: 63MiB}\n", DIAG_OUT_OF_RANGE, 1, "dataplane.memory"},
+	{"few connections", "dataplane: {connections: 999}\n", DIAG_OUT_OF_RANGE, 1,
+	 "dataplane.connections"},
+	{"many connections", "dataplane: {connections: 100000001}\n", DIAG_OUT_OF_RANGE, 1,
+	 "dataplane.connections"},
+	{"idle", "dataplane: {idle: lazy}\n", DIAG_UNKNOWN_VALUE, 1, "dataplane.idle"},
+	{"duration without unit", "drain: {timeout: 30}\n", DIAG_DURATION_SYNTAX, 1,
+	 "drain.timeout"},
+	{"short duration", "http: {idleTimeout: 1us}\n", DIAG_DURATION_SHORT, 1,
+	 "http.idleTimeout"},
+	{"header size", "http: {maxHeaderSize: 1023}\n", DIAG_OUT_OF_RANGE, 1,
+	 "http.maxHeaderSize"},
+	{"interface without name", "interfaces: [{device: b}]\n", DIAG_NODE_INTERFACE, 1,
+	 "interfaces[0].name"},
+	{"interface without device", "interfaces: [{name: b}]\n", DIAG_NODE_INTERFACE, 1,
+	 "interfaces[0].device"},
+	{"interface name", "interfaces: [{device: b, name: " LABEL64 "}]\n", DIAG_NODE_INTERFACE, 1,
+	 "interfaces[0].name"},
+	{"interface twice", IFACE("") "- {name: a, device: c}\n", DIAG_NODE_INTERFACE, 3,
+	 "interfaces[1]"},
+	{"device twice", IFACE("") "- {name: c, device: b}\n", DIAG_NODE_INTERFACE, 3,
+	 "interfaces[1]"},
+	{"null interface", "interfaces: [~]\n", DIAG_NULL_ELEMENT, 1, "interfaces[0]"},
+	{"mtu", IFACE("mtu: 500"), DIAG_OUT_OF_RANGE, 2, "interfaces[0].mtu"},
+	{"address without prefix", IFACE("addresses: [10.0.0.1]"), DIAG_NODE_ADDRESS, 2,
+	 "interfaces[0].addresses[0]"},
+	{"address", IFACE("addresses: [10.0.0.1/24, 198.18.0.300/24]"), DIAG_NODE_ADDRESS, 2,
+	 "interfaces[0].addresses[1]"},
+	{"prefix length", IFACE("addresses: [10.0.0.1/33]"), DIAG_NODE_ADDRESS, 2,
+	 "interfaces[0].addresses[0]"},
+	{"IPv6", IFACE("addresses: [\"2001:2::2/64\"]"), DIAG_NODE_IPV6, 2,
+	 "interfaces[0].addresses[0]"},
+	{"route without to", IFACE("addresses: [10.0.0.1/24], routes: [{via: 10.0.0.2}]"),
+	 DIAG_NODE_ADDRESS, 2, "interfaces[0].routes[0]"},
+	{"route without via", IFACE("addresses: [10.0.0.1/24], routes: [{to: 0.0.0.0/0}]"),
+	 DIAG_NODE_ADDRESS, 2, "interfaces[0].routes[0]"},
+	{"next hop off link",
+	 IFACE("addresses: [10.0.0.1/24], routes: [{to: 0.0.0.0/0, via: 10.0.1.1}]"),
+	 DIAG_NODE_ROUTE, 2, "interfaces[0].routes[0]"},
+	{"families mixed",
+	 IFACE("addresses: [10.0.0.1/24], routes: [{to: \"::/0\", via: 10.0.0.2}]"),
+	 DIAG_NODE_ROUTE, 2, "interfaces[0].routes[0]"},
+	{"kubernetes", "resources:\n- kubernetes: {kubeconfig: /x}\n", DIAG_NODE_KUBERNETES, 2,
+	 "resources[0]"},
+	{"source without any", "resources: [{}]\n", DIAG_NODE_RESOURCES, 1, "resources[0]"},
+	{"unknown source", "resources: [{dir: /x, directory: /y}]\n", DIAG_UNKNOWN_FIELD, 1,
+	 "resources[0].dir"},
+	{"no resources", "node: {}\n", DIAG_NODE_NO_RESOURCES, 0, "resources"},
+	{"no interfaces", "node: {}\n", DIAG_NODE_NO_INTERFACES, 0, "interfaces"},
+	{"capture", "capture: {includeIPRanges: [10.0.0.0/8]}\n", DIAG_NODE_CAPTURE, 1,
+	 "capture.includeIPRanges"},
+	{"capture range", "capture: {excludeIPRanges: [\"*\", 10.0.0.0/a]}\n", DIAG_ADDRESS_INVALID,
+	 1, "capture.excludeIPRanges[1]"},
+	{"capture port", "capture: {includePorts: [80, 0]}\n", DIAG_OUT_OF_RANGE, 1,
+	 "capture.includePorts[1]"},
+	{"mode", "mesh: {outboundTrafficPolicy: {mode: ALLOW}}\n", DIAG_UNKNOWN_VALUE, 1,
+	 "mesh.outboundTrafficPolicy.mode"},
+	{"era", "mesh: {compatibility: \"0.9\"}\n", DIAG_UNKNOWN_VALUE, 1, "mesh.compatibility"},
+	{"listen without port", "admin: {listen: localhost}\n", DIAG_NODE_ADMIN, 1, "admin.listen"},
+	{"listen on port 0", "admin: {listen: \"127.0.0.1:0\"}\n", DIAG_NODE_ADMIN, 1,
+	 "admin.listen"},
+	{"listen on bare IPv6", "admin: {listen: \"::1:80\"}\n", DIAG_NODE_ADMIN, 1,
+	 "admin.listen"},
+	{"log format", "accessLog: {format: xml}\n", DIAG_UNKNOWN_VALUE, 1, "accessLog.format"},
+};
+
+static void every_mistake_is_found(void **state)
+{
+	bool seen[DIAG_CODE_COUNT] = {false};
+	struct loaded l;
+	size_t i, k, failed = 0;
+
+	(void)state;
+	for (i = 0; i < sizeof(problems) / sizeof(problems[0]); i++) {
+		const char *code = diag_rule(problems[i].code)->code;
+		bool found = false;
+
+		load(&l, problems[i].text);
+		for (k = 0; k < l.d.n && !found; k++)
+			found = strcmp(l.d.items[k].code, code) == 0 &&
+				strcmp(l.d.items[k].field, problems[i].field) == 0 &&
+				l.d.items[k].line == problems[i].line &&
+				strcmp(l.d.items[k].file, l.file) == 0;
+		if (!found || l.d.errors > 1) {
+			print_error("%s: expected %s at line %u, field %s; got:\n",
+				    problems[i].name, code, problems[i].line, problems[i].field);
+			diags_print(&l.d, stderr);
+			failed++;
+		}
+		seen[problems[i].code] = true;
+		unload(&l);
+	}
+	for (i = 0; i < DIAG_CODE_COUNT; i++)
+		if (strncmp(diag_rule((enum diag_code)i)->code, "WEIR08", 6) == 0 && !seen[i])
+			fail_msg("no row raises %s", diag_rule((enum diag_code)i)->code);
+	assert_int_equal(failed, 0);
+}
+
+static void a_missing_file_is_a_sentence(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	load_path(&l, "/nowhere/weir.yaml");
+	assert_int_equal(l.d.n, 1);
+	assert_string_equal(l.d.items[0].code, diag_rule(DIAG_FILE_UNREADABLE)->code);
+	assert_string_equal(l.d.items[0].file, "/nowhere/weir.yaml");
+	assert_non_null(strstr(l.d.items[0].message, "No such file"));
+	check_defaults(&l.cfg);
+	unload(&l);
+	load_path(&l, "/tmp");
+	assert_int_equal(l.d.errors, 1);
+	unload(&l);
+}
+
+static void too_many_of_a_kind(void **state)
+{
+	struct loaded l;
+	char *text = NULL;
+	size_t size, i;
+	FILE *f = open_memstream(&text, &size);
+
+	(void)state;
+	fputs("interfaces:\n", f);
+	for (i = 0; i < 17; i++)
+		fprintf(f, "- {name: i%zu, device: d%zu}\n", i, i);
+	fclose(f);
+	load(&l, text);
+	assert_int_equal(l.d.errors, 1);
+	assert_int_equal(l.cfg.dataplane.n_ifaces, WEIR_PORTS_MAX);
+	unload(&l);
+	free(text);
+
+	f = open_memstream(&text, &size);
+	fputs("interfaces:\n- name: a\n  device: b\n  addresses:\n", f);
+	for (i = 0; i < 17; i++)
+		fprintf(f, "  - 10.%zu.0.1/16\n", i);
+	fputs("  routes:\n", f);
+	for (i = 0; i < 65; i++)
+		fprintf(f, "  - {to: 11.%zu.0.0/16, via: 10.0.0.2}\n", i);
+	fclose(f);
+	load(&l, text);
+	assert_int_equal(l.d.errors, 2);
+	assert_int_equal(l.cfg.dataplane.ifaces[0].n_addrs, IFACE_ADDRS_MAX);
+	assert_int_equal(l.cfg.dataplane.ifaces[0].n_routes, IFACE_ROUTES_MAX);
+	unload(&l);
+	free(text);
+}
+
+static void cut_at_every_byte(void **state)
+{
+	static const char text[] =
+		"node: {name: n}\ninterfaces:\n- name: a\n  device: b\n  addresses: [10.0.0.1/24]\n"
+		"  routes:\n  - {to: 0.0.0.0/0, via: 10.0.0.2}\ndrain: {timeout: 1m30s}\n";
+	struct loaded l;
+	size_t k;
+
+	(void)state;
+	for (k = 0; k < sizeof(text); k++) {
+		load_bytes(&l, text, k);
+		unload(&l);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_empty_file_is_all_defaults),
+		cmocka_unit_test(what_is_wrong_has_its_default),
+		cmocka_unit_test(the_sample_is_the_defaults),
+		cmocka_unit_test(every_key),
+		cmocka_unit_test(every_mistake_is_found),
+		cmocka_unit_test(a_missing_file_is_a_sentence),
+		cmocka_unit_test(too_many_of_a_kind),
+		cmocka_unit_test(cut_at_every_byte),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

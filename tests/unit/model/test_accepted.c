@@ -1,0 +1,223 @@
+/* test_accepted.c - what must not be complained of: corner cases that are right, our own
+ * examples, and real resources from elsewhere. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "load.h"
+#include "problems.h"
+
+static const struct {
+	const char *name, *text;
+} accepted[] = {
+	{"* on a gateway (B017)",
+	 VS("  hosts: [\"*\"]\n  gateways: [gw]\n  http: [{route: [{destination: {host: a}}]}]\n")},
+	{"an address as VirtualService host",
+	 VS("  hosts: [10.0.0.1]\n  http: [{route: [{destination: {host: a}}]}]\n")},
+	{"trailing dot", VS("  hosts: [a.test.]\n  http: [{route: [{destination: {host: a}}]}]\n")},
+	{"upper case in a host",
+	 VS("  hosts: [A.Test]\n  http: [{route: [{destination: {host: a}}]}]\n")},
+	{"empty uri prefix (B056)", RULE("    match: [{uri: {prefix: \"\"}}]\n")},
+	{"token header names (B039)",
+	 RULE("    match: [{headers: {\"a!#$%&'*+-.^_`|~z\": {exact: a}}}]\n")},
+	{"pseudo headers (B040)", RULE("    match: [{headers: {\":method\": {exact: GET}}}]\n")},
+	{"withoutHeaders * (B036)", RULE("    match: [{withoutHeaders: {a: {regex: \"*\"}}}]\n")},
+	{"withoutHeaders null", RULE("    match: [{withoutHeaders: {a: null}}]\n")},
+	{"case-insensitive regex", RULE("    match: [{uri: {regex: \"(?i)/a.*\"}}]\n")},
+	{"exact empty", RULE("    match: [{headers: {a: {exact: \"\"}}}]\n")},
+	{"two exact matches",
+	 RULE("    match: [{uri: {exact: /a}}, {uri: {exact: /b}}, {uri: {exact: /A}}]\n")},
+	{"prefix behind a method (B047)",
+	 RULE("    match: [{uri: {prefix: /}, method: {exact: GET}}]\n"
+	      "  - route: [{destination: {host: b}}]\n")},
+	{"weight of one destination (B060)",
+	 VS("  hosts: [a]\n  http: [{route: [{destination: {host: a}, weight: 7}]}]\n")},
+	{"null for absent", RULE("    match: null\n    retries: ~\n    redirect:\n")},
+	{"known gateways", VS("  hosts: [a]\n  gateways: [mesh, ./gw, ns/gw, gw]\n"
+			      "  http: [{route: [{destination: {host: a}}]}]\n")},
+	{"rule for everything", OBJECT("DestinationRule", "x") "  host: \"*.local\"\n"},
+	{"0s where it is none",
+	 DR("  trafficPolicy: {connectionPool: {tcp: {idleTimeout: 0s}}}\n")},
+	{"tls off", DR("  trafficPolicy: {tls: {mode: DISABLE}}\n")},
+	{"label without value", DR("  subsets: [{name: v1, labels: {a: \"\"}}]\n")},
+	{"short exportTo", DR("  exportTo: [other, third]\n")},
+	{"export to nobody", SE("  hosts: [a.test]\n  resolution: STATIC\n  exportTo: [\"~\"]\n")},
+	{"an address as Gateway host",
+	 GW("  servers: [{port: {number: 1, name: a, protocol: HTTP}, hosts: [10.0.0.1]}]\n")},
+	{"namespaces of Gateway hosts",
+	 GW("  servers: [{port: {number: 1, name: a, protocol: HTTP},\n"
+	    "    hosts: [\"*/*\", ./a.test, ns/*.test]}]\n")},
+	{"gateway without selector",
+	 GW("  servers: [{port: {number: 1, name: a, protocol: GRPC}, hosts: [\"*\"]}]\n")},
+	{"two hosts on HTTP", SE("  hosts: [a.test, b.test]\n  resolution: STATIC\n"
+				 "  ports: [{number: 80, name: a, protocol: HTTP}]\n")},
+	{"empty documents", "---\n---\n# nothing\n---\n"},
+	{"empty text", ""},
+	{"list without items", "apiVersion: v1\nkind: List\nitems:\n"},
+};
+
+static void corner_cases(void **state)
+{
+	struct loaded l;
+	size_t i, failed = 0;
+
+	(void)state;
+	for (i = 0; i < sizeof(accepted) / sizeof(accepted[0]); i++) {
+		load_text(&l, accepted[i].text);
+		if (l.d.errors) {
+			print_error("%s:\n", accepted[i].name);
+			diags_print(&l.d, stderr);
+			failed++;
+		}
+		load_free(&l);
+	}
+	assert_int_equal(failed, 0);
+}
+
+/* ---- our examples ---- */
+
+static void load_path(struct loaded *l, const char *path)
+{
+	size_t len;
+	char *text = load_file(path, &len);
+
+	assert_non_null(text);
+	load_decode(l, path, text, len);
+	free(text);
+}
+
+static int is_yaml(const struct dirent *e)
+{
+	const char *dot = strrchr(e->d_name, '.');
+
+	return dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".json") == 0);
+}
+
+static size_t load_folder(struct loaded *l, const char *folder)
+{
+	struct dirent **names;
+	char path[4096];
+	int i, n = scandir(folder, &names, is_yaml, alphasort);
+
+	for (i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name);
+		load_path(l, path);
+		free(names[i]);
+	}
+	if (n >= 0)
+		free(names);
+	return n > 0 ? (size_t)n : 0;
+}
+
+static void examples(void **state)
+{
+	static const char *const routes[] = {"all-v1", "75-25", "jason", "all-v2"};
+	struct loaded l;
+	char path[512];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 5; i++) {
+		load_start(&l);
+		if (i < 4) {
+			assert_int_equal(load_folder(&l, SOURCE_ROOT "/configs/bookinfo"), 4);
+			snprintf(path, sizeof(path),
+				 SOURCE_ROOT "/configs/bookinfo/reviews/%s.yaml", routes[i]);
+			load_path(&l, path);
+		} else {
+			assert_int_equal(load_folder(&l, SOURCE_ROOT "/configs/httpbin"), 1);
+		}
+		load_finish(&l);
+		if (l.d.n)
+			diags_print(&l.d, stderr);
+		assert_int_equal(l.d.n, 0);
+		load_free(&l);
+	}
+}
+
+/* ---- real resources ---- */
+
+static const char *corpus_root(char *buf, size_t size)
+{
+	const char *shared = getenv("WEIR_SHARED");
+
+	snprintf(buf, size, "%s/istio/corpus", shared ? shared : SOURCE_ROOT "/../shared");
+	return buf;
+}
+
+/* What upstream accepts and we refuse: fields of later versions, and invalid objects among
+ * test data that upstream's analysis does not validate. */
+static bool is_expected_refusal(const char *code)
+{
+	static const char *const codes[] = {
+		"WEIR0123", /* not supported by this version */
+		"WEIR0406", /* TLS to the upstream */
+		"WEIR0302", "WEIR0304", "WEIR0305", "WEIR0501", "WEIR0502", "WEIR0503",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (strcmp(codes[i], code) == 0)
+			return true;
+	return false;
+}
+
+static size_t check_corpus_file(const char *path)
+{
+	struct loaded l;
+	size_t i, failed = 0;
+
+	load_start(&l);
+	load_path(&l, path);
+	load_finish(&l);
+	for (i = 0; i < l.d.n; i++)
+		if (l.d.items[i].severity == DIAG_ERROR &&
+		    !is_expected_refusal(l.d.items[i].code)) {
+			diag_print(&l.d.items[i], stderr);
+			failed++;
+		}
+	load_free(&l);
+	return failed;
+}
+
+static void corpus(void **state)
+{
+	char root[4096], path[8192], line[1024];
+	size_t files = 0, failed = 0;
+	FILE *list;
+
+	(void)state;
+	corpus_root(root, sizeof(root));
+	snprintf(path, sizeof(path), "%s/expected.tsv", root);
+	list = fopen(path, "r");
+	if (!list) {
+		print_message("skipped: there is no %s (WEIR_SHARED names its folder)\n", path);
+		skip();
+	}
+	while (fgets(line, sizeof(line), list)) {
+		if (strncmp(line, "file\t", 5) == 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%.*s", root, (int)strcspn(line, "\t\n"), line);
+		failed += check_corpus_file(path);
+		files++;
+	}
+	fclose(list);
+	assert_true(files > 100);
+	assert_int_equal(failed, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(corner_cases),
+		cmocka_unit_test(examples),
+		cmocka_unit_test(corpus),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
