@@ -1,0 +1,46 @@
+/* build.h - the compiler's own state and that of one build: what its parts share.
+ *
+ * struct compiler lives as long as any snapshot; struct build for one compiler_build(); a
+ * snapshot_box is what that build makes. */
+#pragma once
+#include <compile/cache.h>
+#include <compile/compile.h>
+#include <compile/intern.h>
+#include <compile/list.h>
+#include <compile/problems.h>
+
+struct compiler {
+	struct arena *arena; /* node_namespace and node_labels */
+	const char *ns;
+	struct labels labels;
+	unsigned n_workers;
+	bool compat_08;
+	uint64_t generation; /* of the last snapshot made */
+
+	struct intern listener_ids, cluster_ids, endpoint_ids, split_ids;
+	struct cache vhosts, clusters, patterns;
+};
+
+/* A snapshot and what it holds. */
+struct snapshot_box {
+	struct snapshot snapshot; /* first: freed by address */
+	struct arena *arena;
+	struct list vhosts;    /* struct vhost_object, held once per entry */
+	struct list clusters;  /* struct cluster_object, likewise */
+	struct list listeners; /* struct listener; their ids are held */
+};
+
+struct build {
+	struct compiler *c;
+	const struct resource_set *set;
+	struct diags *d;
+	struct arena *tmp;    /* plans, registry: gone after the build */
+	struct map said;      /* problems reported already */
+	struct map addresses; /* "ip:port" -> struct listener, those taken */
+	struct cache_key key; /* under construction */
+	struct snapshot_box *box;
+};
+
+/* Reports a problem once per build, however many virtual hosts meet it. r may be NULL. */
+void build_report(struct build *b, enum problem p, const struct resource *r, struct pos pos,
+		  const char *field, const char *fmt, ...) __attribute__((format(printf, 6, 7)));

@@ -1,0 +1,163 @@
+/* cluster.c - owns compiled clusters and their endpoint sets. */
+#include <compile/cluster.h>
+
+#include <compile/memory.h>
+#include <compile/names.h>
+#include <compile/split.h>
+
+#define VERSION_LABEL   "version"
+#define VERSION_UNKNOWN "unknown"
+
+/* A cluster before compilation. */
+struct plan {
+	const struct reg_service *service;
+	const struct reg_port *port;
+	const struct subset *subset; /* NULL: all endpoints */
+	const char *name;
+	struct cluster_policy policy;
+	struct list members; /* struct reg_endpoint */
+};
+
+static const char *version_of(const struct reg_endpoint *e)
+{
+	const char *v = labels_get(e->labels, VERSION_LABEL);
+
+	return v ? v : VERSION_UNKNOWN;
+}
+
+static void key_plan(struct cache_key *k, const struct plan *p)
+{
+	k->len = 0;
+	cache_key_string(k, p->name);
+	cache_key_string(k, p->service->name);
+	cache_key_string(k, p->service->ns);
+	cache_key_number(k, p->policy.lb);
+	cache_key_number(k, p->policy.connect_timeout_us);
+	cache_key_number(k, p->policy.idle_timeout_us);
+	cache_key_number(k, p->policy.max_requests_per_connection);
+	for (uint32_t i = 0; i < p->members.n; i++) {
+		const struct reg_endpoint *e = p->members.items[i];
+
+		cache_key_number(k, e->addr.ip.q[0]);
+		cache_key_number(k, e->addr.ip.q[1]);
+		cache_key_number(k, (uint64_t)e->weight << 16 | e->addr.port);
+		cache_key_string(k, version_of(e));
+	}
+}
+
+static void compile_endpoint(struct build *b, struct arena *a, const struct plan *p,
+			     const struct reg_endpoint *e, struct endpoint *out)
+{
+	char name[NET_ADDR_STRLEN];
+
+	net_addr_format(&e->addr, name);
+	out->addr = e->addr;
+	out->weight = e->weight;
+	out->name = arena_strdup(a, name);
+	out->version = arena_strdup(a, version_of(e));
+	out->id = intern_get(&b->c->endpoint_ids, arena_printf(b->tmp, "%s %s", p->name, name),
+			     &out->gen);
+}
+
+/* The order by weight; left out when there is nothing to weigh. */
+static void compile_slots(struct build *b, struct arena *a, const struct plan *p,
+			  struct endpoint_set *set)
+{
+	uint32_t *weights = arena_array(b->tmp, set->n, sizeof(*weights));
+
+	for (uint32_t i = 0; i < set->n; i++) {
+		weights[i] = set->endpoints[i].weight;
+		set->weighted |= weights[i] != weights[0];
+	}
+	if (!set->weighted)
+		return;
+	if (!split_reduce(weights, set->n, SPLIT_SLOTS_MAX))
+		build_report(b, PROBLEM_WEIGHTS_ROUNDED, p->service->from, p->service->from->pos,
+			     "weight", "endpoint weights of %s are rounded: their sum is above %u",
+			     p->name, SPLIT_SLOTS_MAX);
+	set->slots = split_spread(a, weights, set->n, &set->n_slots);
+}
+
+static void compile_endpoints(struct build *b, struct cluster_object *o, const struct plan *p)
+{
+	struct endpoint *e = arena_array(o->arena, p->members.n, sizeof(*e));
+
+	for (uint32_t i = 0; i < p->members.n; i++)
+		compile_endpoint(b, o->arena, p, p->members.items[i], &e[i]);
+	o->endpoints.n = p->members.n;
+	o->endpoints.endpoints = e;
+	compile_slots(b, o->arena, p, &o->endpoints);
+}
+
+static struct cluster_object *make(struct build *b, const struct plan *p)
+{
+	struct cluster_object *o = memory_alloc(sizeof(*o));
+	struct cluster *c = &o->cluster;
+	struct arena *a = o->arena = arena_create();
+
+	compile_endpoints(b, o, p);
+	c->name = arena_strdup(a, p->name);
+	c->id = intern_get(&b->c->cluster_ids, c->name, &c->gen);
+	c->lb = p->policy.lb;
+	c->endpoints = &o->endpoints;
+	c->connect_timeout_us = p->policy.connect_timeout_us;
+	c->idle_timeout_us = p->policy.idle_timeout_us;
+	c->max_requests_per_connection = p->policy.max_requests_per_connection;
+	c->service_host = arena_strdup(a, p->service->host);
+	c->service_name = arena_strdup(a, p->service->name);
+	c->service_namespace = arena_strdup(a, p->service->ns);
+	c->subset = arena_strdup(a, p->subset ? p->subset->name : "");
+	c->port = (uint16_t)p->port->spec->number;
+	return o;
+}
+
+static void get(struct build *b, const struct plan *p)
+{
+	struct cluster_object *o;
+
+	key_plan(&b->key, p);
+	o = (struct cluster_object *)cache_get(&b->c->clusters, b->key.bytes, b->key.len);
+	if (!o) {
+		o = make(b, p);
+		cache_add(&b->c->clusters, &o->cached, b->key.bytes, b->key.len);
+	}
+	list_add(b->box->arena, &b->box->clusters, o);
+}
+
+static void make_one(struct build *b, const struct reg_service *s, const struct reg_port *port,
+		     const struct dest_rule *rule, const struct subset *subset)
+{
+	struct plan p = {.service = s, .port = port, .subset = subset};
+
+	p.name = name_cluster(b->tmp, s->host, port->spec->number, subset ? subset->name : NULL);
+	policy_resolve(rule, subset, port->spec->number, b->c->compat_08, &p.policy);
+	for (uint32_t i = 0; i < port->n; i++)
+		if (!subset || labels_contain(port->endpoints[i].labels, &subset->labels))
+			list_add(b->tmp, &p.members, &port->endpoints[i]);
+	get(b, &p);
+}
+
+void cluster_make_all(struct build *b, const struct registry *reg, const struct policies *policies)
+{
+	for (uint32_t i = 0; i < reg->services.n; i++) {
+		const struct reg_service *s = reg->services.items[i];
+		const struct dest_rule *rule = policies_find(policies, b, s);
+
+		for (uint32_t k = 0; k < s->n_ports; k++) {
+			make_one(b, s, &s->ports[k], rule, NULL);
+			for (uint32_t j = 0; rule && j < rule->subsets.n; j++)
+				make_one(b, s, &s->ports[k], rule, rule->subsets.items[j]);
+		}
+	}
+}
+
+void cluster_put(struct compiler *c, struct cluster_object *o)
+{
+	if (!cache_put(&c->clusters, &o->cached))
+		return;
+	for (uint32_t i = 0; i < o->endpoints.n; i++)
+		intern_put(&c->endpoint_ids, o->endpoints.endpoints[i].id);
+	intern_put(&c->cluster_ids, o->cluster.id);
+	arena_destroy(o->arena);
+	free(o);
+}

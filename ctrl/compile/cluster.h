@@ -1,0 +1,15 @@
+/* cluster.h - upstream clusters: one per service port and per subset of it, cached by their
+ * content. Holds the ids of the cluster and of its endpoints. */
+#pragma once
+#include <compile/policy.h>
+
+struct cluster_object {
+	struct cached cached;
+	struct arena *arena;
+	struct cluster cluster;
+	struct endpoint_set endpoints;
+};
+
+/* Makes every cluster of the registry, held by the snapshot under construction. */
+void cluster_make_all(struct build *b, const struct registry *reg, const struct policies *policies);
+void cluster_put(struct compiler *c, struct cluster_object *o);

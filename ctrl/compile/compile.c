@@ -1,0 +1,213 @@
+/* compile.c - owns the compiler's lifetime and the assembly of snapshots. */
+#include <compile/compile.h>
+
+#include <stddef.h>
+
+#include <compile/build.h>
+#include <compile/cluster.h>
+#include <compile/listeners.h>
+#include <compile/memory.h>
+#include <compile/names.h>
+#include <compile/vhost.h>
+
+static const struct {
+	const char *code;
+	enum diag_severity severity;
+} problems[PROBLEM_COUNT] = {
+#define X(id, code, severity, summary) [PROBLEM_##id] = {code, DIAG_##severity},
+	COMPILE_PROBLEMS(X)
+#undef X
+};
+
+void build_report(struct build *b, enum problem p, const struct resource *r, struct pos pos,
+		  const char *field, const char *fmt, ...)
+{
+	const char *resource = r ? name_resource(b->tmp, r) : "", *key;
+	char text[512];
+	va_list ap;
+	void **said;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	key = arena_printf(b->tmp, "%d\n%s\n%s\n%s", p, resource, field, text);
+	said = map_slot_str(&b->said, key);
+	if (*said)
+		return;
+	*said = b;
+	diag_add(b->d, problems[p].severity, problems[p].code, pos, resource, field, "%s", text);
+}
+
+static void copy_labels(struct compiler *c, const struct labels *from)
+{
+	struct label *items = arena_array(c->arena, from->n, sizeof(*items));
+
+	for (uint32_t i = 0; i < from->n; i++)
+		items[i] = (struct label){arena_strdup(c->arena, from->items[i].key),
+					  arena_strdup(c->arena, from->items[i].value)};
+	c->labels = (struct labels){from->n, items};
+}
+
+struct compiler *compiler_create(const struct compile_options *opt)
+{
+	struct compiler *c = memory_alloc(sizeof(*c));
+
+	c->arena = arena_create();
+	c->ns = arena_strdup(c->arena, opt->node_namespace ? opt->node_namespace : "default");
+	if (opt->node_labels)
+		copy_labels(c, opt->node_labels);
+	c->n_workers = opt->n_workers < WEIR_WORKERS_MAX ? opt->n_workers : WEIR_WORKERS_MAX;
+	c->compat_08 = opt->compat_08;
+	intern_init(&c->listener_ids);
+	intern_init(&c->cluster_ids);
+	intern_init(&c->endpoint_ids);
+	intern_init(&c->split_ids);
+	cache_init(&c->vhosts);
+	cache_init(&c->clusters);
+	cache_init(&c->patterns);
+	return c;
+}
+
+void compiler_destroy(struct compiler *c)
+{
+	if (!c)
+		return;
+	cache_fini(&c->vhosts);
+	cache_fini(&c->clusters);
+	cache_fini(&c->patterns);
+	intern_fini(&c->listener_ids);
+	intern_fini(&c->cluster_ids);
+	intern_fini(&c->endpoint_ids);
+	intern_fini(&c->split_ids);
+	arena_destroy(c->arena);
+	free(c);
+}
+
+/* Pins have cache lines of their own, so the box is aligned to them. */
+static struct snapshot_box *box_create(void)
+{
+	size_t size = (sizeof(struct snapshot_box) + WEIR_CACHE_LINE - 1) / WEIR_CACHE_LINE *
+		      WEIR_CACHE_LINE;
+	struct snapshot_box *box = memory_check(aligned_alloc(WEIR_CACHE_LINE, size));
+
+	memset(box, 0, size);
+	box->arena = arena_create();
+	return box;
+}
+
+static void box_destroy(struct compiler *c, struct snapshot_box *box)
+{
+	for (uint32_t i = 0; i < box->listeners.n; i++)
+		intern_put(&c->listener_ids, ((struct listener *)box->listeners.items[i])->id);
+	for (uint32_t i = 0; i < box->vhosts.n; i++)
+		vhost_put(c, box->vhosts.items[i]);
+	for (uint32_t i = 0; i < box->clusters.n; i++)
+		cluster_put(c, box->clusters.items[i]);
+	pattern_free_scratch(box->snapshot.scratch, WEIR_WORKERS_MAX);
+	arena_destroy(box->arena);
+	free(box);
+}
+
+static void fill_clusters(struct build *b)
+{
+	struct snapshot *s = &b->box->snapshot;
+	uint32_t n_clusters = intern_bound(&b->c->cluster_ids);
+	uint32_t n_endpoints = intern_bound(&b->c->endpoint_ids);
+	const struct cluster **clusters = arena_array(b->box->arena, n_clusters, sizeof(*clusters));
+	const struct endpoint **endpoints =
+		arena_array(b->box->arena, n_endpoints, sizeof(*endpoints));
+
+	for (uint32_t i = 0; i < b->box->clusters.n; i++) {
+		const struct cluster_object *o = b->box->clusters.items[i];
+
+		clusters[o->cluster.id] = &o->cluster;
+		for (uint32_t k = 0; k < o->endpoints.n; k++)
+			endpoints[o->endpoints.endpoints[k].id] = &o->endpoints.endpoints[k];
+	}
+	s->n_cluster_ids = n_clusters;
+	s->cluster_by_id = clusters;
+	s->n_endpoint_ids = n_endpoints;
+	s->endpoint_by_id = endpoints;
+	s->n_split_ids = intern_bound(&b->c->split_ids);
+}
+
+static void fill_listeners(struct build *b)
+{
+	struct snapshot *s = &b->box->snapshot;
+	uint32_t n = intern_bound(&b->c->listener_ids);
+	const struct listener **by_id = arena_array(b->box->arena, n, sizeof(*by_id));
+
+	for (uint32_t i = 0; i < b->box->listeners.n; i++) {
+		const struct listener *l = b->box->listeners.items[i];
+
+		by_id[l->id] = l;
+	}
+	s->n_listener_ids = n;
+	s->listener_by_id = by_id;
+	listeners_table(b);
+}
+
+static void fill_scratch(struct build *b)
+{
+	struct hs_scratch *first = NULL;
+	bool ok = true;
+
+	for (uint32_t i = 0; i < b->box->vhosts.n; i++) {
+		const struct vhost_object *o = b->box->vhosts.items[i];
+
+		for (uint32_t k = 0; k < o->patterns.n; k++)
+			ok &= pattern_fit_scratch(o->patterns.items[k], &first);
+	}
+	if (first)
+		ok &= pattern_clone_scratch(first, b->box->snapshot.scratch, b->c->n_workers);
+	if (!ok)
+		build_report(b, PROBLEM_LIMIT, NULL, (struct pos){0}, "",
+			     "memory to match regular expressions with cannot be allocated");
+}
+
+static void build_all(struct build *b)
+{
+	struct registry reg;
+	struct policies policies;
+	struct bindings bindings;
+
+	registry_collect(&reg, b);
+	policies_init(&policies, b);
+	bindings_init(&bindings, b);
+	cluster_make_all(b, &reg, &policies);
+	gateway_listeners(b, &reg, &bindings);
+	mesh_listeners(b, &reg, &bindings);
+	bindings_fini(&bindings);
+	policies_fini(&policies);
+	registry_drop(&reg);
+	fill_clusters(b);
+	fill_listeners(b);
+	fill_scratch(b);
+}
+
+struct snapshot *compiler_build(struct compiler *c, const struct resource_set *set, struct diags *d)
+{
+	struct build b = {.c = c, .set = set, .d = d, .tmp = arena_create(), .box = box_create()};
+	size_t errors = d->errors;
+
+	map_init(&b.said);
+	map_init(&b.addresses);
+	build_all(&b);
+	map_fini(&b.said);
+	map_fini(&b.addresses);
+	cache_key_fini(&b.key);
+	arena_destroy(b.tmp);
+	if (d->errors > errors) {
+		box_destroy(c, b.box);
+		return NULL;
+	}
+	b.box->snapshot.generation = ++c->generation;
+	return &b.box->snapshot;
+}
+
+void compiler_free_snapshot(struct compiler *c, struct snapshot *s)
+{
+	static_assert(offsetof(struct snapshot_box, snapshot) == 0, "a snapshot is its box");
+	if (s)
+		box_destroy(c, (struct snapshot_box *)s);
+}

@@ -1,0 +1,108 @@
+/* map.c - owns the nodes and buckets of chained hash maps. */
+#include <compile/map.h>
+
+#include <compile/memory.h>
+
+#define BUCKETS_FIRST 16u
+
+struct map_node {
+	struct map_node *next;
+	const void *key;
+	size_t len;
+	uint64_t hash;
+	void *value;
+};
+
+/* FNV-1a, 64 bits: keys come from configuration, whose author can slow down only himself. */
+static uint64_t hash_bytes(const void *key, size_t len)
+{
+	const unsigned char *p = key;
+	uint64_t h = 0xcbf29ce484222325ull;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ p[i]) * 0x100000001b3ull;
+	return h ^ (h >> 32);
+}
+
+void map_init(struct map *m)
+{
+	*m = (struct map){.mask = BUCKETS_FIRST - 1};
+	m->buckets = memory_alloc(BUCKETS_FIRST * sizeof(*m->buckets));
+}
+
+void map_fini(struct map *m)
+{
+	for (size_t i = 0; m->buckets && i <= m->mask; i++) {
+		struct map_node *n = m->buckets[i], *next;
+
+		for (; n; n = next) {
+			next = n->next;
+			free(n);
+		}
+	}
+	free(m->buckets);
+	*m = (struct map){0};
+}
+
+static struct map_node **find(const struct map *m, const void *key, size_t len, uint64_t hash)
+{
+	struct map_node **n = &m->buckets[hash & m->mask];
+
+	while (*n && ((*n)->hash != hash || (*n)->len != len || memcmp((*n)->key, key, len) != 0))
+		n = &(*n)->next;
+	return n;
+}
+
+void *map_get(const struct map *m, const void *key, size_t len)
+{
+	struct map_node *n = *find(m, key, len, hash_bytes(key, len));
+
+	return n ? n->value : NULL;
+}
+
+static void grow(struct map *m)
+{
+	size_t mask = m->mask * 2 + 1;
+	struct map_node **buckets = memory_alloc((mask + 1) * sizeof(*buckets));
+
+	for (size_t i = 0; i <= m->mask; i++) {
+		struct map_node *n = m->buckets[i], *next;
+
+		for (; n; n = next) {
+			next = n->next;
+			n->next = buckets[n->hash & mask];
+			buckets[n->hash & mask] = n;
+		}
+	}
+	free(m->buckets);
+	m->buckets = buckets;
+	m->mask = mask;
+}
+
+void **map_slot(struct map *m, const void *key, size_t len)
+{
+	uint64_t hash = hash_bytes(key, len);
+	struct map_node *n = *find(m, key, len, hash);
+
+	if (n)
+		return &n->value;
+	if (m->n > m->mask)
+		grow(m);
+	n = memory_alloc(sizeof(*n));
+	*n = (struct map_node){.key = key, .len = len, .hash = hash};
+	n->next = m->buckets[hash & m->mask];
+	m->buckets[hash & m->mask] = n;
+	m->n++;
+	return &n->value;
+}
+
+void map_remove(struct map *m, const void *key, size_t len)
+{
+	struct map_node **at = find(m, key, len, hash_bytes(key, len)), *n = *at;
+
+	if (!n)
+		return;
+	*at = n->next;
+	free(n);
+	m->n--;
+}

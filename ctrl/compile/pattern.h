@@ -1,0 +1,35 @@
+/* pattern.h - Hyperscan databases of the regular expressions of one field, shared by all
+ * virtual hosts that ask for the same ones, and the scratch memory to scan with. */
+#pragma once
+#include <compile/plan.h>
+
+/* Limits that the workers' result memory is made for (dataplane/match/match.h). */
+#define PATTERNS_PER_FIELD_MAX 16384u
+#define PATTERN_WORDS_MAX      8192u /* sum over a virtual host of patterns / 64, rounded up */
+
+struct pattern_object {
+	struct cached cached;
+	struct hs_database *db;
+};
+
+/* The distinct expressions of one field, in order of their ids; conds[i] is a condition that
+ * uses expression i. */
+struct pattern_list {
+	struct list conds; /* struct cond */
+	struct map ids;    /* expression -> id + 1 */
+};
+
+void pattern_list_init(struct pattern_list *l);
+void pattern_list_fini(struct pattern_list *l);
+uint32_t pattern_list_add(struct pattern_list *l, struct build *b, struct cond *c);
+
+/* Holds the database of a list; NULL when an expression cannot be executed (reported) or the
+ * list is empty. */
+struct pattern_object *pattern_get(struct build *b, const struct pattern_list *l);
+void pattern_put(struct compiler *c, struct pattern_object *o);
+
+/* Makes *scratch fit db too. False when memory is short. */
+bool pattern_fit_scratch(const struct pattern_object *o, struct hs_scratch **scratch);
+/* From one scratch that fits everything to one per worker. */
+bool pattern_clone_scratch(struct hs_scratch *first, struct hs_scratch **out, unsigned n);
+void pattern_free_scratch(struct hs_scratch **scratch, unsigned n);

@@ -1,0 +1,42 @@
+/* plan.h - a virtual host spelled out but not compiled: the complete input of vhost_get().
+ *
+ * Names are resolved, conditions on the node are decided, defaults are filled in. Two equal
+ * plans give the same compiled virtual host. Lives for one build. */
+#pragma once
+#include <compile/build.h>
+
+struct cond {
+	uint8_t field; /* enum match_field */
+	uint8_t op;    /* enum match_op */
+	bool ignore_case, negate;
+	const char *header; /* lower case; MATCH_HEADER only */
+	const char *value;  /* NULL for MATCH_PRESENT */
+
+	/* Where to point when the value cannot be executed; not part of the plan's meaning. */
+	const struct resource *from;
+	struct pos pos;
+	const char *where; /* "spec.http[0].match[1].uri" */
+};
+
+struct target {
+	const char *cluster;
+	uint32_t weight;
+};
+
+struct route_plan {
+	const char *name;
+	uint32_t n_conds, n_targets;
+	struct cond *conds;
+	struct target *targets; /* weights positive when there are several */
+	uint64_t timeout_us;
+	struct retry_policy retry;
+	bool catch_all; /* pure, as 2.3 defines it */
+
+	const struct resource *from; /* NULL: a service's default route */
+	struct pos pos;
+};
+
+struct vhost_plan {
+	const char *name;
+	struct list routes; /* struct route_plan */
+};

@@ -1,0 +1,33 @@
+/* policy.h - which DestinationRule a service gets, and what it says of one cluster
+ * (istio/reference 3.1 and 3.2). Lives for one build. */
+#pragma once
+#include <compile/registry.h>
+
+/* The DestinationRules of one host in one namespace, merged. */
+struct dest_rule {
+	const char *host, *ns;
+	const struct destination_rule *top; /* whose trafficPolicy counts; NULL: nobody's */
+	struct list subsets;                /* struct subset, names unique */
+};
+
+struct policies {
+	struct map exact;     /* "ns/host" -> struct dest_rule */
+	struct map wildcards; /* "ns" -> struct list of struct dest_rule */
+};
+
+void policies_init(struct policies *p, struct build *b);
+void policies_fini(struct policies *p);
+
+/* The rule that applies to a service as seen from the node; NULL when none does. */
+const struct dest_rule *policies_find(const struct policies *p, struct build *b,
+				      const struct reg_service *s);
+
+struct cluster_policy {
+	enum lb_policy lb;
+	uint64_t connect_timeout_us, idle_timeout_us;
+	uint32_t max_requests_per_connection;
+};
+
+/* rule and subset may be NULL. */
+void policy_resolve(const struct dest_rule *rule, const struct subset *subset, uint32_t port,
+		    bool compat_08, struct cluster_policy *out);

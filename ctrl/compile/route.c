@@ -1,0 +1,294 @@
+/* route.c - owns the translation of http rules: which blocks count here, in which order, with
+ * which conditions and destinations. */
+#include <compile/route.h>
+
+#include <compile/names.h>
+#include <compile/retry.h>
+
+/* One rule of one VirtualService in one place. */
+struct rule {
+	struct build *b;
+	const struct resource *vs;
+	const struct http_rule *http;
+	uint32_t index;
+	const struct route_scope *scope;
+};
+
+static bool gateway_listed(const struct rule *r, const struct string_list *gateways)
+{
+	for (uint32_t i = 0; i < gateways->n; i++)
+		if (strcmp(name_expand_gateway(r->b->tmp, gateways->items[i], r->vs->ns),
+			   r->scope->gateway) == 0)
+			return true;
+	return false;
+}
+
+/* The conditions that say on which node and port a block counts: decided once, here.
+ * gateways, when given, stands in for the source conditions (2.3). */
+static bool block_applies(const struct rule *r, const struct http_match *m)
+{
+	const struct compiler *c = r->b->c;
+
+	if (m->port && m->port != r->scope->port)
+		return false;
+	if (m->gateways.n > 0)
+		return gateway_listed(r, &m->gateways);
+	if (m->source_namespace && strcmp(m->source_namespace, c->ns) != 0)
+		return false;
+	return labels_contain(&c->labels, &m->source_labels);
+}
+
+static enum match_op op_of(const struct string_match *m)
+{
+	static const enum match_op ops[] = {
+		[SM_PRESENT] = MATCH_PRESENT,
+		[SM_EXACT] = MATCH_EXACT,
+		[SM_PREFIX] = MATCH_PREFIX,
+		[SM_REGEX] = MATCH_REGEX,
+	};
+
+	/* "*" is no regular expression: in withoutHeaders it asks for presence (1.4). */
+	if (m->kind == SM_REGEX && strcmp(m->value, "*") == 0)
+		return MATCH_PRESENT;
+	return ops[m->kind];
+}
+
+static struct cond *add_cond(const struct rule *r, struct route_plan *p, uint32_t block,
+			     const char *label, const struct string_match *m)
+{
+	struct cond *c = &p->conds[p->n_conds++];
+
+	*c = (struct cond){
+		.op = (uint8_t)op_of(m),
+		.value = m->value,
+		.from = r->vs,
+		.pos = m->pos,
+		.where = arena_printf(r->b->tmp, "spec.http[%u].match[%u].%s", r->index, block,
+				      label),
+	};
+	if (c->op == MATCH_PRESENT)
+		c->value = NULL;
+	return c;
+}
+
+/* Is the condition on the path one that every path meets? Such a condition is left out: the
+ * route is then found without a look at the path. */
+static bool any_path(const struct string_match *m)
+{
+	if (!m || m->kind == SM_PRESENT)
+		return true;
+	if (m->kind == SM_PREFIX)
+		return m->value[0] == '\0';
+	return m->kind == SM_REGEX && strcmp(m->value, ".*") == 0;
+}
+
+/* Pure catch-all (2.3): an empty prefix does not count as one, though it matches all. */
+static bool is_catch_all(const struct http_match *m)
+{
+	const struct string_match *u = m->uri;
+
+	if (m->scheme || m->method || m->authority)
+		return false;
+	if (m->n_headers || m->n_without_headers || m->n_query_params)
+		return false;
+	if (!u || u->kind == SM_PRESENT)
+		return true;
+	return (u->kind == SM_PREFIX && strcmp(u->value, "/") == 0) ||
+	       (u->kind == SM_REGEX && strcmp(u->value, ".*") == 0);
+}
+
+static void add_field(const struct rule *r, struct route_plan *p, uint32_t block,
+		      enum match_field field, const char *label, const struct string_match *m)
+{
+	struct cond *c;
+
+	if (!m || m->kind == SM_PRESENT) /* every request has a method, a scheme, an authority */
+		return;
+	c = add_cond(r, p, block, label, m);
+	c->field = (uint8_t)field;
+}
+
+static void add_path(const struct rule *r, struct route_plan *p, uint32_t block,
+		     const struct http_match *m)
+{
+	struct cond *c;
+
+	if (any_path(m->uri))
+		return;
+	c = add_cond(r, p, block, "uri", m->uri);
+	c->field = MATCH_PATH;
+	c->ignore_case = m->ignore_uri_case && c->op != MATCH_REGEX;
+	if (c->ignore_case)
+		c->value = name_lower(r->b->tmp, c->value);
+}
+
+/* Pseudo headers are the request's own parts. ":path" stays a header: unlike uri it is
+ * matched with its query. */
+static uint8_t field_of_header(const char *name)
+{
+	static const struct {
+		const char *name;
+		uint8_t field;
+	} pseudo[] = {
+		{":method", MATCH_METHOD},
+		{":authority", MATCH_AUTHORITY},
+		{":scheme", MATCH_SCHEME},
+	};
+
+	for (size_t i = 0; i < sizeof(pseudo) / sizeof(pseudo[0]); i++)
+		if (strcmp(name, pseudo[i].name) == 0)
+			return pseudo[i].field;
+	return MATCH_HEADER;
+}
+
+static void add_headers(const struct rule *r, struct route_plan *p, uint32_t block,
+			const struct named_match *m, uint32_t n, bool negate)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		const char *label = arena_printf(r->b->tmp, "%s[%s]",
+						 negate ? "withoutHeaders" : "headers", m[i].name);
+		struct cond *c = add_cond(r, p, block, label, &m[i].match);
+
+		c->header = name_lower(r->b->tmp, m[i].name);
+		c->field = field_of_header(c->header);
+		c->negate = negate;
+		if (c->field != MATCH_HEADER)
+			c->header = NULL;
+	}
+}
+
+static void refuse_query_params(const struct rule *r, uint32_t block, const struct http_match *m)
+{
+	if (m->n_query_params > 0)
+		build_report(r->b, PROBLEM_NOT_EXECUTABLE, r->vs, m->pos,
+			     arena_printf(r->b->tmp, "spec.http[%u].match[%u].queryParams",
+					  r->index, block),
+			     "query parameters cannot be matched by this version");
+}
+
+static void plan_conds(const struct rule *r, struct route_plan *p, uint32_t block,
+		       const struct http_match *m)
+{
+	p->conds =
+		arena_array(r->b->tmp, 4u + m->n_headers + m->n_without_headers, sizeof(*p->conds));
+	add_path(r, p, block, m);
+	add_field(r, p, block, MATCH_METHOD, "method", m->method);
+	add_field(r, p, block, MATCH_SCHEME, "scheme", m->scheme);
+	add_field(r, p, block, MATCH_AUTHORITY, "authority", m->authority);
+	add_headers(r, p, block, m->headers, m->n_headers, false);
+	add_headers(r, p, block, m->without_headers, m->n_without_headers, true);
+	refuse_query_params(r, block, m);
+}
+
+static uint32_t named_port(const struct reg_service *s, const char *name)
+{
+	for (uint32_t i = 0; s && i < s->n_ports; i++)
+		if (s->ports[i].spec->name && strcmp(s->ports[i].spec->name, name) == 0)
+			return s->ports[i].spec->number;
+	return 0;
+}
+
+/* 2.4.1: the port given; else that of a service with a single one; else the listener's. The
+ * cluster of an unknown host, port or subset is one that no snapshot has: 503 NC. */
+static const char *destination_cluster(const struct rule *r, const struct destination *d)
+{
+	const char *host = name_expand_host(r->b->tmp, d->host, r->vs->ns);
+	const struct reg_service *s = registry_service(r->scope->registry, host);
+	uint32_t port = d->port;
+
+	if (!port && d->port_name)
+		port = named_port(s, d->port_name);
+	else if (!port)
+		port = s && s->n_ports == 1 ? s->ports[0].spec->number : r->scope->port;
+	return name_cluster(r->b->tmp, host, port, d->subset);
+}
+
+static void plan_targets(const struct rule *r, struct route_plan *p)
+{
+	uint32_t n = r->http->n_route;
+
+	p->targets = arena_array(r->b->tmp, n, sizeof(*p->targets));
+	for (uint32_t i = 0; i < n; i++) {
+		const struct http_route_destination *d = &r->http->route[i];
+
+		if (!d->destination || !d->destination->host || (n > 1 && d->weight <= 0))
+			continue;
+		p->targets[p->n_targets++] = (struct target){
+			.cluster = destination_cluster(r, d->destination),
+			.weight = n > 1 ? (uint32_t)d->weight : 1,
+		};
+	}
+}
+
+static const char *route_name(struct arena *a, const struct http_rule *http,
+			      const struct http_match *m)
+{
+	const char *rule = http->name ? http->name : "";
+
+	if (!m || !m->name || !m->name[0])
+		return rule;
+	return rule[0] ? arena_printf(a, "%s.%s", rule, m->name) : m->name;
+}
+
+/* m: NULL for a rule without match blocks. */
+static struct route_plan *plan_block(const struct rule *r, uint32_t block,
+				     const struct http_match *m)
+{
+	struct route_plan *p = arena_alloc(r->b->tmp, sizeof(*p));
+
+	p->name = route_name(r->b->tmp, r->http, m);
+	p->from = r->vs;
+	p->pos = m ? m->pos : r->http->pos;
+	p->timeout_us = r->http->timeout_us;
+	p->catch_all = !m || is_catch_all(m);
+	p->retry = retry_plan(r->b, r->vs, r->index, r->http->retries);
+	plan_targets(r, p);
+	if (m)
+		plan_conds(r, p, block, m);
+	if (p->n_targets == 0)
+		build_report(r->b, PROBLEM_NOT_EXECUTABLE, r->vs, r->http->pos,
+			     arena_printf(r->b->tmp, "spec.http[%u]", r->index),
+			     "the rule has no destination that requests could go to");
+	return p;
+}
+
+/* False once a pure catch-all was added: nothing after it can match. */
+static bool plan_rule(const struct rule *r, struct list *out)
+{
+	for (uint32_t i = 0; i < r->http->n_match || (i == 0 && r->http->n_match == 0); i++) {
+		const struct http_match *m = r->http->n_match ? &r->http->match[i] : NULL;
+		struct route_plan *p;
+
+		if (m && !block_applies(r, m))
+			continue;
+		p = plan_block(r, i, m);
+		list_add(r->b->tmp, out, p);
+		if (p->catch_all)
+			return false;
+	}
+	return true;
+}
+
+void route_plan_rules(struct build *b, const struct resource *vs, const struct route_scope *scope,
+		      struct list *out)
+{
+	for (uint32_t i = 0; i < vs->vs->n_http; i++) {
+		struct rule r = {b, vs, &vs->vs->http[i], i, scope};
+
+		if (!plan_rule(&r, out))
+			return;
+	}
+}
+
+struct route_plan *route_plan_default(struct build *b, const char *host, uint32_t port)
+{
+	struct route_plan *p = arena_alloc(b->tmp, sizeof(*p));
+
+	p->name = "default";
+	p->targets = arena_array(b->tmp, 1, sizeof(*p->targets));
+	p->targets[0] = (struct target){name_cluster(b->tmp, host, port, NULL), 1};
+	p->n_targets = 1;
+	p->catch_all = true;
+	p->retry = retry_plan(b, NULL, 0, NULL);
+	return p;
+}

@@ -1,0 +1,18 @@
+/* route.h - VirtualService http[] to route plans (istio/reference 2.3 and 2.4). */
+#pragma once
+#include <compile/plan.h>
+#include <compile/registry.h>
+
+/* Where the routes will be used. */
+struct route_scope {
+	const struct registry *registry;
+	const char *gateway; /* "ns/name" or "mesh" */
+	uint32_t port;       /* the listener's */
+};
+
+/* Appends to out the routes that vs has in this place, in order. */
+void route_plan_rules(struct build *b, const struct resource *vs, const struct route_scope *scope,
+		      struct list *out);
+
+/* The route of a service that no VirtualService has rules for. */
+struct route_plan *route_plan_default(struct build *b, const char *host, uint32_t port);

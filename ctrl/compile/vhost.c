@@ -1,0 +1,316 @@
+/* vhost.c - owns compiled virtual hosts: their memory, ids and databases. */
+#include <compile/vhost.h>
+
+#include <compile/index.h>
+#include <compile/memory.h>
+#include <compile/split.h>
+
+/* A virtual host while it is compiled. */
+struct work {
+	struct build *b;
+	const struct vhost_plan *plan;
+	struct vhost_object *o;
+	struct arena *a; /* the object's */
+
+	struct map header_ids; /* name -> index + 1 */
+	struct list headers;   /* const char *, by index */
+	struct pattern_list fields[MATCH_FIELDS];
+	struct list header_patterns; /* struct pattern_list, by header index */
+	uint32_t words;              /* of scan results that one request may need */
+};
+
+static void key_cond(struct cache_key *k, const struct cond *c)
+{
+	cache_key_number(k, (uint64_t)c->field << 24 | (uint64_t)c->op << 16 |
+				    (uint64_t)c->ignore_case << 8 | c->negate);
+	cache_key_string(k, c->header);
+	cache_key_string(k, c->value);
+}
+
+static void key_route(struct cache_key *k, const struct route_plan *r)
+{
+	cache_key_string(k, r->name);
+	cache_key_number(k, r->timeout_us);
+	cache_key_number(k, (uint64_t)r->retry.attempts << 32 | r->retry.on);
+	cache_key_number(k, r->retry.backoff_us);
+	cache_key_number(k, (uint64_t)r->n_conds << 32 | r->n_targets);
+	for (uint32_t i = 0; i < r->n_conds; i++)
+		key_cond(k, &r->conds[i]);
+	for (uint32_t i = 0; i < r->n_targets; i++) {
+		cache_key_string(k, r->targets[i].cluster);
+		cache_key_number(k, r->targets[i].weight);
+	}
+}
+
+static void key_vhost(struct cache_key *k, const struct vhost_plan *plan)
+{
+	k->len = 0;
+	cache_key_string(k, plan->name);
+	for (uint32_t i = 0; i < plan->routes.n; i++)
+		key_route(k, plan->routes.items[i]);
+}
+
+static uint32_t header_index(struct work *w, const char *name)
+{
+	void **slot = map_slot_str(&w->header_ids, name);
+	struct pattern_list *l;
+
+	if (*slot)
+		return (uint32_t)(uintptr_t)*slot - 1;
+	l = arena_alloc(w->b->tmp, sizeof(*l));
+	pattern_list_init(l);
+	list_add(w->b->tmp, &w->header_patterns, l);
+	list_add(w->b->tmp, &w->headers, (void *)(uintptr_t)name);
+	*slot = (void *)(uintptr_t)w->headers.n;
+	return w->headers.n - 1;
+}
+
+static void compile_cond(struct work *w, struct cond *c, struct predicate *p)
+{
+	*p = (struct predicate){
+		.field = c->field,
+		.op = c->op,
+		.ignore_case = c->ignore_case,
+		.negate = c->negate,
+	};
+	if (c->field == MATCH_HEADER)
+		p->header = (uint16_t)header_index(w, c->header);
+	if (c->op == MATCH_REGEX) {
+		p->regex = pattern_list_add(c->field == MATCH_HEADER
+						    ? w->header_patterns.items[p->header]
+						    : &w->fields[c->field],
+					    w->b, c);
+	} else if (c->value) {
+		p->value_len = (uint32_t)strlen(c->value);
+		p->value = arena_strndup(w->a, c->value, p->value_len);
+	}
+}
+
+static uint32_t hold_cluster(struct work *w, const char *name)
+{
+	uint32_t gen, id = intern_get(&w->b->c->cluster_ids, name, &gen);
+
+	w->o->cluster_ids[w->o->n_cluster_ids++] = id;
+	return id;
+}
+
+/* Cursors follow a split by its place and its weights: another change of the virtual host
+ * does not disturb them, a change of the weights starts anew. */
+static const char *split_name(struct work *w, const struct route_plan *r, uint32_t number)
+{
+	const char *name = arena_printf(w->b->tmp, "%s#%u", w->plan->name, number);
+
+	for (uint32_t i = 0; i < r->n_targets; i++)
+		name = arena_printf(w->b->tmp, "%s %s=%u", name, r->targets[i].cluster,
+				    r->targets[i].weight);
+	return name;
+}
+
+static void compile_slots(struct work *w, const struct route_plan *r, const char *name,
+			  struct split *s)
+{
+	uint32_t *weights = arena_array(w->b->tmp, r->n_targets, sizeof(*weights));
+
+	for (uint32_t i = 0; i < r->n_targets; i++)
+		weights[i] = r->targets[i].weight;
+	if (!split_reduce(weights, r->n_targets, SPLIT_SLOTS_MAX))
+		build_report(w->b, PROBLEM_WEIGHTS_ROUNDED, r->from, r->pos, "route.weight",
+			     "weights with a sum above %u are rounded", SPLIT_SLOTS_MAX);
+	s->slots = split_table(w->a, weights, r->n_targets, name, &s->n_slots);
+}
+
+static void compile_split(struct work *w, const struct route_plan *r, uint32_t number,
+			  struct split *s)
+{
+	struct split_target *targets = arena_array(w->a, r->n_targets, sizeof(*targets));
+	const char *name = split_name(w, r, number);
+
+	s->id = intern_get(&w->b->c->split_ids, name, &s->gen);
+	w->o->split_ids[w->o->n_split_ids++] = s->id;
+	s->n_targets = r->n_targets;
+	s->targets = targets;
+	for (uint32_t i = 0; i < r->n_targets; i++) {
+		targets[i].cluster_id = hold_cluster(w, r->targets[i].cluster);
+		targets[i].cluster_name = arena_strdup(w->a, r->targets[i].cluster);
+	}
+	if (r->n_targets > 1)
+		compile_slots(w, r, name, s);
+}
+
+static void compile_route(struct work *w, struct route_plan *r, uint32_t number, struct route *out)
+{
+	struct predicate *p = arena_array(w->a, r->n_conds, sizeof(*p));
+
+	out->name = arena_strdup(w->a, r->name);
+	out->predicates = p;
+	out->n_predicates = (uint16_t)r->n_conds;
+	out->action = ROUTE_FORWARD;
+	out->timeout_us = r->timeout_us;
+	out->retry = r->retry;
+	for (uint32_t i = 0; i < r->n_conds; i++)
+		compile_cond(w, &r->conds[i], &p[i]);
+	compile_split(w, r, number, &out->split);
+}
+
+static void compile_routes(struct work *w)
+{
+	uint32_t n = w->plan->routes.n, n_targets = 0;
+	struct route *routes = arena_array(w->a, n, sizeof(*routes));
+
+	for (uint32_t i = 0; i < n; i++)
+		n_targets += ((const struct route_plan *)w->plan->routes.items[i])->n_targets;
+	w->o->cluster_ids = arena_array(w->a, n_targets, sizeof(*w->o->cluster_ids));
+	w->o->split_ids = arena_array(w->a, n, sizeof(*w->o->split_ids));
+	for (uint32_t i = 0; i < n; i++)
+		compile_route(w, w->plan->routes.items[i], i, &routes[i]);
+	w->o->vhost.n_routes = n;
+	w->o->vhost.routes = routes;
+}
+
+static bool refuse_limit(struct work *w, const char *what, uint32_t max)
+{
+	const struct route_plan *r = w->plan->routes.items[0];
+
+	build_report(w->b, PROBLEM_LIMIT, r->from, r->pos, "spec.http",
+		     "virtual host %s has too many %s (%u at most)", w->plan->name, what, max);
+	return false;
+}
+
+/* False when an expression is refused. */
+static bool compile_patterns(struct work *w, const struct pattern_list *l, struct pattern_set *out)
+{
+	struct pattern_object *o;
+
+	if (l->conds.n == 0)
+		return true;
+	w->words += (l->conds.n + 63) / 64;
+	if (l->conds.n > PATTERNS_PER_FIELD_MAX || w->words > PATTERN_WORDS_MAX)
+		return refuse_limit(w, "regular expressions", PATTERNS_PER_FIELD_MAX);
+	o = pattern_get(w->b, l);
+	if (!o)
+		return false;
+	list_add(w->a, &w->o->patterns, o);
+	*out = (struct pattern_set){l->conds.n, o->db};
+	return true;
+}
+
+static bool compile_headers(struct work *w)
+{
+	uint32_t n = w->headers.n;
+	struct header_name *headers = arena_array(w->a, n, sizeof(*headers));
+	bool ok = true;
+
+	for (uint32_t i = 0; i < n; i++) {
+		headers[i].name = arena_strdup(w->a, w->headers.items[i]);
+		headers[i].len = (uint16_t)strlen(headers[i].name);
+		ok &= compile_patterns(w, w->header_patterns.items[i], &headers[i].patterns);
+	}
+	w->o->vhost.headers = headers;
+	w->o->vhost.n_headers = (uint16_t)n;
+	return ok;
+}
+
+static bool check_header_names(struct work *w)
+{
+	struct map names;
+	uint32_t n;
+
+	map_init(&names);
+	for (uint32_t i = 0; i < w->plan->routes.n; i++) {
+		const struct route_plan *r = w->plan->routes.items[i];
+
+		for (uint32_t k = 0; k < r->n_conds; k++)
+			if (r->conds[k].header)
+				*map_slot_str(&names, r->conds[k].header) = w;
+	}
+	n = (uint32_t)names.n;
+	map_fini(&names);
+	return n <= VHOST_HEADERS_MAX || refuse_limit(w, "header names", VHOST_HEADERS_MAX);
+}
+
+/* Before anything is made of them: counts of these are 16 bits wide in the snapshot. */
+static bool check_limits(struct work *w)
+{
+	for (uint32_t i = 0; i < w->plan->routes.n; i++) {
+		const struct route_plan *r = w->plan->routes.items[i];
+
+		if (r->n_targets > SPLIT_SLOTS_MAX / 2)
+			return refuse_limit(w, "destinations in a route", SPLIT_SLOTS_MAX / 2);
+		if (r->n_conds > UINT16_MAX)
+			return refuse_limit(w, "conditions in a match", UINT16_MAX);
+	}
+	return check_header_names(w);
+}
+
+static bool compile(struct work *w)
+{
+	struct vhost *vh = &w->o->vhost;
+	bool ok = true;
+
+	if (!check_limits(w))
+		return false;
+	vh->name = arena_strdup(w->a, w->plan->name);
+	compile_routes(w);
+	for (unsigned f = 0; f < MATCH_FIELDS; f++)
+		ok &= compile_patterns(w, &w->fields[f], &vh->patterns[f]);
+	ok &= compile_headers(w);
+	if (!ok)
+		return false;
+	return index_build(vh, w->a) ||
+	       refuse_limit(w, "different lengths of path prefixes", INDEX_PREFIX_LENS_MAX);
+}
+
+static void object_free(struct compiler *c, struct vhost_object *o)
+{
+	for (uint32_t i = 0; i < o->n_cluster_ids; i++)
+		intern_put(&c->cluster_ids, o->cluster_ids[i]);
+	for (uint32_t i = 0; i < o->n_split_ids; i++)
+		intern_put(&c->split_ids, o->split_ids[i]);
+	for (uint32_t i = 0; i < o->patterns.n; i++)
+		pattern_put(c, o->patterns.items[i]);
+	arena_destroy(o->arena);
+	free(o);
+}
+
+static struct vhost_object *make(struct build *b, const struct vhost_plan *plan)
+{
+	struct work w = {.b = b, .plan = plan, .o = memory_alloc(sizeof(*w.o))};
+	bool ok;
+
+	w.a = w.o->arena = arena_create();
+	map_init(&w.header_ids);
+	for (unsigned f = 0; f < MATCH_FIELDS; f++)
+		pattern_list_init(&w.fields[f]);
+	ok = compile(&w);
+	for (unsigned f = 0; f < MATCH_FIELDS; f++)
+		pattern_list_fini(&w.fields[f]);
+	for (uint32_t i = 0; i < w.header_patterns.n; i++)
+		pattern_list_fini(w.header_patterns.items[i]);
+	map_fini(&w.header_ids);
+	if (ok)
+		return w.o;
+	object_free(b->c, w.o);
+	return NULL;
+}
+
+const struct vhost *vhost_get(struct build *b, const struct vhost_plan *plan)
+{
+	struct vhost_object *o;
+
+	key_vhost(&b->key, plan);
+	o = (struct vhost_object *)cache_get(&b->c->vhosts, b->key.bytes, b->key.len);
+	if (!o) {
+		o = make(b, plan);
+		if (!o)
+			return NULL;
+		cache_add(&b->c->vhosts, &o->cached, b->key.bytes, b->key.len);
+	}
+	list_add(b->box->arena, &b->box->vhosts, o);
+	return &o->vhost;
+}
+
+void vhost_put(struct compiler *c, struct vhost_object *o)
+{
+	if (cache_put(&c->vhosts, &o->cached))
+		object_free(c, o);
+}

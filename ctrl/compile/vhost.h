@@ -1,0 +1,25 @@
+/* vhost.h - one virtual host: from its plan to what workers run, cached by the plan.
+ *
+ * A compiled virtual host holds the ids of the clusters and splits it names and its pattern
+ * databases, and nothing of a snapshot. */
+#pragma once
+#include <compile/pattern.h>
+#include <compile/plan.h>
+
+struct vhost_object {
+	struct cached cached;
+	struct arena *arena;
+	struct vhost vhost;
+	struct list patterns; /* struct pattern_object, held */
+	uint32_t n_cluster_ids, n_split_ids;
+	uint32_t *cluster_ids; /* held, one per target */
+	uint32_t *split_ids;   /* held, one per route */
+};
+
+/* Header names that one virtual host may look at (dataplane/match/match.h). */
+#define VHOST_HEADERS_MAX 4096u
+
+/* The compiled form of a plan, held by the snapshot under construction; NULL when it cannot
+ * be compiled (reported). */
+const struct vhost *vhost_get(struct build *b, const struct vhost_plan *plan);
+void vhost_put(struct compiler *c, struct vhost_object *o);
