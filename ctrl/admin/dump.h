@@ -1,0 +1,14 @@
+/* dump.h - the current snapshot and the state of the process as JSON.
+ *
+ * One object a line, so that grep works on what is too long to read. */
+#pragma once
+#include "state.h"
+#include "text.h"
+
+/* name: only listeners, virtual hosts and clusters whose name contains it; NULL = all. */
+void dump_config(const struct admin_state *s, const char *name, struct text *out);
+void dump_listeners(const struct admin_state *s, const char *name, struct text *out);
+void dump_clusters(const struct admin_state *s, const char *name, struct text *out);
+
+/* Version, node, generation, workers, sources, and how the last load went. */
+void dump_status(const struct admin_state *s, struct text *out);
