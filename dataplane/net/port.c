@@ -186,7 +186,9 @@ static void find_packet_sockets(struct port *port, const struct fdscan *before)
 	int fds[PORT_QUEUES_MAX] = {0};
 	unsigned n = fdscan_find_new(before, FDSCAN_PACKET, fds, PORT_QUEUES_MAX);
 
-	for (unsigned q = 0; n == port->n_rxq && q < n; q++) {
+	if (n != port->n_rxq)
+		return;
+	for (unsigned q = 0; q < n; q++) {
 		port->queue_fd[q] = fds[q];
 		port->wake[q] = PORT_WAKE_FD;
 	}
@@ -210,7 +212,7 @@ static void choose_queues(struct port *port, const struct iface_config *iface,
 int port_probe(struct port *port, const struct iface_config *iface, unsigned index,
 	       unsigned n_workers, char *err, size_t err_len)
 {
-	struct rte_eth_dev_info info;
+	struct rte_eth_dev_info info = {0};
 	struct fdscan before;
 	int rc;
 

@@ -31,6 +31,7 @@ link() { # namespace, its interface, the gateway's interface, address
 }
 
 run() { # wire's arguments; leaves its report in $log
+	: >"$log" # now: the shell in the background would empty it too late
 	ip netns exec "$id-gw" "$wire" "$@" >"$log" 2>&1 &
 	pid=$!
 	until grep -q ready "$log"; do
