@@ -40,14 +40,14 @@ struct tcp_ops {
 };
 
 struct tcp_config {
-	uint32_t max_conns;      /* size of the slab and the flow table */
-	uint32_t max_half_open;  /* SYN-RECEIVED at most; beyond it the oldest gives way */
-	uint32_t max_time_wait;  /* TIME-WAIT at most; beyond it the oldest gives way */
-	uint32_t rcv_buf;        /* bytes of receive window at most, per connection */
-	uint32_t snd_limit;      /* bytestream.tx_limit */
-	uint64_t time_wait_us;   /* 2 MSL */
-	uint64_t keepalive_us;   /* idle time before probes; 0 = none */
-	uint8_t  secret[16];     /* key of ISNs (RFC 6528) and of timestamp offsets */
+	uint32_t max_conns;     /* size of the slab and the flow table */
+	uint32_t max_half_open; /* SYN-RECEIVED at most; beyond it the oldest gives way */
+	uint32_t max_time_wait; /* TIME-WAIT at most; beyond it the oldest gives way */
+	uint32_t rcv_buf;       /* bytes of receive window at most, per connection */
+	uint32_t snd_limit;     /* bytestream.tx_limit */
+	uint64_t time_wait_us;  /* 2 MSL */
+	uint64_t keepalive_us;  /* idle time before probes; 0 = none */
+	uint8_t secret[16];     /* key of ISNs (RFC 6528) and of timestamp offsets */
 };
 
 struct tcp_config tcp_config_default(void);
@@ -69,14 +69,18 @@ void tcp_take_segments(struct tcp_ctx *ctx, struct rte_mbuf **pkts, unsigned n);
 
 /* An ICMP error about a segment we sent (RFC 5927 checks are made here).
  * mtu: next-hop MTU of "fragmentation needed", 0 for other errors. */
-void tcp_take_icmp_error(struct tcp_ctx *ctx, const struct tcp_tuple *t, uint32_t seq,
-			 bool hard, uint16_t mtu);
+void tcp_take_icmp_error(struct tcp_ctx *ctx, const struct tcp_tuple *t, uint32_t seq, bool hard,
+			 uint16_t mtu);
 
 /* No neighbour answers for this connection's next hop. */
 void tcp_unreachable(struct tcp_ctx *ctx, const struct tcp_tuple *t);
 
 /* Delivers pending notifications, one connection a call; false when there is none left. */
 bool tcp_next_event(struct tcp_ctx *ctx);
+
+/* Is a notification pending? Timers make some after the user's turn: a worker must not sleep
+ * on them. */
+bool tcp_has_events(const struct tcp_ctx *ctx);
 
 /* The wheel fired a timer that lies in a tcp_conn. */
 void tcp_timer(struct tcp_ctx *ctx, struct wheel_timer *t);
@@ -93,7 +97,7 @@ struct bytestream *tcp_connect(struct tcp_ctx *ctx, const struct net_addr *remot
 
 /* Of a stream that TCP made. */
 const struct tcp_tuple *tcp_stream_tuple(const struct bytestream *s);
-uint64_t                tcp_stream_cookie(const struct bytestream *s);
+uint64_t tcp_stream_cookie(const struct bytestream *s);
 
 /* Connections in any state; 0 means that a drain is complete. */
 uint32_t tcp_conns_in_use(const struct tcp_ctx *ctx);

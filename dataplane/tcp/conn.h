@@ -1,0 +1,166 @@
+/* conn.h - one connection: its state, laid out by who touches what together.
+ *
+ * Line 0 is what the user sees, 1 what an acknowledgement and a transmission touch, 2 what
+ * arriving data touches; the rest is for timers, loss and the ends of a connection's life. */
+#pragma once
+#include <sys/queue.h>
+
+#include <base/bytestream.h>
+#include <base/wheel.h>
+#include <tcp/tcp.h>
+
+/* LISTEN is no state of a connection: listen.c answers for tuples that have none. */
+#define TCP_STATE_LIST(X)                                                                          \
+	X(CLOSED)                                                                                  \
+	X(SYN_SENT)                                                                                \
+	X(SYN_RECEIVED)                                                                            \
+	X(ESTABLISHED)                                                                             \
+	X(FIN_WAIT_1)                                                                              \
+	X(FIN_WAIT_2)                                                                              \
+	X(CLOSE_WAIT)                                                                              \
+	X(CLOSING)                                                                                 \
+	X(LAST_ACK)                                                                                \
+	X(TIME_WAIT)
+
+enum tcp_state {
+#define X(name) TCP_##name,
+	TCP_STATE_LIST(X)
+#undef X
+		TCP_STATES
+};
+
+enum tcp_conn_flag {
+	TCP_F_TS = 1u << 0,     /* timestamps on (RFC 7323) */
+	TCP_F_SACK = 1u << 1,   /* selective acknowledgements on (RFC 2018) */
+	TCP_F_WSCALE = 1u << 2, /* window scaling on */
+	TCP_F_USER = 1u << 3,   /* somebody has the stream and will release or abort it */
+	TCP_F_DIRTY = 1u << 4,  /* on ctx->dirty */
+	TCP_F_READY = 1u << 5,  /* on ctx->ready */
+	TCP_F_DEAD = 1u << 6,   /* on ctx->dead: nobody may find it, freed by the flush */
+	TCP_F_FLOW = 1u << 7,   /* in the flow table */
+	/* What the next flush owes the peer. */
+	TCP_F_SYN_DUE = 1u << 8, /* SYN, or SYN and ACK in SYN-RECEIVED */
+	TCP_F_ACK_DUE = 1u << 9,
+	TCP_F_FIN_DUE = 1u << 10,   /* the FIN alone, again */
+	TCP_F_REXMT_DUE = 1u << 11, /* one retransmission whatever the window (RFC 6675 4.3) */
+	TCP_F_PROBE_DUE = 1u << 12, /* a segment that only provokes an ACK */
+	TCP_F_FORCE_DUE = 1u << 13, /* override of SWS avoidance (RFC 9293 3.8.6.2.1 (4)) */
+	/* Ends of the two directions. */
+	TCP_F_FIN_QUEUED = 1u << 16, /* the user wrote its last byte: snd_end is final */
+	TCP_F_FIN_SENT = 1u << 17,
+	TCP_F_FIN_KNOWN = 1u << 18, /* the peer's FIN was seen: fin_seq is valid */
+	TCP_F_PERSIST = 1u << 19,   /* the retransmission timer runs as persist timer */
+	TCP_F_CWND_FULL = 1u << 20, /* the last flush stopped at cwnd: growing it makes sense */
+	/* Was a recovery needless? (RFC 3522) */
+	TCP_F_DOUBT = 1u << 21,       /* cwnd_before is what it was when the loss was found */
+	TCP_F_DOUBT_TIMED = 1u << 22, /* rexmt_ts is the first retransmission's timestamp */
+	TCP_F_DOUBT_SLOW = 1u << 23,  /* it was in slow start */
+};
+
+enum tcp_recovery {
+	TCP_OPEN,     /* nothing is known to be lost */
+	TCP_RECOVERY, /* fast recovery, until `recover` is acknowledged */
+	TCP_LOSS      /* after a timeout, until `recover` is acknowledged */
+};
+
+/* Deadlines of a connection; the wheel knows only the earliest, and that lazily: moving a
+ * deadline back is a store, the timer that fires too soon arms itself again. */
+enum tcp_deadline {
+	TCP_DUE_RETRANS, /* retransmission, persist, SYN */
+	TCP_DUE_ACK,     /* delayed acknowledgement */
+	TCP_DUE_KEEPALIVE,
+	TCP_DUE_LIFE, /* connect timeout, 2 MSL, FIN-WAIT-2, a released stream without progress */
+	TCP_DEADLINES
+};
+
+#define TCP_RECENT_MAX 2 /* out-of-order arrivals remembered; further blocks go by sequence */
+
+struct tcp_conn {
+	struct bytestream s;
+
+	/* Send. The queue is sendq.c's: entries [sq_head, sq_unsent) were sent. */
+	uint32_t snd_una, snd_nxt, snd_wnd, snd_wnd_max;
+	uint32_t snd_wl1;
+	uint32_t snd_end; /* after the last byte written; the FIN's number */
+	uint32_t cwnd, ssthresh;
+	struct rte_mbuf *sq_head, *sq_tail, *sq_unsent;
+	struct tcp_ctx *ctx;
+
+	/* Receive. */
+	uint32_t rcv_nxt;
+	uint32_t rcv_edge;  /* rightmost sequence number ever offered: never taken back */
+	uint32_t rcv_acked; /* last acknowledgement sent: RFC 7323's Last.ACK.sent */
+	uint32_t rcv_held;  /* bytes given to the user and not yet consumed */
+	uint32_t ts_recent, ts_recent_ms;
+	uint32_t ts_offset;
+	uint32_t flags;   /* enum tcp_conn_flag */
+	uint8_t state;    /* enum tcp_state */
+	uint8_t recovery; /* enum tcp_recovery */
+	uint8_t dupacks;
+	uint8_t backoff; /* timeouts in a row: the RTO is doubled as often */
+	uint8_t events;  /* enum bytestream_event, not yet delivered */
+	uint8_t snd_wscale : 4;
+	uint8_t due : TCP_DEADLINES; /* bits by enum tcp_deadline: due_ms is valid */
+	uint8_t probes;              /* keep-alives without an answer */
+	uint8_t dup_threshold;       /* segments held above a missing one until it is lost */
+	uint16_t mss;                /* payload bytes in a full segment to the peer */
+	uint16_t rcv_mss;            /* largest segment seen from the peer */
+	uint32_t srtt_us;            /* 0: never measured */
+	uint32_t rttvar_us;
+	uint32_t cwnd_before; /* the last loss was found */
+	struct rte_mbuf *ooo; /* reasm.c: segments beyond rcv_nxt, by sequence */
+
+	/* Timers and lists. */
+	struct wheel_timer timer;
+	uint32_t due_ms[TCP_DEADLINES];
+	struct tcp_conn *dirty_next, *ready_next;
+	uint32_t since_ms; /* start of the peer's present silence */
+
+	/* Loss: bytes of sent segments by what is known of them (RFC 6675's pipe). */
+	uint32_t sacked;
+	uint32_t lost;
+	uint32_t retrans;  /* lost and sent again */
+	uint32_t recover;  /* snd_nxt when loss was found */
+	uint32_t rack_ms;  /* latest transmission known to have arrived */
+	uint32_t sent_ms;  /* last transmission of data */
+	uint32_t rexmt_ts; /* timestamp of the first retransmission of this recovery */
+	uint16_t n_sacked, n_ooo;
+	uint32_t recent[TCP_RECENT_MAX]; /* in the blocks to report, latest first */
+	uint32_t fin_seq;                /* the peer's FIN */
+	uint32_t stray_ms;               /* last answer to an empty segment out of the window */
+	/* CUBIC (RFC 9438). */
+	uint32_t cc_w_max, cc_epoch_ms, cc_k_ms;
+	uint64_t cookie; /* of ops->admit */
+
+	struct tcp_tuple tuple;
+	TAILQ_ENTRY(tcp_conn) age; /* on half_open, time_wait or dead */
+
+	uint8_t path[WEIR_CACHE_LINE]; /* the IP layer's */
+} WEIR_CACHE_ALIGNED;
+
+static_assert(sizeof(struct bytestream) <= WEIR_CACHE_LINE, "the user's view is line 0");
+static_assert(offsetof(struct tcp_conn, snd_una) == WEIR_CACHE_LINE, "ACK state opens line 1");
+static_assert(offsetof(struct tcp_conn, rcv_nxt) == 2 * WEIR_CACHE_LINE,
+	      "receive state opens line 2");
+static_assert(offsetof(struct tcp_conn, timer) == 3 * WEIR_CACHE_LINE, "timers open line 3");
+static_assert(offsetof(struct tcp_conn, path) % WEIR_CACHE_LINE == 0, "path is a line");
+static_assert(sizeof(struct tcp_conn) == 7 * WEIR_CACHE_LINE, "seven lines a connection");
+
+static inline bool tcp_conn_is_synchronized(const struct tcp_conn *c)
+{
+	return c->state >= TCP_ESTABLISHED;
+}
+
+/* RFC 6675's pipe: bytes believed to be under way. */
+static inline uint32_t tcp_conn_in_flight(const struct tcp_conn *c)
+{
+	uint32_t sent = c->snd_nxt - c->snd_una + c->retrans;
+	uint32_t gone = c->sacked + c->lost;
+
+	return sent > gone ? sent - gone : 0;
+}
+
+static inline bool tcp_conn_fin_acked(const struct tcp_conn *c)
+{
+	return (c->flags & TCP_F_FIN_SENT) && c->snd_una == c->snd_end + 1;
+}

@@ -1,0 +1,88 @@
+/* ctx.h - what one worker's TCP owns, and what its files share: the life of a connection
+ * (tcp.c) and the lists that put work off within a pass. */
+#pragma once
+#include <tcp/conn.h>
+#include <tcp/flow.h>
+
+#define TCP_PORT_COUNTERS 256 /* RFC 6056 section 3.3.4 */
+
+TAILQ_HEAD(tcp_conn_list, tcp_conn);
+
+struct tcp_ctx {
+	uint64_t now_us;
+	uint32_t now_ms; /* low bits of the clock */
+
+	const struct tcp_ops *ops;
+	void *owner;
+	struct wheel *wheel;
+	struct rte_mempool *pool;
+	struct counters *counters;
+	struct tcp_config cfg;
+	uint8_t rcv_wscale; /* what rcv_buf needs */
+
+	struct tcp_flow flow;
+	struct tcp_conn *conns; /* the slab */
+	struct tcp_conn *free;  /* linked by dirty_next */
+	uint32_t in_use, n_half_open, n_time_wait;
+
+	struct tcp_conn *dirty;                    /* owes the peer something */
+	struct tcp_conn *ready_head, *ready_tail;  /* has events for its user */
+	struct tcp_conn_list half_open, time_wait; /* oldest first */
+	struct tcp_conn_list dead; /* closed in this pass; still named by its batch */
+
+	uint32_t challenge_ms; /* start of the second that challenges is of */
+	uint32_t challenges;
+	struct siphash_key isn_key, ts_key, port_key;
+	uint32_t port_counter[TCP_PORT_COUNTERS];
+};
+
+/* A connection in CLOSED, findable by its tuple; NULL (counted) when the slab is empty and
+ * neither TIME-WAIT nor SYN-RECEIVED can give one back. */
+struct tcp_conn *tcp_conn_create(struct tcp_ctx *ctx, const struct tcp_tuple *t);
+
+/* Keeps gauges and the age lists. */
+void tcp_conn_enter(struct tcp_ctx *ctx, struct tcp_conn *c, enum tcp_state state);
+
+/* To CLOSED: no more segments, no more timers. The struct stays while it has a user, who
+ * learns of error by BS_CLOSED (BS_OK: nothing to learn). */
+void tcp_conn_close(struct tcp_ctx *ctx, struct tcp_conn *c, enum bytestream_error error);
+
+/* The user let go: no events any more; what it had not read is dropped. */
+void tcp_conn_detach(struct tcp_ctx *ctx, struct tcp_conn *c);
+
+/* Effective MSS from the peer's offer (0: none) and the path; resets cwnd's unit. */
+void tcp_conn_set_mss(struct tcp_ctx *ctx, struct tcp_conn *c, uint16_t peer_mss);
+
+/* The MSS that we announce for this tuple. */
+uint16_t tcp_conn_local_mss(struct tcp_ctx *ctx, const struct tcp_tuple *t);
+
+/* The flush will look at c. */
+static inline void tcp_conn_mark(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t due)
+{
+	c->flags |= due;
+	if (c->flags & TCP_F_DIRTY)
+		return;
+	c->flags |= TCP_F_DIRTY;
+	c->dirty_next = ctx->dirty;
+	ctx->dirty = c;
+}
+
+/* The user will be notified of events (enum bytestream_event). */
+static inline void tcp_conn_post(struct tcp_ctx *ctx, struct tcp_conn *c, uint8_t events)
+{
+	if (!(c->flags & TCP_F_USER))
+		return;
+	c->events |= events;
+	if (c->flags & TCP_F_READY)
+		return;
+	c->flags |= TCP_F_READY;
+	c->ready_next = NULL;
+	if (ctx->ready_tail)
+		ctx->ready_tail->ready_next = c;
+	else
+		ctx->ready_head = c;
+	ctx->ready_tail = c;
+}
+
+/* RFC 5961 section 7: may one more challenge ACK go out? */
+bool tcp_challenge_allowed(struct tcp_ctx *ctx);

@@ -1,0 +1,16 @@
+/* output.h - segments to the peer. */
+#pragma once
+#include <tcp/ctx.h>
+#include <tcp/segment.h>
+
+/* Sends what c owes and may send: retransmissions, new data, FIN, acknowledgement. */
+void tcp_output_conn(struct tcp_ctx *ctx, struct tcp_conn *c);
+
+/* An acknowledgement at once, for the cases where each segment deserves its own. */
+void tcp_output_ack(struct tcp_ctx *ctx, struct tcp_conn *c);
+
+/* RST of a connection that ends. */
+void tcp_output_reset(struct tcp_ctx *ctx, struct tcp_conn *c);
+
+/* RST in answer to a segment that belongs to nothing (RFC 9293 section 3.10.7.1). */
+void tcp_output_refuse(struct tcp_ctx *ctx, const struct tcp_segment *s);

@@ -1,0 +1,203 @@
+/* receive.c - owns rcv_nxt, the offered window and the decision when to acknowledge. */
+#include <tcp/receive.h>
+
+#include <rte_common.h>
+#include <rte_memcpy.h>
+
+#include <tcp/output.h>
+#include <tcp/reasm.h>
+#include <tcp/seq.h>
+#include <tcp/timer.h>
+
+/* A peer that sends tiny segments must not pin a whole buffer with each. */
+#define COALESCE_MAX 256u
+
+static bool coalesce(struct mbq *rx, struct rte_mbuf *m)
+{
+	struct rte_mbuf *tail = rx->tail;
+
+	if (!tail || m->data_len > COALESCE_MAX || rte_mbuf_refcnt_read(tail) != 1 ||
+	    !RTE_MBUF_DIRECT(tail) || rte_pktmbuf_tailroom(tail) < m->data_len)
+		return false;
+	rte_memcpy(rte_pktmbuf_mtod_offset(tail, char *, tail->data_len),
+		   rte_pktmbuf_mtod(m, char *), m->data_len);
+	tail->data_len = (uint16_t)(tail->data_len + m->data_len);
+	tail->pkt_len = tail->data_len;
+	rx->bytes += m->data_len;
+	rte_pktmbuf_free_seg(m);
+	return true;
+}
+
+/* m is the next data. After release nobody reads: what arrives is acknowledged and dropped. */
+static void deliver(struct tcp_ctx *ctx, struct tcp_conn *c, struct rte_mbuf *m)
+{
+	uint16_t n = m->data_len;
+
+	c->rcv_nxt += n;
+	if (!(c->flags & TCP_F_USER)) {
+		rte_pktmbuf_free_seg(m);
+		return;
+	}
+	c->rcv_held += n;
+	if (!coalesce(&c->s.rx, m))
+		mbq_push(&c->s.rx, m);
+	tcp_conn_post(ctx, c, BS_READABLE);
+}
+
+/* Every second segment, whatever its size (RFC 9293 section 3.8.6.3 asks for full ones only):
+ * a sender of smaller ones with a small cwnd would wait for the timer at every turn. A single
+ * one waits for an answer to ride on, TCP_DELACK_MS at most. */
+static void acknowledge(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	if (tcp_timer_is_set(c, TCP_DUE_ACK))
+		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
+	else
+		tcp_timer_set(ctx, c, TCP_DUE_ACK, TCP_DELACK_MS);
+}
+
+void tcp_receive_next(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segment *s)
+{
+	if (s->len > c->rcv_mss)
+		c->rcv_mss = (uint16_t)s->len;
+	deliver(ctx, c, s->m);
+	s->m = NULL;
+	acknowledge(ctx, c);
+}
+
+/* Cuts s to what is new and inside the window. False when nothing is left. */
+static bool fit(struct tcp_conn *c, struct tcp_segment *s)
+{
+	uint32_t room;
+
+	if (seq_lt(s->seq, c->rcv_nxt)) {
+		uint32_t old = c->rcv_nxt - s->seq;
+
+		if (old >= s->len)
+			return false;
+		rte_pktmbuf_adj(s->m, (uint16_t)old);
+		s->seq += old;
+		s->len -= old;
+	}
+	if (seq_geq(s->seq, c->rcv_edge))
+		return false;
+	room = c->rcv_edge - s->seq;
+	if (s->len > room) {
+		rte_pktmbuf_trim(s->m, (uint16_t)(s->len - room));
+		s->len = room;
+		s->flags &= (uint8_t)~TCP_FIN;
+	}
+	return true;
+}
+
+static void drain(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	struct rte_mbuf *m;
+
+	while ((m = tcp_reasm_pop(c)))
+		deliver(ctx, c, m);
+}
+
+void tcp_receive_data(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segment *s)
+{
+	bool in_order, hole;
+
+	if (!s->len)
+		return;
+	if (!fit(c, s)) {
+		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
+		return;
+	}
+	in_order = s->seq == c->rcv_nxt;
+	hole = c->ooo != NULL;
+	if (in_order && !hole) {
+		tcp_receive_next(ctx, c, s);
+		return;
+	}
+	if (!in_order)
+		counter_inc(ctx->counters, CTR_TCP_OOO);
+	tcp_reasm_take(ctx, c, s->m, s->seq);
+	s->m = NULL;
+	drain(ctx, c);
+	/* Each segment beside a hole is worth an ACK of its own: the peer counts duplicates to
+	 * find the loss (RFC 5681 section 4.2). */
+	if (in_order)
+		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
+	else
+		tcp_output_ack(ctx, c);
+}
+
+static void note_fin(struct tcp_conn *c, const struct tcp_segment *s)
+{
+	uint32_t fin = s->seq + s->len;
+
+	/* It may lie on the window's edge: it needs no buffer. */
+	if (!(s->flags & TCP_FIN) || (c->flags & TCP_F_FIN_KNOWN) || seq_lt(fin, c->rcv_nxt) ||
+	    seq_gt(fin, c->rcv_edge))
+		return;
+	c->flags |= TCP_F_FIN_KNOWN;
+	c->fin_seq = fin;
+}
+
+bool tcp_receive_fin(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_segment *s)
+{
+	note_fin(c, s);
+	if (!(c->flags & TCP_F_FIN_KNOWN) || c->s.eof || seq_lt(c->rcv_nxt, c->fin_seq))
+		return false;
+	/* Data beyond a FIN is nonsense; there is nothing to reassemble any more. */
+	tcp_reasm_free(c);
+	c->rcv_nxt = c->fin_seq + 1;
+	c->rcv_edge = seq_max(c->rcv_edge, c->rcv_nxt);
+	c->s.eof = true;
+	tcp_conn_post(ctx, c, BS_EOF);
+	tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
+	return true;
+}
+
+static uint32_t space(const struct tcp_ctx *ctx, const struct tcp_conn *c)
+{
+	return ctx->cfg.rcv_buf > c->rcv_held ? ctx->cfg.rcv_buf - c->rcv_held : 0;
+}
+
+void tcp_receive_consumed(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t n)
+{
+	uint32_t offered, gain, enough = RTE_MIN(2u * c->rcv_mss, ctx->cfg.rcv_buf / 2);
+
+	c->rcv_held -= RTE_MIN(n, c->rcv_held);
+	if (!tcp_conn_is_synchronized(c) || c->s.eof)
+		return;
+	offered = c->rcv_edge - c->rcv_nxt;
+	gain = space(ctx, c) > offered ? space(ctx, c) - offered : 0;
+	if (offered < c->rcv_mss)
+		enough = RTE_MIN((uint32_t)c->rcv_mss, enough);
+	/* The announcement would otherwise wait for the next segment, which a closed window
+	 * keeps from coming. */
+	if (gain >= enough && offered < ctx->cfg.rcv_buf / 2)
+		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
+}
+
+/* Where the window may end: never left of what was offered; and no silly steps to the right
+ * (RFC 9293 section 3.8.6.2.2). */
+static uint32_t target_edge(const struct tcp_ctx *ctx, const struct tcp_conn *c)
+{
+	uint32_t edge = c->rcv_nxt + space(ctx, c);
+	uint32_t step = RTE_MIN((uint32_t)c->rcv_mss, ctx->cfg.rcv_buf / 2);
+
+	return seq_geq(edge, c->rcv_edge + step) ? edge : c->rcv_edge;
+}
+
+uint16_t tcp_receive_window(struct tcp_ctx *ctx, struct tcp_conn *c, bool scaled)
+{
+	unsigned shift = scaled && (c->flags & TCP_F_WSCALE) ? ctx->rcv_wscale : 0;
+	uint32_t unit = 1u << shift;
+	uint32_t wnd = target_edge(ctx, c) - c->rcv_nxt;
+	uint32_t field = wnd >> shift;
+
+	/* Rounding down may take back a part of a unit. It is rounded up instead, once: else the
+	 * edge would creep with every segment. */
+	if (seq_lt(c->rcv_nxt + (field << shift), c->rcv_edge) &&
+	    seq_lt(c->rcv_edge, c->rcv_nxt + space(ctx, c) + unit))
+		field++;
+	field = RTE_MIN(field, (uint32_t)UINT16_MAX);
+	c->rcv_edge = seq_max(c->rcv_edge, c->rcv_nxt + (field << shift));
+	return (uint16_t)field;
+}

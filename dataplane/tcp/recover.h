@@ -1,0 +1,19 @@
+/* recover.h - acknowledgements and losses (RFC 5681, 6675, 6582, 6298). */
+#pragma once
+#include <tcp/ctx.h>
+#include <tcp/segment.h>
+
+#define TCP_DUP_THRESHOLD 3 /* RFC 5681, RFC 6675 */
+
+/* ack > snd_una and acceptable: frees what it covers, measures, grows cwnd. opt: the
+ * segment's, for its timestamps. */
+void tcp_recover_acked(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t ack,
+		       const struct tcp_options *opt);
+
+/* Any acceptable acknowledgement, with its SACK blocks, also a duplicate.
+ * same_window: it does not change the peer's window. */
+void tcp_recover_segment(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_segment *s,
+			 bool same_window);
+
+/* The retransmission timer fired with something outstanding. */
+void tcp_recover_timeout(struct tcp_ctx *ctx, struct tcp_conn *c);

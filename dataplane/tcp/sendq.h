@@ -1,0 +1,44 @@
+/* sendq.h - bytes written and not yet acknowledged: one mbuf is one segment. */
+#pragma once
+#include <tcp/ctx.h>
+
+enum tcp_sendq_flag {
+	TCP_SQ_SACKED = 1u << 0,
+	TCP_SQ_LOST = 1u << 1,
+	TCP_SQ_RETRANS = 1u << 2, /* lost, sent again, not known to be lost again */
+};
+
+/* What an acknowledgement removed. */
+struct tcp_sendq_acked {
+	bool timed;       /* sent_ms is of a segment sent once */
+	bool ambiguous;   /* something sent twice was among them: nothing to time (Karn) */
+	uint32_t sent_ms; /* latest such transmission */
+};
+
+/* Takes every mbuf of q. */
+void tcp_sendq_write(struct tcp_ctx *ctx, struct tcp_conn *c, struct mbq *q);
+
+/* Frees what lies before una and trims a part. */
+struct tcp_sendq_acked tcp_sendq_ack(struct tcp_conn *c, uint32_t una);
+
+/* Leaves m its first n bytes and makes an entry of the rest behind it. False when there is
+ * no mbuf. */
+bool tcp_sendq_split(struct tcp_ctx *ctx, struct tcp_conn *c, struct rte_mbuf *m, uint16_t n);
+
+/* The MSS has become smaller: no entry may be larger. What was sent larger counts as lost. */
+void tcp_sendq_resegment(struct tcp_ctx *ctx, struct tcp_conn *c);
+
+/* Nothing sent is known lost or selectively acknowledged any more. */
+void tcp_sendq_forget(struct tcp_conn *c);
+
+void tcp_sendq_free(struct tcp_conn *c);
+
+static inline struct rte_mbuf *tcp_sendq_next(struct rte_mbuf *m)
+{
+	return pkt_priv(m)->next;
+}
+
+static inline uint32_t tcp_sendq_end(struct rte_mbuf *m)
+{
+	return pkt_priv(m)->seq + pkt_priv(m)->len;
+}

@@ -1,0 +1,369 @@
+/* tcp.c - owns a worker's TCP context: the slab of connections, their birth and death, the
+ * lists of a pass, and what the layers around call. */
+#include <tcp/tcp.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+
+#include <tcp/ctx.h>
+#include <tcp/isn.h>
+#include <tcp/output.h>
+#include <tcp/reasm.h>
+#include <tcp/recover.h>
+#include <tcp/segment.h>
+#include <tcp/sendq.h>
+#include <tcp/seq.h>
+#include <tcp/stream.h>
+#include <tcp/timer.h>
+
+#define CHALLENGES_PER_SECOND 100u
+#define MSS_MIN               64u  /* a smaller offer is an attack on us (CVE-2019-11479) */
+#define MSS_DEFAULT_V4        536u /* RFC 9293 MUST-15 */
+#define MSS_DEFAULT_V6        1220u
+#define MTU_MIN_V4            576u
+#define MTU_MIN_V6            1280u
+
+struct tcp_config tcp_config_default(void)
+{
+	return (struct tcp_config){
+		.max_conns = 65536,
+		.max_half_open = 4096,
+		.max_time_wait = 16384,
+		.rcv_buf = 256 * 1024,
+		.snd_limit = 256 * 1024,
+		.time_wait_us = 60ull * 1000 * 1000,
+		.keepalive_us = 7200ull * 1000 * 1000,
+	};
+}
+
+static void make_slab(struct tcp_ctx *ctx)
+{
+	for (uint32_t i = ctx->cfg.max_conns; i-- > 0;) {
+		ctx->conns[i].dirty_next = ctx->free;
+		ctx->free = &ctx->conns[i];
+	}
+}
+
+struct tcp_ctx *tcp_create(const struct tcp_config *cfg, const struct tcp_ops *ops, void *owner,
+			   struct wheel *wheel, struct rte_mempool *pool, struct counters *counters)
+{
+	struct tcp_ctx *ctx = calloc(1, sizeof(*ctx));
+	size_t slab = (size_t)cfg->max_conns * sizeof(struct tcp_conn);
+
+	if (!ctx)
+		return NULL;
+	ctx->cfg = *cfg;
+	ctx->ops = ops;
+	ctx->owner = owner;
+	ctx->wheel = wheel;
+	ctx->pool = pool;
+	ctx->counters = counters;
+	TAILQ_INIT(&ctx->half_open);
+	TAILQ_INIT(&ctx->time_wait);
+	TAILQ_INIT(&ctx->dead);
+	while (ctx->rcv_wscale < TCP_WSCALE_MAX && cfg->rcv_buf >> ctx->rcv_wscale > UINT16_MAX)
+		ctx->rcv_wscale++;
+	tcp_isn_init(ctx);
+	ctx->conns = aligned_alloc(WEIR_CACHE_LINE, slab);
+	if (!ctx->conns)
+		goto no_slab;
+	memset(ctx->conns, 0, slab);
+	if (!tcp_flow_init(&ctx->flow, &(struct siphash_key){ctx->flow.key.k0, ctx->flow.key.k1},
+			   ctx->conns, cfg->max_conns))
+		goto no_flow;
+	make_slab(ctx);
+	return ctx;
+
+no_flow:
+	free(ctx->conns);
+no_slab:
+	free(ctx);
+	return NULL;
+}
+
+static void drop_bytes(struct tcp_conn *c)
+{
+	tcp_sendq_free(c);
+	tcp_reasm_free(c);
+}
+
+void tcp_destroy(struct tcp_ctx *ctx)
+{
+	for (uint32_t i = 0; i < ctx->cfg.max_conns; i++) {
+		drop_bytes(&ctx->conns[i]);
+		mbq_free(&ctx->conns[i].s.rx);
+		wheel_cancel(ctx->wheel, &ctx->conns[i].timer);
+	}
+	tcp_flow_fini(&ctx->flow);
+	free(ctx->conns);
+	free(ctx);
+}
+
+void tcp_set_now(struct tcp_ctx *ctx, uint64_t now_us)
+{
+	ctx->now_us = now_us;
+	ctx->now_ms = (uint32_t)(now_us / 1000);
+}
+
+/* A slot for now or for the next pass: what dies in this pass is freed by its flush. */
+static void make_room(struct tcp_ctx *ctx)
+{
+	struct tcp_conn *oldest = TAILQ_FIRST(&ctx->time_wait);
+
+	if (!oldest)
+		oldest = TAILQ_FIRST(&ctx->half_open);
+	if (oldest && TAILQ_EMPTY(&ctx->dead))
+		tcp_conn_close(ctx, oldest, BS_TIMEOUT);
+}
+
+struct tcp_conn *tcp_conn_create(struct tcp_ctx *ctx, const struct tcp_tuple *t)
+{
+	struct tcp_conn *c = ctx->free;
+
+	if (!c) {
+		counter_inc(ctx->counters, CTR_DROP_TCP_NO_CONN);
+		make_room(ctx);
+		return NULL;
+	}
+	ctx->free = c->dirty_next;
+	memset(c, 0, sizeof(*c));
+	ctx->in_use++;
+	counter_add(ctx->counters, CTR_TCP_CONNS, 1);
+	c->ctx = ctx;
+	c->tuple = *t;
+	c->s.ops = &tcp_stream_ops;
+	c->s.tx_limit = ctx->cfg.snd_limit;
+	c->ts_offset = tcp_isn_ts_offset(ctx, t);
+	c->rcv_mss = MSS_DEFAULT_V4;
+	c->dup_threshold = TCP_DUP_THRESHOLD;
+	c->stray_ms = ctx->now_ms - UINT16_MAX;
+	c->rack_ms = ctx->now_ms;
+	c->flags = TCP_F_FLOW;
+	tcp_flow_insert(&ctx->flow, c);
+	return c;
+}
+
+/* Gauges and age lists, by state; d is +1 or -1. */
+static void account(struct tcp_ctx *ctx, struct tcp_conn *c, int d)
+{
+	if (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT) {
+		counter_add(ctx->counters, CTR_TCP_CURR_ESTAB, d);
+	} else if (c->state == TCP_TIME_WAIT) {
+		counter_add(ctx->counters, CTR_TCP_TIME_WAIT, d);
+		ctx->n_time_wait += (uint32_t)d;
+		if (d > 0)
+			TAILQ_INSERT_TAIL(&ctx->time_wait, c, age);
+		else
+			TAILQ_REMOVE(&ctx->time_wait, c, age);
+	} else if (c->state == TCP_SYN_RECEIVED) {
+		ctx->n_half_open += (uint32_t)d;
+		if (d > 0)
+			TAILQ_INSERT_TAIL(&ctx->half_open, c, age);
+		else
+			TAILQ_REMOVE(&ctx->half_open, c, age);
+	}
+}
+
+/* RFC 4022's event counters are about transitions. */
+static void count_transition(struct tcp_ctx *ctx, enum tcp_state from, enum tcp_state to)
+{
+	if (from == TCP_CLOSED && to == TCP_SYN_RECEIVED)
+		counter_inc(ctx->counters, CTR_TCP_PASSIVE_OPENS);
+	if (to != TCP_CLOSED)
+		return;
+	if (from == TCP_SYN_SENT || from == TCP_SYN_RECEIVED)
+		counter_inc(ctx->counters, CTR_TCP_ATTEMPT_FAILS);
+	else if (from == TCP_ESTABLISHED || from == TCP_CLOSE_WAIT)
+		counter_inc(ctx->counters, CTR_TCP_ESTAB_RESETS);
+}
+
+void tcp_conn_enter(struct tcp_ctx *ctx, struct tcp_conn *c, enum tcp_state state)
+{
+	count_transition(ctx, c->state, state);
+	account(ctx, c, -1);
+	c->state = (uint8_t)state;
+	account(ctx, c, 1);
+	if (state == TCP_TIME_WAIT) {
+		drop_bytes(c);
+		if (ctx->n_time_wait > ctx->cfg.max_time_wait)
+			tcp_conn_close(ctx, TAILQ_FIRST(&ctx->time_wait), BS_OK);
+	}
+}
+
+void tcp_conn_close(struct tcp_ctx *ctx, struct tcp_conn *c, enum bytestream_error error)
+{
+	if (c->state != TCP_CLOSED)
+		tcp_conn_enter(ctx, c, TCP_CLOSED);
+	wheel_cancel(ctx->wheel, &c->timer);
+	c->due = 0;
+	if (c->flags & TCP_F_FLOW)
+		tcp_flow_remove(&ctx->flow, c);
+	c->flags &= ~TCP_F_FLOW;
+	drop_bytes(c);
+	if (c->flags & TCP_F_USER) {
+		c->s.error = (uint8_t)error;
+		if (error != BS_OK)
+			tcp_conn_post(ctx, c, BS_CLOSED);
+	} else if (!(c->flags & TCP_F_DEAD)) {
+		c->flags |= TCP_F_DEAD;
+		TAILQ_INSERT_TAIL(&ctx->dead, c, age);
+	}
+}
+
+void tcp_conn_detach(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	(void)ctx;
+	c->flags &= ~TCP_F_USER;
+	c->events = 0;
+	mbq_free(&c->s.rx);
+	c->rcv_held = 0;
+}
+
+uint16_t tcp_conn_local_mss(struct tcp_ctx *ctx, const struct tcp_tuple *t)
+{
+	bool v4 = ip_addr_is_v4(&t->remote.ip);
+	uint16_t mtu = ctx->ops->mtu(ctx->owner, t);
+
+	mtu = (uint16_t)RTE_MAX(mtu, v4 ? MTU_MIN_V4 : MTU_MIN_V6);
+	return (uint16_t)(mtu - (v4 ? 40 : 60));
+}
+
+void tcp_conn_set_mss(struct tcp_ctx *ctx, struct tcp_conn *c, uint16_t peer_mss)
+{
+	uint32_t mss = peer_mss;
+
+	if (!mss)
+		mss = ip_addr_is_v4(&c->tuple.remote.ip) ? MSS_DEFAULT_V4 : MSS_DEFAULT_V6;
+	mss = RTE_MIN(RTE_MAX(mss, MSS_MIN), (uint32_t)tcp_conn_local_mss(ctx, &c->tuple));
+	if (c->flags & TCP_F_TS)
+		mss -= TCP_TS_OPTION;
+	c->mss = (uint16_t)mss;
+}
+
+bool tcp_challenge_allowed(struct tcp_ctx *ctx)
+{
+	if (ctx->now_ms - ctx->challenge_ms >= 1000) {
+		ctx->challenge_ms = ctx->now_ms;
+		ctx->challenges = 0;
+	}
+	if (ctx->challenges >= CHALLENGES_PER_SECOND) {
+		counter_inc(ctx->counters, CTR_TCP_CHALLENGE_SKIP);
+		return false;
+	}
+	ctx->challenges++;
+	counter_inc(ctx->counters, CTR_TCP_CHALLENGE_ACK);
+	return true;
+}
+
+bool tcp_next_event(struct tcp_ctx *ctx)
+{
+	struct tcp_conn *c;
+
+	while ((c = ctx->ready_head)) {
+		uint8_t events = c->events;
+
+		ctx->ready_head = c->ready_next;
+		if (!ctx->ready_head)
+			ctx->ready_tail = NULL;
+		c->flags &= ~TCP_F_READY;
+		c->events = 0;
+		if (!events)
+			continue;
+		c->s.notify(&c->s, events);
+		return true;
+	}
+	return false;
+}
+
+bool tcp_has_events(const struct tcp_ctx *ctx)
+{
+	return ctx->ready_head != NULL;
+}
+
+/* What died in this pass, except what the ready list still names. */
+static void bury(struct tcp_ctx *ctx)
+{
+	struct tcp_conn *c, *next;
+
+	for (c = TAILQ_FIRST(&ctx->dead); c; c = next) {
+		next = TAILQ_NEXT(c, age);
+		if (c->flags & TCP_F_READY)
+			continue;
+		TAILQ_REMOVE(&ctx->dead, c, age);
+		mbq_free(&c->s.rx);
+		c->flags = 0;
+		c->dirty_next = ctx->free;
+		ctx->free = c;
+		ctx->in_use--;
+		counter_add(ctx->counters, CTR_TCP_CONNS, -1);
+	}
+}
+
+void tcp_flush(struct tcp_ctx *ctx)
+{
+	struct tcp_conn *c;
+
+	while ((c = ctx->dirty)) {
+		ctx->dirty = c->dirty_next;
+		c->flags &= ~TCP_F_DIRTY;
+		if (c->state != TCP_CLOSED)
+			tcp_output_conn(ctx, c);
+	}
+	bury(ctx);
+}
+
+static struct tcp_conn *find(struct tcp_ctx *ctx, const struct tcp_tuple *t)
+{
+	return tcp_flow_find(&ctx->flow, tcp_flow_hash(&ctx->flow, t), t);
+}
+
+/* RFC 1191; never below the minimum that every path has (RFC 5927 section 7.2). */
+static void lower_mss(struct tcp_ctx *ctx, struct tcp_conn *c, uint16_t mtu)
+{
+	bool v4 = ip_addr_is_v4(&c->tuple.remote.ip);
+	uint32_t mss = RTE_MAX((uint32_t)mtu, v4 ? MTU_MIN_V4 : MTU_MIN_V6) - (v4 ? 40 : 60);
+
+	if (c->flags & TCP_F_TS)
+		mss -= TCP_TS_OPTION;
+	if (mss >= c->mss)
+		return;
+	c->mss = (uint16_t)mss;
+	tcp_sendq_resegment(ctx, c);
+	if (c->lost)
+		tcp_conn_mark(ctx, c, TCP_F_REXMT_DUE);
+}
+
+void tcp_take_icmp_error(struct tcp_ctx *ctx, const struct tcp_tuple *t, uint32_t seq, bool hard,
+			 uint16_t mtu)
+{
+	struct tcp_conn *c = find(ctx, t);
+
+	/* RFC 5927 section 4.1: it must quote something that is under way. */
+	if (!c || seq_lt(seq, c->snd_una) || seq_geq(seq, c->snd_nxt))
+		return;
+	if (mtu && tcp_conn_is_synchronized(c))
+		lower_mss(ctx, c, mtu);
+	else if (!mtu && hard && c->state == TCP_SYN_SENT)
+		tcp_conn_close(ctx, c, BS_REFUSED);
+}
+
+/* Once a connection stands this is no end: the neighbour may come back before the timeout. */
+void tcp_unreachable(struct tcp_ctx *ctx, const struct tcp_tuple *t)
+{
+	struct tcp_conn *c = find(ctx, t);
+
+	if (c && (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED))
+		tcp_conn_close(ctx, c, BS_UNREACHABLE);
+}
+
+uint32_t tcp_conns_in_use(const struct tcp_ctx *ctx)
+{
+	return ctx->in_use;
+}
+
+void *tcp_conn_path(struct tcp_conn *c)
+{
+	return c->path;
+}

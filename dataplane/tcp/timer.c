@@ -1,0 +1,174 @@
+/* timer.c - what happens when the peer is silent: retransmission, probes, the end. */
+#include <tcp/timer.h>
+
+#include <rte_common.h>
+
+#include <tcp/output.h>
+#include <tcp/recover.h>
+
+#define SYN_ACK_TRIES        5
+#define SYN_TRIES            6
+#define KEEPALIVE_PROBES     9
+#define KEEPALIVE_EVERY_MS   75000u
+#define PROBE_BACKOFF_MAX    12
+#define CLOCK_GRANULARITY_US 1000u /* of timestamps: G of RFC 6298 */
+
+/* A timer that is too early by up to a tick is left alone. */
+static void arm(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t at_ms)
+{
+	int32_t wait_ms = (int32_t)(at_ms - ctx->now_ms);
+	uint64_t at_us = ctx->now_us + (wait_ms > 0 ? (uint64_t)wait_ms * 1000 : 0);
+
+	if (wheel_armed(&c->timer) && c->timer.expires * WHEEL_TICK_US <= at_us + WHEEL_TICK_US)
+		return;
+	wheel_arm(ctx->wheel, &c->timer, at_us);
+}
+
+void tcp_timer_set(struct tcp_ctx *ctx, struct tcp_conn *c, enum tcp_deadline which, uint32_t ms)
+{
+	c->due_ms[which] = ctx->now_ms + ms;
+	c->due |= (uint8_t)(1u << which);
+	arm(ctx, c, c->due_ms[which]);
+}
+
+uint32_t tcp_timer_rto_ms(const struct tcp_conn *c)
+{
+	uint64_t us = TCP_RTO_INITIAL_MS * 1000ull;
+
+	if (c->srtt_us)
+		us = c->srtt_us + RTE_MAX(4ull * c->rttvar_us, CLOCK_GRANULARITY_US);
+	us = RTE_MAX(us, TCP_RTO_MIN_MS * 1000u) << RTE_MIN(c->backoff, 16);
+	return (uint32_t)RTE_MIN(us / 1000, TCP_RTO_MAX_MS);
+}
+
+void tcp_timer_measure(struct tcp_conn *c, uint32_t rtt_us)
+{
+	uint32_t delta;
+
+	rtt_us = RTE_MIN(RTE_MAX(rtt_us, 1u), TCP_RTO_MAX_MS * 1000u);
+	if (!c->srtt_us) {
+		c->srtt_us = rtt_us;
+		c->rttvar_us = rtt_us / 2;
+		return;
+	}
+	delta = rtt_us > c->srtt_us ? rtt_us - c->srtt_us : c->srtt_us - rtt_us;
+	c->rttvar_us = (uint32_t)((3ull * c->rttvar_us + delta) / 4);
+	c->srtt_us = RTE_MAX((uint32_t)((7ull * c->srtt_us + rtt_us) / 8), 1u);
+}
+
+static bool silent_too_long(const struct tcp_ctx *ctx, const struct tcp_conn *c)
+{
+	return c->backoff && ctx->now_ms - c->since_ms >= TCP_SILENCE_MS;
+}
+
+static void give_up(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	counter_inc(ctx->counters, CTR_TCP_TIMEOUT);
+	tcp_conn_close(ctx, c, BS_TIMEOUT);
+}
+
+/* Nothing is under way and the window is too small for what waits. */
+static void persist(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	if (silent_too_long(ctx, c)) {
+		give_up(ctx, c);
+		return;
+	}
+	if (!c->backoff)
+		c->since_ms = ctx->now_ms;
+	if (c->backoff < PROBE_BACKOFF_MAX)
+		c->backoff++;
+	tcp_conn_mark(ctx, c, c->snd_wnd ? TCP_F_FORCE_DUE : TCP_F_PROBE_DUE);
+	if (!c->snd_wnd)
+		counter_inc(ctx->counters, CTR_TCP_ZERO_WINDOW_PROBE);
+	tcp_timer_set(ctx, c, TCP_DUE_RETRANS, tcp_timer_rto_ms(c));
+}
+
+static void handshake_again(struct tcp_ctx *ctx, struct tcp_conn *c, unsigned tries)
+{
+	if (c->backoff >= tries) {
+		give_up(ctx, c);
+		return;
+	}
+	c->backoff++;
+	counter_inc(ctx->counters, CTR_TCP_RETRANS_SEGS);
+	tcp_conn_mark(ctx, c, TCP_F_SYN_DUE);
+}
+
+static void retransmit(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	if (c->state == TCP_SYN_SENT) {
+		handshake_again(ctx, c, SYN_TRIES);
+	} else if (c->state == TCP_SYN_RECEIVED) {
+		handshake_again(ctx, c, SYN_ACK_TRIES);
+	} else if (c->flags & TCP_F_PERSIST) {
+		persist(ctx, c);
+	} else if (silent_too_long(ctx, c)) {
+		give_up(ctx, c);
+	} else {
+		if (!c->backoff)
+			c->since_ms = ctx->now_ms;
+		tcp_recover_timeout(ctx, c);
+	}
+}
+
+static void acknowledge(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	counter_inc(ctx->counters, CTR_TCP_DELAYED_ACK);
+	tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
+}
+
+static void keepalive(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	uint64_t idle_ms = ctx->cfg.keepalive_us / 1000;
+
+	if (c->state == TCP_TIME_WAIT)
+		return;
+	/* Unanswered data is the retransmission timer's business. */
+	if (c->snd_una == c->snd_nxt) {
+		if (c->probes >= KEEPALIVE_PROBES) {
+			give_up(ctx, c);
+			return;
+		}
+		c->probes++;
+		counter_inc(ctx->counters, CTR_TCP_KEEPALIVE);
+		tcp_conn_mark(ctx, c, TCP_F_PROBE_DUE);
+	}
+	tcp_timer_set(ctx, c, TCP_DUE_KEEPALIVE, (uint32_t)RTE_MIN(idle_ms, KEEPALIVE_EVERY_MS));
+}
+
+static void expire(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	if (c->state == TCP_SYN_SENT) {
+		tcp_conn_close(ctx, c, BS_TIMEOUT);
+	} else {
+		/* FIN-WAIT-2 and TIME-WAIT end in silence; who is still sending is told. */
+		if (c->state != TCP_TIME_WAIT && c->state != TCP_FIN_WAIT_2)
+			tcp_output_reset(ctx, c);
+		tcp_conn_close(ctx, c, BS_OK);
+	}
+}
+
+static void (*const on_deadline[TCP_DEADLINES])(struct tcp_ctx *ctx, struct tcp_conn *c) = {
+	[TCP_DUE_RETRANS] = retransmit,
+	[TCP_DUE_ACK] = acknowledge,
+	[TCP_DUE_KEEPALIVE] = keepalive,
+	[TCP_DUE_LIFE] = expire,
+};
+
+void tcp_timer(struct tcp_ctx *ctx, struct wheel_timer *t)
+{
+	struct tcp_conn *c = container_of(t, struct tcp_conn, timer);
+
+	for (unsigned i = 0; i < TCP_DEADLINES; i++) {
+		if (!(c->due >> i & 1) || (int32_t)(ctx->now_ms - c->due_ms[i]) < 0)
+			continue;
+		tcp_timer_clear(c, i);
+		on_deadline[i](ctx, c);
+		if (c->state == TCP_CLOSED)
+			return;
+	}
+	for (unsigned i = 0; i < TCP_DEADLINES; i++)
+		if (c->due >> i & 1)
+			arm(ctx, c, c->due_ms[i]);
+}
