@@ -1,6 +1,7 @@
 /* ctx.h - what one worker's TCP owns, and what its files share: the life of a connection
  * (tcp.c) and the lists that put work off within a pass. */
 #pragma once
+#include <base/slab.h>
 #include <tcp/conn.h>
 #include <tcp/flow.h>
 
@@ -21,9 +22,8 @@ struct tcp_ctx {
 	uint8_t rcv_wscale; /* what rcv_buf needs */
 
 	struct tcp_flow flow;
-	struct tcp_conn *conns; /* the slab */
-	struct tcp_conn *free;  /* linked by dirty_next */
-	uint32_t in_use, n_half_open, n_time_wait;
+	struct slab conns; /* of struct tcp_conn, indexable: its size has no padding */
+	uint32_t n_half_open, n_time_wait;
 
 	struct tcp_conn *dirty;                    /* owes the peer something */
 	struct tcp_conn *ready_head, *ready_tail;  /* has events for its user */

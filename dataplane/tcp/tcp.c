@@ -38,19 +38,10 @@ struct tcp_config tcp_config_default(void)
 	};
 }
 
-static void make_slab(struct tcp_ctx *ctx)
-{
-	for (uint32_t i = ctx->cfg.max_conns; i-- > 0;) {
-		ctx->conns[i].dirty_next = ctx->free;
-		ctx->free = &ctx->conns[i];
-	}
-}
-
 struct tcp_ctx *tcp_create(const struct tcp_config *cfg, const struct tcp_ops *ops, void *owner,
 			   struct wheel *wheel, struct rte_mempool *pool, struct counters *counters)
 {
 	struct tcp_ctx *ctx = calloc(1, sizeof(*ctx));
-	size_t slab = (size_t)cfg->max_conns * sizeof(struct tcp_conn);
 
 	if (!ctx)
 		return NULL;
@@ -66,18 +57,15 @@ struct tcp_ctx *tcp_create(const struct tcp_config *cfg, const struct tcp_ops *o
 	while (ctx->rcv_wscale < TCP_WSCALE_MAX && cfg->rcv_buf >> ctx->rcv_wscale > UINT16_MAX)
 		ctx->rcv_wscale++;
 	tcp_isn_init(ctx);
-	ctx->conns = aligned_alloc(WEIR_CACHE_LINE, slab);
-	if (!ctx->conns)
+	if (!slab_init(&ctx->conns, sizeof(struct tcp_conn), cfg->max_conns))
 		goto no_slab;
-	memset(ctx->conns, 0, slab);
 	if (!tcp_flow_init(&ctx->flow, &(struct siphash_key){ctx->flow.key.k0, ctx->flow.key.k1},
-			   ctx->conns, cfg->max_conns))
+			   (struct tcp_conn *)ctx->conns.base, cfg->max_conns))
 		goto no_flow;
-	make_slab(ctx);
 	return ctx;
 
 no_flow:
-	free(ctx->conns);
+	slab_fini(&ctx->conns);
 no_slab:
 	free(ctx);
 	return NULL;
@@ -91,13 +79,15 @@ static void drop_bytes(struct tcp_conn *c)
 
 void tcp_destroy(struct tcp_ctx *ctx)
 {
-	for (uint32_t i = 0; i < ctx->cfg.max_conns; i++) {
-		drop_bytes(&ctx->conns[i]);
-		mbq_free(&ctx->conns[i].s.rx);
-		wheel_cancel(ctx->wheel, &ctx->conns[i].timer);
+	struct tcp_conn *conns = (struct tcp_conn *)ctx->conns.base;
+
+	for (uint32_t i = 0; i < ctx->conns.fresh; i++) {
+		drop_bytes(&conns[i]);
+		mbq_free(&conns[i].s.rx);
+		wheel_cancel(ctx->wheel, &conns[i].timer);
 	}
 	tcp_flow_fini(&ctx->flow);
-	free(ctx->conns);
+	slab_fini(&ctx->conns);
 	free(ctx);
 }
 
@@ -120,16 +110,13 @@ static void make_room(struct tcp_ctx *ctx)
 
 struct tcp_conn *tcp_conn_create(struct tcp_ctx *ctx, const struct tcp_tuple *t)
 {
-	struct tcp_conn *c = ctx->free;
+	struct tcp_conn *c = slab_get(&ctx->conns);
 
 	if (!c) {
 		counter_inc(ctx->counters, CTR_DROP_TCP_NO_CONN);
 		make_room(ctx);
 		return NULL;
 	}
-	ctx->free = c->dirty_next;
-	memset(c, 0, sizeof(*c));
-	ctx->in_use++;
 	counter_add(ctx->counters, CTR_TCP_CONNS, 1);
 	c->ctx = ctx;
 	c->tuple = *t;
@@ -294,9 +281,7 @@ static void bury(struct tcp_ctx *ctx)
 		TAILQ_REMOVE(&ctx->dead, c, age);
 		mbq_free(&c->s.rx);
 		c->flags = 0;
-		c->dirty_next = ctx->free;
-		ctx->free = c;
-		ctx->in_use--;
+		slab_put(&ctx->conns, c);
 		counter_add(ctx->counters, CTR_TCP_CONNS, -1);
 	}
 }
@@ -360,7 +345,7 @@ void tcp_unreachable(struct tcp_ctx *ctx, const struct tcp_tuple *t)
 
 uint32_t tcp_conns_in_use(const struct tcp_ctx *ctx)
 {
-	return ctx->in_use;
+	return ctx->conns.used;
 }
 
 void *tcp_conn_path(struct tcp_conn *c)
