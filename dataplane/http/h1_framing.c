@@ -162,13 +162,14 @@ static int read_content_length(struct http_head *h, const struct h1_index *ix)
 	return 0;
 }
 
-/* "chunked", once. A parameter, a quote or an empty element is not a coding we lack but one
- * that somebody may read differently. */
+/* "chunked", once and last. A parameter, a quote or an empty element is not a coding we lack but
+ * one that somebody may read differently; without chunked at the end nobody knows where the
+ * body ends (RFC 9112 6.3 rule 4). */
 static int read_transfer_encoding(const struct http_head *h, const struct h1_index *ix)
 {
 	struct list l = list_open(h, ix, HTTP_FIELD_TRANSFER_ENCODING);
 	unsigned chunked = 0;
-	bool unknown = false;
+	bool unknown = false, last = false;
 	struct slice e;
 
 	if (h->minor == 0)
@@ -176,14 +177,15 @@ static int read_transfer_encoding(const struct http_head *h, const struct h1_ind
 	while (list_next(&l, &e)) {
 		if (!http_all(e, CHAR_TOKEN))
 			return H1_BAD_FRAMING;
-		if (slice_eq_nocase(e, SLICE("chunked")))
+		last = slice_eq_nocase(e, SLICE("chunked"));
+		if (last)
 			chunked++;
 		else
 			unknown = true;
 	}
-	if (unknown)
-		return H1_UNKNOWN_CODING;
-	return chunked == 1 ? 0 : H1_BAD_FRAMING;
+	if (!last || chunked > 1)
+		return H1_BAD_FRAMING;
+	return unknown ? H1_UNKNOWN_CODING : 0;
 }
 
 static int frame_request_body(struct http_head *h, const struct h1_index *ix)

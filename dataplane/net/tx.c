@@ -2,6 +2,8 @@
  * that owns the queue, once a pass. */
 #include "context.h"
 
+#include <string.h>
+
 #include <rte_ethdev.h>
 
 #define TX_RETRIES 8
@@ -101,12 +103,12 @@ void tx_push(struct net *net, uint16_t port, struct rte_mbuf *m)
 void tx_push_ether(struct net *net, uint16_t port, const struct rte_ether_addr *dst,
 		   uint16_t type_be, struct rte_mbuf *m)
 {
-	struct rte_ether_hdr *eth;
+	struct rte_ether_hdr eth = {.dst_addr = *dst,
+				    .src_addr = net->ports->ports[port].mac,
+				    .ether_type = type_be};
 
-	eth = (struct rte_ether_hdr *)rte_pktmbuf_prepend(m, sizeof(*eth));
-	eth->dst_addr = *dst;
-	eth->src_addr = net->ports->ports[port].mac;
-	eth->ether_type = type_be;
+	/* Copied, for a payload sent in place may start at any address. */
+	memcpy(rte_pktmbuf_prepend(m, sizeof(eth)), &eth, sizeof(eth));
 	tx_push(net, port, m);
 }
 

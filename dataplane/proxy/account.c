@@ -1,0 +1,241 @@
+/* account.c - request counters and access log records; formatting is the control thread's. */
+#include <proxy/account.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <proxy/stream.h>
+#include <proxy/transform.h>
+#include <tcp/tcp.h>
+
+/* ---- istio_requests_total ---- */
+
+struct row_key {
+	const char *version; /* only valid now: the row keeps a copy */
+	uint32_t cluster_id, cluster_gen;
+	uint32_t flags;
+	uint16_t status;
+};
+
+static uint64_t hash_key(const struct row_key *k)
+{
+	uint64_t h = k->cluster_id ^ (uint64_t)k->status << 32 ^ (uint64_t)k->flags << 48;
+
+	for (const char *p = k->version; *p; p++)
+		h = (h ^ (unsigned char)*p) * 0x100000001b3ull;
+	return h * 0x9e3779b97f4a7c15ull;
+}
+
+/* Open addressing over the rows of request_stats, in the order in which keys appeared. */
+struct request_index {
+	uint32_t n;
+	struct row_key keys[REQUEST_STATS_ROWS];
+	uint16_t row[REQUEST_STATS_ROWS * 2]; /* 0 = empty, else row + 1 */
+};
+
+struct request_index *request_index_create(void)
+{
+	return calloc(1, sizeof(struct request_index));
+}
+
+void request_index_destroy(struct request_index *ix)
+{
+	free(ix);
+}
+
+static void copy_label(char *to, size_t room, const char *from)
+{
+	snprintf(to, room, "%s", from && *from ? from : "unknown");
+}
+
+static void fill_row(struct request_stat *row, const struct row_key *k, const struct cluster *c)
+{
+	row->flags = k->flags;
+	row->status = k->status;
+	copy_label(row->cluster, sizeof(row->cluster), c ? c->name : NULL);
+	copy_label(row->service_host, sizeof(row->service_host), c ? c->service_host : NULL);
+	copy_label(row->service_name, sizeof(row->service_name), c ? c->service_name : NULL);
+	copy_label(row->service_namespace, sizeof(row->service_namespace),
+		   c ? c->service_namespace : NULL);
+	copy_label(row->version, sizeof(row->version), k->version);
+	__atomic_store_n(&row->used, 1, __ATOMIC_RELEASE);
+}
+
+static bool same_key(const struct row_key *a, const struct row_key *b,
+		     const struct request_stat *a_row)
+{
+	return a->cluster_id == b->cluster_id && a->cluster_gen == b->cluster_gen &&
+	       a->status == b->status && a->flags == b->flags &&
+	       strncmp(a_row->version, b->version, sizeof(a_row->version) - 1) == 0;
+}
+
+/* The row of a key, made on first use; NULL when the table is full. */
+static struct request_stat *find_row(struct proxy *px, const struct row_key *k,
+				     const struct cluster *c)
+{
+	struct request_index *ix = px->rows;
+	struct request_stat *rows = px->env.stats->rows;
+	uint32_t mask = REQUEST_STATS_ROWS * 2 - 1, i = (uint32_t)(hash_key(k) >> 40) & mask;
+
+	for (; ix->row[i]; i = (i + 1) & mask)
+		if (same_key(&ix->keys[ix->row[i] - 1], k, &rows[ix->row[i] - 1]))
+			return &rows[ix->row[i] - 1];
+	if (ix->n == REQUEST_STATS_ROWS)
+		return NULL;
+	ix->keys[ix->n] = *k;
+	ix->row[i] = (uint16_t)(ix->n + 1);
+	fill_row(&rows[ix->n], k, c);
+	return &rows[ix->n++];
+}
+
+static void add(uint64_t *v, uint64_t n)
+{
+	__atomic_store_n(v, *v + n, __ATOMIC_RELAXED);
+}
+
+static void count(struct proxy *px, const struct row_key *k, const struct cluster *c,
+		  uint64_t duration_us, uint64_t in, uint64_t out)
+{
+	struct request_stat *row = find_row(px, k, c);
+
+	if (!row)
+		return;
+	add(&row->count, 1);
+	add(&row->duration_us, duration_us);
+	add(&row->request_bytes, in);
+	add(&row->response_bytes, out);
+}
+
+/* ---- access log ---- */
+
+struct text_out {
+	struct log_record *r;
+	uint32_t used;
+};
+
+/* What a client may fill of a record; the rest is left for the gateway's own texts. */
+static const uint16_t text_max[LOG_TEXTS] = {
+	[LOG_METHOD] = 32,     [LOG_PATH] = 512,
+	[LOG_AUTHORITY] = 192, [LOG_USER_AGENT] = 128,
+	[LOG_REQUEST_ID] = 64, [LOG_FORWARDED_FOR] = 96,
+	[LOG_ROUTE_NAME] = 96, [LOG_UPSTREAM_CLUSTER] = 192,
+	[LOG_DETAILS] = 96,    [LOG_TRANSPORT_FAILURE] = 64,
+};
+
+/* Appends a text; a long one is cut. */
+static void put(struct text_out *o, enum log_text id, struct slice s)
+{
+	uint32_t room = LOG_TEXT_MAX - o->used, n = RTE_MIN(s.n, (uint32_t)text_max[id]);
+
+	n = RTE_MIN(n, room);
+
+	if (n)
+		memcpy(o->r->text + o->used, s.p, n);
+	o->r->text_len[id] = (uint16_t)n;
+	o->used += n;
+}
+
+static struct slice value_of(const struct http_head *h, enum http_field_id id)
+{
+	const struct http_field *f = http_find(h, id);
+
+	return f ? f->value : slice_of("", 0);
+}
+
+static struct slice text_or_none(const char *s)
+{
+	return slice_str(s ? s : "");
+}
+
+static void put_request(struct text_out *o, struct stream *s)
+{
+	const struct http_head *h = stream_reparse(s);
+	char id[37];
+
+	put(o, LOG_METHOD, h->method);
+	put(o, LOG_PATH, h->method_id == HTTP_CONNECT ? h->target : h->path);
+	put(o, LOG_AUTHORITY, h->authority);
+	put(o, LOG_USER_AGENT, value_of(h, HTTP_FIELD_USER_AGENT));
+	put(o, LOG_REQUEST_ID, transform_request_id(s, h, id));
+	put(o, LOG_FORWARDED_FOR, value_of(h, HTTP_FIELD_X_FORWARDED_FOR));
+}
+
+static struct log_record *reserve(struct proxy *px)
+{
+	struct log_record *r = log_ring_reserve(px->env.log);
+
+	if (!r)
+		counter_inc(px->env.counters, CTR_LOG_DROPPED);
+	return r;
+}
+
+static void log_request(struct stream *s)
+{
+	struct proxy *px = s->px;
+	struct log_record *r = reserve(px);
+	struct text_out o = {.r = r};
+
+	if (!r)
+		return;
+	memset(r, 0, offsetof(struct log_record, text));
+	r->start_us = s->start_us + (uint64_t)px->env.epoch_offset_us;
+	r->duration_us = s->end_us - s->start_us;
+	r->upstream_us = s->response_us ? s->response_us - s->start_us : UINT64_MAX;
+	r->bytes_received = s->bytes_received;
+	r->bytes_sent = s->bytes_sent;
+	r->status = s->status;
+	r->minor = s->minor;
+	r->flags = s->flags;
+	r->downstream_remote = s->client;
+	r->downstream_local = s->local;
+	r->upstream_remote = s->upstream_remote;
+	r->upstream_local = s->upstream_local;
+	put_request(&o, s);
+	put(&o, LOG_ROUTE_NAME, text_or_none(s->route ? s->route->name : NULL));
+	put(&o, LOG_UPSTREAM_CLUSTER, text_or_none(s->cluster_name));
+	put(&o, LOG_DETAILS, text_or_none(s->details));
+	put(&o, LOG_TRANSPORT_FAILURE, text_or_none(s->transport_failure));
+	log_ring_commit(px->env.log);
+}
+
+void account_request(struct stream *s)
+{
+	struct row_key k = {
+		.version = s->version ? s->version : "unknown",
+		.cluster_id = s->cluster ? s->cluster->id : WEIR_ID_NONE,
+		.cluster_gen = s->cluster ? s->cluster->gen : 0,
+		.flags = s->flags,
+		.status = s->status,
+	};
+
+	count(s->px, &k, s->cluster, s->end_us - s->start_us, s->bytes_received, s->bytes_sent);
+	if (s->px->env.log)
+		log_request(s);
+}
+
+void account_refused(struct proxy *px, const struct tcp_tuple *t, uint16_t status,
+		     enum response_flag flag, const char *details)
+{
+	const struct row_key k = {
+		.version = "unknown",
+		.cluster_id = WEIR_ID_NONE,
+		.flags = flag,
+		.status = status,
+	};
+	struct text_out o;
+
+	count(px, &k, NULL, 0, 0, 0);
+	if (!px->env.log || !(o.r = reserve(px)))
+		return;
+	memset(o.r, 0, offsetof(struct log_record, text));
+	o.used = 0;
+	o.r->start_us = px->now_us + (uint64_t)px->env.epoch_offset_us;
+	o.r->upstream_us = UINT64_MAX;
+	o.r->status = status;
+	o.r->minor = 1;
+	o.r->flags = flag;
+	o.r->downstream_remote = t->remote;
+	o.r->downstream_local = t->local;
+	put(&o, LOG_DETAILS, slice_str(details));
+	log_ring_commit(px->env.log);
+}

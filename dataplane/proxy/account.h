@@ -1,0 +1,17 @@
+/* account.h - what is remembered of a finished request: counters by label, the access log. */
+#pragma once
+#include <proxy/proxy.h>
+
+struct stream;
+struct tcp_tuple;
+
+/* Where each key's row lies in the worker's request_stats; keys by cluster id, so that the hot
+ * path compares numbers and not names. */
+struct request_index *request_index_create(void);
+void request_index_destroy(struct request_index *ix);
+
+/* Both count the request and, when the log is on, hand a record to the control thread. */
+void account_request(struct stream *s);
+/* A request that never became one: refused by the parser, or for lack of room. */
+void account_refused(struct proxy *px, const struct tcp_tuple *t, uint16_t status,
+		     enum response_flag flag, const char *details);

@@ -1,0 +1,206 @@
+/* proxy.c - one worker's HTTP context: making it, following snapshots, its clock and timers. */
+#include <proxy/proxy.h>
+
+#include <stdlib.h>
+#include <time.h>
+
+#include <net/net.h>
+#include <proxy/account.h>
+#include <proxy/server.h>
+#include <proxy/stream.h>
+#include <tcp/tcp.h>
+
+/* Beyond the configured head size: the parser must see that a head is too long. */
+#define LINEAR_SLACK 4096
+
+static void fire(void *arg, struct wheel_timer *t)
+{
+	struct proxy *px = arg;
+
+	if (slab_owns(&px->servers, t))
+		server_timer(px, t);
+	else if (slab_owns(&px->streams, t))
+		stream_timer((struct stream *)((char *)t - offsetof(struct stream, timer)));
+	else
+		upstream_timer(px->up, t);
+}
+
+static bool source_address(void *owner, const struct ip_addr *dst, struct ip_addr *src)
+{
+	struct proxy *px = owner;
+	uint16_t mtu;
+
+	return net_route(px->env.net, dst, src, &mtu);
+}
+
+static bool make_upstream(struct proxy *px)
+{
+	struct upstream_env e = {
+		.tcp = px->env.tcp,
+		.pool = px->env.pool,
+		.counters = px->env.counters,
+		.wheel = &px->wheel,
+		.linear = &px->linear,
+		.head = &px->resp,
+		.user_ops = &stream_upstream_user,
+		.limits = px->limits,
+		.now_us = &px->now_us,
+		.source = source_address,
+		.steer = px->env.steer,
+		.owner = px,
+	};
+
+	px->up = upstream_create(&e, px->env.max_conns);
+	return px->up != NULL;
+}
+
+struct proxy *proxy_create(const struct proxy_env *env)
+{
+	struct proxy *px = aligned_alloc(64, (sizeof(*px) + 63) & ~(size_t)63);
+
+	if (!px)
+		return NULL;
+	memset(px, 0, sizeof(*px));
+	px->env = *env;
+	px->limits = (struct h1_limits){env->http->max_header_bytes, env->http->max_headers};
+	px->linear.size = env->http->max_header_bytes + LINEAR_SLACK;
+	px->linear.buf = malloc(px->linear.size);
+	/* A joined X-Forwarded-For can be as long as the head it came in. */
+	px->scratch_size = px->linear.size;
+	px->scratch = malloc(px->scratch_size);
+	px->match = match_create();
+	px->lb = lb_create(env->seed);
+	px->rows = request_index_create();
+	wheel_init(&px->wheel, 0, fire, px);
+	if (!px->linear.buf || !px->scratch || !px->match || !px->lb || !px->rows ||
+	    !slab_init(&px->servers, server_size(), env->max_conns) ||
+	    !slab_init(&px->streams, sizeof(struct stream), env->max_conns) || !make_upstream(px)) {
+		proxy_destroy(px);
+		return NULL;
+	}
+	return px;
+}
+
+void proxy_destroy(struct proxy *px)
+{
+	if (!px)
+		return;
+	upstream_destroy(px->up);
+	slab_fini(&px->streams);
+	slab_fini(&px->servers);
+	request_index_destroy(px->rows);
+	lb_destroy(px->lb);
+	match_destroy(px->match);
+	free(px->linear.buf);
+	free(px->scratch);
+	free(px);
+}
+
+void proxy_set_now(struct proxy *px, uint64_t now_us)
+{
+	px->now_us = now_us;
+}
+
+/* A snapshot not seen before: per-worker arrays follow its ids, connections to endpoints that
+ * are gone are closed. Rare, so it may take its time. */
+static __rte_noinline void adopt(struct proxy *px, struct snapshot *s)
+{
+	lb_resize(px->lb, s->n_split_ids, s->n_cluster_ids, s->n_endpoint_ids);
+	upstream_adopt(px->up, s);
+	px->snap = s;
+	px->generation = s->generation;
+}
+
+void proxy_adopt(struct proxy *px, struct snapshot *s)
+{
+	/* By generation: a freed snapshot's memory may come back as another one. */
+	if (s && (px->snap != s || px->generation != s->generation))
+		adopt(px, s);
+}
+
+static const struct listener *listener_for(const struct proxy *px, const struct ip_addr *ip,
+					   uint16_t port)
+{
+	static const struct ip_addr any;
+	const struct listener *l;
+
+	if (!px->snap)
+		return NULL;
+	l = listener_find(&px->snap->listeners, ip, port);
+	if (!l && net_is_local(px->env.net, ip))
+		l = listener_find(&px->snap->listeners, &any, port);
+	return l;
+}
+
+bool proxy_admit(struct proxy *px, const struct net_addr *local, uint64_t *cookie)
+{
+	const struct listener *l = listener_for(px, &local->ip, local->port);
+
+	if (!l || px->draining)
+		return false;
+	*cookie = (uint64_t)l->gen << 32 | l->id;
+	return true;
+}
+
+bool proxy_captures(struct proxy *px, const struct ip_addr *ip, uint16_t port)
+{
+	const struct listener *l = px->snap ? listener_find(&px->snap->listeners, ip, port) : NULL;
+
+	return l && l->kind == LISTENER_MESH;
+}
+
+void proxy_accept(struct proxy *px, struct bytestream *bs)
+{
+	server_accept(px, bs);
+}
+
+void proxy_turn(struct proxy *px)
+{
+	wheel_turn(&px->wheel, px->now_us);
+}
+
+uint64_t proxy_next_timer(const struct proxy *px)
+{
+	return wheel_next(&px->wheel);
+}
+
+void proxy_drain(struct proxy *px)
+{
+	px->draining = true;
+	server_drain(px);
+	upstream_drain(px->up);
+}
+
+uint32_t proxy_conns(const struct proxy *px)
+{
+	return px->n_conns + px->n_tunnels;
+}
+
+char *proxy_scratch(struct proxy *px, uint32_t n)
+{
+	char *p = px->scratch + px->scratch_used;
+
+	if (n > px->scratch_size - px->scratch_used)
+		return NULL;
+	px->scratch_used += n;
+	return p;
+}
+
+static __rte_noinline void format_date(struct proxy *px, int64_t s)
+{
+	time_t t = (time_t)s;
+	struct tm tm;
+
+	gmtime_r(&t, &tm);
+	strftime(px->date, sizeof(px->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	px->date_s = s;
+}
+
+struct slice proxy_date(struct proxy *px)
+{
+	int64_t s = ((int64_t)px->now_us + px->env.epoch_offset_us) / 1000000;
+
+	if (s != px->date_s)
+		format_date(px, s);
+	return slice_str(px->date);
+}

@@ -1,0 +1,94 @@
+/* proxy.h - one worker's HTTP: from accepted connections to upstreams and back.
+ *
+ * Everything mutable is the worker's own. The snapshot pointer is the pass's; requests that
+ * live longer pin theirs. */
+#pragma once
+#include <base/slab.h>
+#include <base/wheel.h>
+#include <http/exchange.h>
+#include <http/h1_io.h>
+#include <lb/lb.h>
+#include <match/match.h>
+#include <upstream/upstream.h>
+#include <weir/dataplane.h>
+#include <weir/feedback.h>
+#include <weir/snapshot.h>
+
+struct tcp_ctx;
+struct tcp_tuple;
+struct net;
+struct h1_server;
+struct request_index;
+
+struct proxy_env {
+	unsigned worker;
+	const struct http_config *http;
+	struct tcp_ctx *tcp;
+	struct net *net;
+	struct rte_mempool *pool;
+	struct counters *counters;
+	struct log_ring *log; /* NULL: access log off */
+	struct request_stats *stats;
+	uint32_t max_conns;
+	uint64_t seed;
+	/* May a connection of this tuple be this worker's? Given to tcp_connect(), which calls it
+	 * with TCP's owner. NULL: any may. */
+	bool (*steer)(void *tcp_owner, const struct tcp_tuple *t);
+	/* Wall clock minus worker clock, microseconds: adds up to the time since the epoch. */
+	int64_t epoch_offset_us;
+};
+
+struct proxy {
+	struct proxy_env env;
+	struct snapshot *snap; /* of this pass; NULL before the first */
+	uint64_t now_us;
+	bool draining;
+	struct wheel wheel; /* HTTP's timers; TCP has its own */
+	struct match *match;
+	struct lb_state *lb;
+	struct upstream *up;
+	struct slab servers, streams;
+	struct h1_server *conns; /* all client connections */
+	uint32_t n_conns, n_tunnels;
+	uint64_t generation;        /* of snap */
+	struct http_head req, resp; /* scratch of one parse each */
+	struct http_head reply;     /* scratch of local replies */
+	struct http_extra extra;
+	struct h1_linear linear;
+	struct h1_limits limits;
+	struct request_index *rows; /* where a key's row is in env.stats */
+	char date[32];              /* IMF-fixdate of date_s, RFC 9110 5.6.7 */
+	int64_t date_s;
+	char *scratch; /* values of extra fields, for the time of one send_head */
+	uint32_t scratch_size, scratch_used;
+};
+
+/* NULL when memory is short. env is copied. */
+struct proxy *proxy_create(const struct proxy_env *env);
+void proxy_destroy(struct proxy *px);
+
+/* Start of a pass. s may be NULL, or the same as before. */
+void proxy_set_now(struct proxy *px, uint64_t now_us);
+void proxy_adopt(struct proxy *px, struct snapshot *s);
+
+/* TCP asks whether a SYN to local is welcome; *cookie names the listener. */
+bool proxy_admit(struct proxy *px, const struct net_addr *local, uint64_t *cookie);
+/* Is TCP to this address terminated here though it is not the node's own? */
+bool proxy_captures(struct proxy *px, const struct ip_addr *ip, uint16_t port);
+/* A connection was accepted. */
+void proxy_accept(struct proxy *px, struct bytestream *bs);
+
+/* Fires timers. */
+void proxy_turn(struct proxy *px);
+uint64_t proxy_next_timer(const struct proxy *px);
+
+/* No new connections; idle ones are closed, busy ones after their request. */
+void proxy_drain(struct proxy *px);
+/* Client connections and tunnels. */
+uint32_t proxy_conns(const struct proxy *px);
+
+/* Room for n bytes in scratch, NULL when it is full. */
+char *proxy_scratch(struct proxy *px, uint32_t n);
+
+/* "Mon, 23 Nov 2026 02:19:37 GMT", of this second. */
+struct slice proxy_date(struct proxy *px);

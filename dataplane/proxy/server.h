@@ -1,0 +1,26 @@
+/* server.h - the HTTP/1.1 codec towards clients: one connection, one request at a time.
+ *
+ * Reads requests strictly, keeps pipelined ones waiting in the receive queue, writes
+ * responses, closes as RFC 9112 9.6 says. */
+#pragma once
+#include <proxy/proxy.h>
+
+struct stream;
+
+void server_accept(struct proxy *px, struct bytestream *bs);
+void server_timer(struct proxy *px, struct wheel_timer *t);
+size_t server_size(void); /* of a connection object, for the slab */
+
+/* The end has a request in progress from here on. */
+void server_attach(struct exchange_end *e, struct stream *s);
+
+/* The stream of this end is over and accounted: the connection goes on to its next request or
+ * closes. whole: the response was sent completely. */
+void server_stream_done(struct exchange_end *e, bool whole);
+
+/* Gives the client's stream to a tunnel; the connection object is gone. *early: bytes behind
+ * the request head are still in the stream's rx. */
+struct bytestream *server_detach(struct exchange_end *e);
+
+/* Closes idle connections, and busy ones after their request. */
+void server_drain(struct proxy *px);

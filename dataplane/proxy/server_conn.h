@@ -1,0 +1,64 @@
+/* server_conn.h - the layout of a client connection; private to server*.c. */
+#pragma once
+#include <proxy/server.h>
+
+/* A request body nobody wants any more is read to its end if it is no longer than this;
+ * otherwise the connection is closed. */
+#define SERVER_DRAIN_MAX (64u * 1024)
+
+enum server_state {
+	SERVER_HEAD,  /* between requests, or in a request's head */
+	SERVER_BODY,  /* request body */
+	SERVER_DONE,  /* request complete, response under way */
+	SERVER_DRAIN, /* response complete, the rest of the request is read and dropped */
+};
+
+struct h1_server {
+	struct exchange_end end; /* first */
+	struct wheel_timer timer;
+	struct bytestream *bs;
+	struct proxy *px;
+	struct stream *stream; /* of the current request */
+	struct h1_server *next, *prev;
+	uint64_t deadline_us, armed_us;
+	uint64_t request_us; /* when the current request was complete */
+	uint32_t listener_id, listener_gen;
+	struct h1_body body;
+	uint32_t scanned;
+	uint8_t state; /* enum server_state */
+	uint8_t method;
+	uint8_t minor;
+	bool keep_alive;
+	bool chunked;         /* the response is sent chunked */
+	bool until_close;     /* the response ends with the connection */
+	bool head_timed;      /* the head's first byte has come */
+	bool answered;        /* the final response head was sent */
+	bool awaits_continue; /* the client holds its body back until it is told to go on */
+	bool entered, dead;
+};
+
+static inline struct h1_server *server_of(struct exchange_end *e)
+{
+	return (struct h1_server *)((char *)e - offsetof(struct h1_server, end));
+}
+
+/* server.c */
+/* In order: TCP still delivers what was written and drops what arrives, so that the client sees
+ * the answer and not a reset (RFC 9112 9.6). The object may be gone afterwards. */
+void server_close(struct h1_server *c, bool abort);
+/* 0: never. */
+void server_set_deadline(struct h1_server *c, uint64_t after_us);
+void server_next_request(struct h1_server *c);
+/* Runs the connection, unless somebody does who then will go on with it. */
+void server_resume(struct exchange_end *e);
+
+/* server_read.c */
+/* Handles what arrived. The connection is entered; it may be dead afterwards. */
+void server_run(struct h1_server *c);
+/* Answers what never became a request, or whose body broke the rules, and closes (RFC 9112 2.2
+ * and 3). */
+void server_refuse(struct h1_server *c, uint16_t status, enum response_flag flag,
+		   const char *details);
+
+/* server_write.c */
+extern const struct exchange_ops server_ops;

@@ -1,0 +1,568 @@
+/* stream.c - a request's life between its two ends; the decisions are in here, the bytes are
+ * the codecs'. */
+#include <proxy/stream.h>
+
+#include <net/net.h>
+#include <proxy/account.h>
+#include <proxy/reply.h>
+#include <proxy/server.h>
+#include <proxy/transform.h>
+#include <proxy/tunnel.h>
+#include <tcp/tcp.h>
+
+/* A retry's wait is at most this many times its base (reference 2.4.6). */
+#define BACKOFF_CAP 10
+
+/* Details of a response that could not be written. */
+static const char no_memory[] = "overload";
+
+static void arm(struct stream *s)
+{
+	uint64_t at = s->timeout_at_us ? s->timeout_at_us : UINT64_MAX;
+
+	if (s->retry_at_us && s->retry_at_us < at)
+		at = s->retry_at_us;
+	if (at == UINT64_MAX)
+		wheel_cancel(&s->px->wheel, &s->timer);
+	else
+		wheel_arm(&s->px->wheel, &s->timer, at);
+}
+
+/* ---- the end ---- */
+
+static void leave_endpoint(struct stream *s)
+{
+	if (s->counted)
+		lb_request_end(s->px->lb, s->endpoint_id, s->endpoint_gen);
+	s->counted = false;
+}
+
+static void drop_upstream(struct stream *s)
+{
+	struct exchange_end *e = s->up ? upstream_end(s->up) : NULL;
+
+	s->up = NULL;
+	leave_endpoint(s);
+	if (e)
+		e->ops->reset(e);
+}
+
+/* Accounts for the exchange and frees it. down is told unless it is gone already. */
+void stream_finish(struct stream *s, bool whole)
+{
+	struct proxy *px = s->px;
+	struct exchange_end *down = s->down;
+
+	s->end_us = px->now_us;
+	account_request(s);
+	if (s->up) {
+		upstream_put(s->up);
+		s->up = NULL;
+	}
+	leave_endpoint(s);
+	wheel_cancel(&px->wheel, &s->timer);
+	mbq_free(&s->head);
+	snapshot_unpin(s->snap, px->env.worker);
+	slab_put(&px->streams, s);
+	counter_add(px->env.counters, CTR_HTTP_ACTIVE, -1);
+	if (down)
+		server_stream_done(down, whole);
+}
+
+/* The response cannot be completed: the client must see that. */
+static void cut(struct stream *s, enum response_flag flag, const char *details)
+{
+	s->flags |= flag;
+	s->details = details;
+	drop_upstream(s);
+	stream_finish(s, false);
+}
+
+static void reply(struct stream *s, enum reply_kind kind)
+{
+	const struct reply *r = &replies[kind];
+	bool sent;
+
+	drop_upstream(s);
+	s->status = r->status;
+	s->flags |= r->flag;
+	s->details = r->details;
+	counter_inc(s->px->env.counters, CTR_HTTP_LOCAL_REPLIES);
+	sent = reply_send(s->px, s->down, r, s->tries > 1);
+	if (s->method != HTTP_HEAD)
+		s->bytes_sent = s->px->reply.length;
+	stream_finish(s, sent);
+}
+
+void stream_abandon(struct stream *s, enum response_flag flag, uint16_t status, const char *details)
+{
+	s->down = NULL;
+	s->flags |= flag;
+	s->details = details;
+	if (s->state != STREAM_RESPONDING)
+		s->status = status;
+	if (flag == RESPONSE_FLAG_DC)
+		counter_inc(s->px->env.counters, CTR_HTTP_CLIENT_ABORTS);
+	drop_upstream(s);
+	stream_finish(s, false);
+}
+
+/* ---- towards an upstream ---- */
+
+static void lose(struct stream *s, enum upstream_failure why);
+
+/* The head again, from the bytes kept: for a connection that had to be opened first, and for
+ * retries. It parsed once, so it parses now. */
+struct http_head *stream_reparse(struct stream *s)
+{
+	struct proxy *px = s->px;
+	uint32_t scanned = 0;
+
+	h1_read_request(&px->req, &s->head, &scanned, &px->linear, &px->limits);
+	return &px->req;
+}
+
+/* The route's timeout runs from the moment the request is complete, over all tries. */
+static void start_timeout(struct stream *s)
+{
+	if (!s->route->timeout_us || s->timeout_at_us)
+		return;
+	s->timeout_at_us = s->px->now_us + s->route->timeout_us;
+	arm(s);
+}
+
+static bool is_empty(const struct http_head *h)
+{
+	return h->framing == HTTP_BODY_NONE || (h->framing == HTTP_BODY_LENGTH && !h->length);
+}
+
+/* False: the exchange is over, or waits for another try. */
+static bool end_request(struct stream *s)
+{
+	struct exchange_end *up = upstream_end(s->up);
+
+	s->request_done = true;
+	start_timeout(s);
+	if (up->ops->send_end(up))
+		return true;
+	drop_upstream(s);
+	lose(s, UPSTREAM_NO_MEMORY);
+	return false;
+}
+
+/* False: as above. */
+static bool send_request(struct stream *s, struct http_head *h)
+{
+	struct exchange_end *up = upstream_end(s->up);
+	const struct tcp_tuple *t = upstream_tuple(s->up);
+
+	s->state = STREAM_OPEN;
+	s->upstream_remote = t->remote;
+	s->upstream_local = t->local;
+	transform_request(s, h);
+	upstream_expect(s->up, h->method_id, h->upgrade_websocket);
+	if (!up->ops->send_head(up, h, &s->px->extra)) {
+		drop_upstream(s);
+		lose(s, UPSTREAM_NO_MEMORY);
+		return false;
+	}
+	/* Done already when this is another try of one whose chunked body was empty. */
+	return !(s->request_done || is_empty(h)) || end_request(s);
+}
+
+/* h: the parsed head, or NULL when it must be parsed again. */
+static void try_upstream(struct stream *s, struct http_head *h, bool fresh)
+{
+	struct proxy *px = s->px;
+	enum upstream_failure why;
+	const struct endpoint *e;
+	uint32_t i = lb_pick(px->lb, s->cluster, s->tried,
+			     RTE_MIN(s->tries, (uint32_t)STREAM_TRIES_MAX));
+
+	if (i == LB_NONE) {
+		reply(s, REPLY_NO_HEALTHY_UPSTREAM);
+		return;
+	}
+	e = &s->cluster->endpoints->endpoints[i];
+	if (s->tries < STREAM_TRIES_MAX)
+		s->tried[s->tries] = e->id;
+	s->tries++;
+	s->version = e->version;
+	s->endpoint_id = e->id;
+	s->endpoint_gen = e->gen;
+	s->upstream_remote = e->addr;
+	s->state = STREAM_CONNECTING;
+	s->up = upstream_acquire(px->up, s->cluster, e, fresh, s, &s->reused, &why);
+	if (!s->up) {
+		lose(s, why);
+		return;
+	}
+	lb_request_begin(px->lb, e);
+	s->counted = true;
+	if (s->reused)
+		send_request(s, h ? h : stream_reparse(s));
+}
+
+/* ---- retry (reference 2.4.6) ---- */
+
+/* RFC 9110 9.2.2: may be repeated by a proxy without asking. */
+static bool is_idempotent(uint8_t method)
+{
+	return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_PUT ||
+	       method == HTTP_DELETE || method == HTTP_OPTIONS || method == HTTP_TRACE;
+}
+
+/* Full jitter, doubling. */
+static uint64_t backoff(struct stream *s)
+{
+	uint64_t base = s->route->retry.backoff_us, span = base << RTE_MIN(s->tries - 1, 16u);
+
+	span = RTE_MIN(span, base * BACKOFF_CAP);
+	return span ? lb_random(s->px->lb) % span : 0;
+}
+
+/* Gives up this try for another one later, if the policy wants one for what has happened, the
+ * request can be repeated and its time is not over before that. */
+static bool retry(struct stream *s, uint32_t condition)
+{
+	const struct retry_policy *r = &s->route->retry;
+	uint64_t at;
+
+	if (s->request_started || s->tries > r->attempts || !(r->on & condition))
+		return false;
+	at = s->px->now_us + backoff(s);
+	if (s->timeout_at_us && at >= s->timeout_at_us)
+		return false;
+	drop_upstream(s);
+	s->state = STREAM_WAITING;
+	s->retry_at_us = at;
+	counter_inc(s->px->env.counters, CTR_UPSTREAM_RETRIES);
+	arm(s);
+	return true;
+}
+
+/* Flag URX: the last of several tries ended like those before it. */
+static void note_exhausted(struct stream *s, uint32_t condition)
+{
+	const struct retry_policy *r = &s->route->retry;
+
+	if (r->attempts && s->tries > r->attempts && (r->on & condition))
+		s->flags |= RESPONSE_FLAG_URX;
+}
+
+static const enum reply_kind failure_reply[] = {
+	[UPSTREAM_CONNECT_REFUSED] = REPLY_CONNECT_FAILURE,
+	[UPSTREAM_CONNECT_TIMEOUT] = REPLY_CONNECT_TIMEOUT,
+	[UPSTREAM_RESET] = REPLY_UPSTREAM_RESET,
+	[UPSTREAM_PROTOCOL] = REPLY_UPSTREAM_PROTOCOL,
+	[UPSTREAM_NO_MEMORY] = REPLY_OVERLOADED,
+};
+
+static const uint32_t failure_condition[] = {
+	[UPSTREAM_CONNECT_REFUSED] =
+		RETRY_CONNECT_FAILURE | RETRY_RESET | RETRY_5XX | RETRY_GATEWAY_ERROR,
+	[UPSTREAM_CONNECT_TIMEOUT] =
+		RETRY_CONNECT_FAILURE | RETRY_RESET | RETRY_5XX | RETRY_GATEWAY_ERROR,
+	[UPSTREAM_RESET] = RETRY_RESET | RETRY_5XX | RETRY_GATEWAY_ERROR,
+	[UPSTREAM_PROTOCOL] = 0,
+	[UPSTREAM_NO_MEMORY] = 0,
+};
+
+/* The upstream connection is gone and there is no response to pass on. */
+static void fail(struct stream *s, enum upstream_failure why)
+{
+	/* A pooled connection may have been closed by the server just as it was chosen: that
+	 * says nothing about the server, and the request has not been looked at. */
+	if (why == UPSTREAM_RESET && s->reused && is_idempotent(s->method) && !s->request_started &&
+	    s->tries < STREAM_TRIES_MAX) {
+		counter_inc(s->px->env.counters, CTR_UPSTREAM_RETRIES);
+		s->tries--;
+		try_upstream(s, NULL, true);
+		return;
+	}
+	if (retry(s, failure_condition[why]))
+		return;
+	if (why == UPSTREAM_CONNECT_REFUSED)
+		s->transport_failure = "delayed connect error";
+	note_exhausted(s, failure_condition[why]);
+	reply(s, failure_reply[why]);
+}
+
+/* The upstream connection is gone before its response was complete. */
+static void lose(struct stream *s, enum upstream_failure why)
+{
+	s->up = NULL;
+	leave_endpoint(s);
+	if (s->state != STREAM_RESPONDING)
+		fail(s, why);
+	else if (why == UPSTREAM_PROTOCOL)
+		cut(s, RESPONSE_FLAG_UPE, "upstream_reset_after_response_started{protocol_error}");
+	else if (why == UPSTREAM_NO_MEMORY)
+		cut(s, RESPONSE_FLAG_UO, "upstream_reset_after_response_started{overflow}");
+	else
+		cut(s, RESPONSE_FLAG_UC,
+		    "upstream_reset_after_response_started{connection_termination}");
+}
+
+static void on_failed(void *user, enum upstream_failure why)
+{
+	lose(user, why);
+}
+
+void stream_timer(struct stream *s)
+{
+	uint64_t now = s->px->now_us;
+	bool again = s->retry_at_us && s->retry_at_us <= now;
+
+	if (s->tunnel_down) {
+		tunnel_timer(s);
+		return;
+	}
+	if (s->timeout_at_us && s->timeout_at_us <= now) {
+		if (s->state == STREAM_RESPONDING)
+			cut(s, RESPONSE_FLAG_UT, "response_timeout");
+		else
+			reply(s, REPLY_TIMEOUT);
+		return;
+	}
+	if (again)
+		s->retry_at_us = 0;
+	arm(s);
+	if (again)
+		try_upstream(s, NULL, false);
+}
+
+void stream_idle(struct stream *s)
+{
+	if (s->state == STREAM_RESPONDING)
+		cut(s, RESPONSE_FLAG_SI, "stream_idle_timeout");
+	else
+		reply(s, REPLY_IDLE_TIMEOUT);
+}
+
+/* ---- from the upstream ---- */
+
+static void on_ready(void *user)
+{
+	struct stream *s = user;
+	struct exchange_end *down = s->down;
+
+	/* The body waited for this. */
+	if (send_request(s, stream_reparse(s)))
+		down->ops->resume(down);
+}
+
+static void on_interim(void *user, const struct http_head *h)
+{
+	struct stream *s = user;
+
+	s->active_us = s->px->now_us;
+	/* HTTP/1.0 knows no interim responses; an unasked-for 100 means nothing to anybody. */
+	if (s->minor == 0 || (h->status == 100 && !s->expects_continue))
+		return;
+	s->px->extra.n = 0;
+	/* Without memory nothing of it is sent, and the client can do without. */
+	s->down->ops->send_head(s->down, h, &s->px->extra);
+}
+
+static uint32_t status_condition(uint16_t status)
+{
+	uint32_t c = status >= 500 ? RETRY_5XX : 0;
+
+	return c | (status >= 502 && status <= 504 ? RETRY_GATEWAY_ERROR : 0);
+}
+
+static void on_response(void *user, const struct http_head *head)
+{
+	struct stream *s = user;
+	struct http_head *h = &s->px->resp;
+
+	(void)head; /* the same object: the codec parses into our scratch */
+	if (retry(s, status_condition(h->status)))
+		return;
+	note_exhausted(s, status_condition(h->status));
+	s->response_us = s->active_us = s->px->now_us;
+	s->status = h->status;
+	s->details = "via_upstream";
+	s->state = STREAM_RESPONDING;
+	transform_response(s, h);
+	if (!s->down->ops->send_head(s->down, h, &s->px->extra))
+		cut(s, RESPONSE_FLAG_UO, no_memory);
+}
+
+static void on_data(void *user, struct mbq *data)
+{
+	struct stream *s = user;
+
+	s->bytes_sent += data->bytes;
+	s->active_us = s->px->now_us;
+	if (!s->down->ops->send_data(s->down, data))
+		cut(s, RESPONSE_FLAG_UO, no_memory);
+}
+
+static void on_end(void *user)
+{
+	struct stream *s = user;
+
+	if (s->down->ops->send_end(s->down))
+		stream_finish(s, true);
+	else
+		cut(s, RESPONSE_FLAG_UO, no_memory);
+}
+
+static bool on_can_take(void *user)
+{
+	struct stream *s = user;
+
+	return s->down->ops->can_send(s->down);
+}
+
+static void on_writable(void *user)
+{
+	struct stream *s = user;
+
+	s->down->ops->resume(s->down);
+}
+
+static void on_upgraded(void *user, const struct http_head *head, uint32_t used)
+{
+	struct stream *s = user;
+	struct http_head *h = &s->px->resp;
+
+	(void)head;
+	s->response_us = s->px->now_us;
+	s->status = h->status;
+	s->details = "via_upstream";
+	s->state = STREAM_RESPONDING;
+	transform_response(s, h);
+	if (!s->down->ops->send_head(s->down, h, &s->px->extra)) {
+		cut(s, RESPONSE_FLAG_UO, no_memory);
+		return;
+	}
+	counter_inc(s->px->env.counters, CTR_HTTP_UPGRADES);
+	tunnel_start(s, used);
+}
+
+const struct upstream_user stream_upstream_user = {
+	.ready = on_ready,
+	.interim = on_interim,
+	.response = on_response,
+	.data = on_data,
+	.end = on_end,
+	.writable = on_writable,
+	.failed = on_failed,
+	.can_take = on_can_take,
+	.upgraded = on_upgraded,
+};
+
+/* ---- from the client ---- */
+
+bool stream_can_take_request(struct stream *s)
+{
+	struct exchange_end *up;
+
+	if (!s->up || s->state < STREAM_OPEN || s->state == STREAM_WAITING)
+		return false;
+	up = upstream_end(s->up);
+	return up->ops->can_send(up);
+}
+
+void stream_request_data(struct stream *s, struct mbq *data)
+{
+	struct exchange_end *up = upstream_end(s->up);
+
+	s->request_started = true;
+	s->bytes_received += data->bytes;
+	s->active_us = s->px->now_us;
+	if (!up->ops->send_data(up, data)) {
+		drop_upstream(s);
+		lose(s, UPSTREAM_NO_MEMORY);
+	}
+}
+
+void stream_request_end(struct stream *s)
+{
+	end_request(s);
+}
+
+void stream_writable(struct stream *s)
+{
+	struct exchange_end *up = s->up ? upstream_end(s->up) : NULL;
+
+	if (up)
+		up->ops->resume(up);
+}
+
+/* ---- routing ---- */
+
+static const struct vhost *find_vhost(const struct stream *s, uint32_t listener_id,
+				      uint32_t listener_gen, struct slice authority)
+{
+	const struct listener *l = snapshot_listener(s->snap, listener_id);
+	const struct vhost *vh;
+
+	/* The listener may have gone with the configuration its connection was accepted under. */
+	if (!l || l->gen != listener_gen)
+		return NULL;
+	vh = match_host(l, authority);
+	return vh ? vh : l->fallback;
+}
+
+static void route(struct stream *s, uint32_t listener_id, uint32_t listener_gen,
+		  struct http_head *h)
+{
+	struct proxy *px = s->px;
+	const struct vhost *vh = find_vhost(s, listener_id, listener_gen, h->authority);
+	const struct split_target *target;
+
+	if (vh && h->method_id != HTTP_CONNECT)
+		s->route = match_route(px->match, vh, h, SLICE("http"),
+				       s->snap->scratch[px->env.worker]);
+	if (!s->route) {
+		reply(s, REPLY_NO_ROUTE);
+		return;
+	}
+	target = &s->route->split.targets[lb_pick_target(px->lb, &s->route->split)];
+	s->cluster_name = target->cluster_name;
+	s->cluster = target->cluster_id == WEIR_ID_NONE
+			     ? NULL
+			     : snapshot_cluster(s->snap, target->cluster_id);
+	if (!s->cluster) {
+		reply(s, REPLY_NO_CLUSTER);
+		return;
+	}
+	if (is_empty(h))
+		start_timeout(s);
+	try_upstream(s, h, false);
+}
+
+bool stream_begin(struct proxy *px, struct exchange_end *down, const struct tcp_tuple *t,
+		  uint32_t listener_id, uint32_t listener_gen, struct http_head *h,
+		  struct mbq *head)
+{
+	struct stream *s = slab_get(&px->streams);
+
+	if (!s)
+		return false;
+	s->px = px;
+	s->down = down;
+	s->head = *head;
+	mbq_init(head);
+	s->snap = px->snap;
+	snapshot_pin(s->snap, px->env.worker);
+	s->client = t->remote;
+	s->local = t->local;
+	s->start_us = s->active_us = px->now_us;
+	s->request_id[0] = lb_random(px->lb);
+	s->request_id[1] = lb_random(px->lb);
+	s->method = h->method_id;
+	s->minor = h->minor;
+	s->expects_continue = h->expect_continue;
+	s->external = transform_is_external(&t->remote.ip, h);
+	s->keep_request_id = !s->external && http_find(h, HTTP_FIELD_X_REQUEST_ID);
+	counter_inc(px->env.counters, CTR_WORKER_REQUESTS);
+	counter_add(px->env.counters, CTR_HTTP_ACTIVE, 1);
+	server_attach(down, s);
+	route(s, listener_id, listener_gen, h);
+	return true;
+}

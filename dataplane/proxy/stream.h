@@ -1,0 +1,90 @@
+/* stream.h - one request's state machine: route, choose, forward, relay, answer, account.
+ *
+ * Sits between two exchange ends and knows neither codec. The client's codec calls the
+ * stream_request* functions, the upstream's calls come through upstream_user. */
+#pragma once
+#include <proxy/proxy.h>
+#include <weir/feedback.h>
+
+#define STREAM_TRIES_MAX 8
+
+enum stream_state {
+	STREAM_CONNECTING, /* waiting for an upstream connection */
+	STREAM_OPEN,       /* request sent or being sent, no response yet */
+	STREAM_RESPONDING, /* response head passed on */
+	STREAM_WAITING,    /* between tries */
+};
+
+struct stream {
+	struct wheel_timer timer; /* the next of: route timeout, back-off; a tunnel's idle time */
+	struct proxy *px;
+	struct exchange_end *down; /* the client's side */
+	struct upstream_conn *up;  /* NULL while there is none */
+	struct snapshot *snap;     /* pinned */
+	const struct route *route; /* of snap; NULL: nothing matched */
+	const struct cluster *cluster;
+	const char *cluster_name;      /* also when the cluster is missing */
+	struct mbq head;               /* the request head's bytes, for retries and the log */
+	struct net_addr client, local; /* downstream tuple */
+	struct net_addr upstream_remote, upstream_local;
+	const char *version; /* label of the endpoint, "unknown" when none */
+	const char *details;
+	const char *transport_failure;              /* NULL */
+	struct bytestream *tunnel_down, *tunnel_up; /* after an upgrade */
+	uint64_t start_us, response_us, end_us;
+	uint64_t timeout_at_us; /* 0 = none */
+	uint64_t retry_at_us;   /* 0 = not waiting */
+	uint64_t bytes_received, bytes_sent;
+	uint64_t request_id[2];
+	uint64_t active_us; /* last byte either way */
+	uint32_t flags;     /* enum response_flag */
+	uint32_t tries;
+	uint32_t tried[STREAM_TRIES_MAX]; /* endpoint ids */
+	uint32_t endpoint_id, endpoint_gen;
+	uint16_t status;
+	uint8_t state;  /* enum stream_state */
+	uint8_t method; /* enum http_method */
+	uint8_t minor;
+	uint8_t tunnel_shut;  /* bit 0: the client has ended, bit 1: the upstream */
+	bool counted;         /* lb_request_begin() was called */
+	bool reused;          /* the connection had served before */
+	bool request_started; /* body bytes left for the upstream: no retry */
+	bool request_done;
+	bool external;        /* the peer is not a trusted neighbour: reference 4.6 */
+	bool keep_request_id; /* the client's own x-request-id stays */
+	bool expects_continue;
+};
+
+/* Begins the exchange for a parsed head and attaches it to down (server_attach). `head` takes
+ * the head's bytes (left empty); h stays valid for the call. The exchange may be over, and
+ * down told so, when this returns. False: no room for another request, nothing happened. */
+bool stream_begin(struct proxy *px, struct exchange_end *down, const struct tcp_tuple *t,
+		  uint32_t listener_id, uint32_t listener_gen, struct http_head *h,
+		  struct mbq *head);
+
+/* Body of the request. data is taken. */
+bool stream_can_take_request(struct stream *s);
+void stream_request_data(struct stream *s, struct mbq *data);
+void stream_request_end(struct stream *s);
+
+/* The client can be written to again. */
+void stream_writable(struct stream *s);
+
+/* The client is gone (DC), broke the rules (DPE), or its request cannot be read on (UO). The
+ * exchange ends; down is not called. status is what the client is told instead, 0: nothing; it
+ * does not count when the response has begun. details is borrowed for ever. */
+void stream_abandon(struct stream *s, enum response_flag flag, uint16_t status,
+		    const char *details);
+
+/* No byte for too long: 408, or a cut when the response has begun. */
+void stream_idle(struct stream *s);
+
+void stream_timer(struct stream *s);
+
+/* The request head parsed again, into px->req. */
+struct http_head *stream_reparse(struct stream *s);
+
+/* Accounts for the exchange and frees it. whole: the response was sent completely. */
+void stream_finish(struct stream *s, bool whole);
+
+extern const struct upstream_user stream_upstream_user;

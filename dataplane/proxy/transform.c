@@ -1,0 +1,195 @@
+/* transform.c - request and response fields that the gateway takes away or adds. */
+#include <proxy/transform.h>
+
+/* ---- who is asking ---- */
+
+static bool is_private(const struct ip_addr *a)
+{
+	if (ip_addr_is_v4(a)) {
+		uint32_t ip = ntohl(ip_addr_to_v4(a));
+
+		return ip >> 24 == 10 || ip >> 24 == 127 || ip >> 20 == 0xac1 || ip >> 16 == 0xc0a8;
+	}
+	/* RFC 4193 unique local addresses, and loopback. */
+	return (a->b[0] & 0xfe) == 0xfc || (a->q[0] == 0 && a->q[1] == htobe64(1));
+}
+
+bool transform_is_external(const struct ip_addr *peer, const struct http_head *h)
+{
+	return !is_private(peer) || http_find(h, HTTP_FIELD_X_FORWARDED_FOR);
+}
+
+/* ---- values ---- */
+
+static struct slice uint_value(struct proxy *px, uint64_t v)
+{
+	char *p = proxy_scratch(px, 20), *end;
+
+	if (!p)
+		return slice_of("0", 1);
+	end = p + 20;
+	p = end;
+	do {
+		*--p = (char)('0' + v % 10);
+	} while (v /= 10);
+	return slice_of(p, (uint32_t)(end - p));
+}
+
+static struct slice addr_value(struct proxy *px, const struct ip_addr *a)
+{
+	char *p = proxy_scratch(px, IP_ADDR_STRLEN);
+
+	if (!p)
+		return slice_of("", 0);
+	if (ip_addr_is_v4(a)) {
+		/* The common case without the generality of inet_ntop. */
+		char *q = p;
+
+		for (unsigned i = 12; i < 16; i++) {
+			unsigned v = a->b[i];
+
+			if (v >= 100)
+				*q++ = (char)('0' + v / 100);
+			if (v >= 10)
+				*q++ = (char)('0' + v / 10 % 10);
+			*q++ = (char)('0' + v % 10);
+			*q++ = '.';
+		}
+		return slice_of(p, (uint32_t)(q - p - 1));
+	}
+	return slice_str(ip_addr_format(a, p));
+}
+
+static void format_uuid(const uint64_t id[2], char *out)
+{
+	static const char hex[] = "0123456789abcdef";
+	const unsigned char *b = (const unsigned char *)id;
+
+	for (unsigned i = 0; i < 16; i++) {
+		unsigned char v = b[i];
+
+		if (i == 6)
+			v = (v & 0x0f) | 0x40; /* RFC 9562: version 4 */
+		else if (i == 8)
+			v = (v & 0x3f) | 0x80;
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*out++ = '-';
+		*out++ = hex[v >> 4];
+		*out++ = hex[v & 15];
+	}
+	*out = '\0';
+}
+
+struct slice transform_request_id(const struct stream *s, const struct http_head *h, char *buf)
+{
+	const struct http_field *f = http_find(h, HTTP_FIELD_X_REQUEST_ID);
+
+	if (s->keep_request_id && f)
+		return f->value;
+	format_uuid(s->request_id, buf);
+	return slice_of(buf, 36);
+}
+
+/* "client's,own,list,peer" (Envoy joins without blanks). */
+static struct slice forwarded_for(struct stream *s, const struct http_head *h)
+{
+	struct slice peer = addr_value(s->px, &s->client.ip);
+	uint32_t n = peer.n;
+	char *p, *q;
+
+	for (unsigned i = 0; i < h->n_fields; i++)
+		if (h->fields[i].id == HTTP_FIELD_X_FORWARDED_FOR)
+			n += h->fields[i].value.n + 1;
+	if (n == peer.n || !(p = proxy_scratch(s->px, n)))
+		return peer;
+	q = p;
+	for (unsigned i = 0; i < h->n_fields; i++)
+		if (h->fields[i].id == HTTP_FIELD_X_FORWARDED_FOR) {
+			memcpy(q, h->fields[i].value.p, h->fields[i].value.n);
+			q += h->fields[i].value.n;
+			*q++ = ',';
+		}
+	memcpy(q, peer.p, peer.n);
+	return slice_of(p, n);
+}
+
+/* ---- heads ---- */
+
+static bool is_envoy_field(struct slice name)
+{
+	return name.n > 8 && (name.p[0] | 0x20) == 'x' && name.p[1] == '-' &&
+	       slice_eq_nocase(slice_of(name.p + 2, 6), SLICE("envoy-"));
+}
+
+static void drop_request_fields(const struct stream *s, struct http_head *h)
+{
+	for (unsigned i = 0; i < h->n_fields; i++) {
+		struct http_field *f = &h->fields[i];
+
+		switch (f->id) {
+		case HTTP_FIELD_OTHER:
+			if (is_envoy_field(f->name))
+				f->hop = true;
+			break;
+		case HTTP_FIELD_X_FORWARDED_FOR:
+		case HTTP_FIELD_X_FORWARDED_PROTO:
+		case HTTP_FIELD_X_FORWARDED_CLIENT_CERT:
+			f->hop = true;
+			break;
+		case HTTP_FIELD_X_REQUEST_ID:
+			f->hop = !s->keep_request_id;
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+void transform_request(struct stream *s, struct http_head *h)
+{
+	struct proxy *px = s->px;
+	struct http_extra *x = &px->extra;
+	char *id;
+
+	px->scratch_used = 0;
+	x->n = 0;
+	http_extra_add(x, SLICE("x-forwarded-for"), forwarded_for(s, h));
+	http_extra_add(x, SLICE("x-forwarded-proto"), SLICE("http"));
+	if (s->external)
+		http_extra_add(x, SLICE("x-envoy-external-address"), addr_value(px, &s->client.ip));
+	else
+		http_extra_add(x, SLICE("x-envoy-internal"), SLICE("true"));
+	if (!s->keep_request_id && (id = proxy_scratch(px, 37)))
+		http_extra_add(x, SLICE("x-request-id"), transform_request_id(s, h, id));
+	http_extra_add(x, SLICE("x-envoy-attempt-count"), uint_value(px, s->tries));
+	/* HTTP/1.0 may have no Host; upstream we speak 1.1, which must (RFC 9112 3.2). */
+	if (h->authority.n == 0)
+		h->authority = addr_value(px, &s->local.ip);
+	drop_request_fields(s, h);
+}
+
+void transform_common(struct proxy *px, const struct http_head *h)
+{
+	const struct http_field *date = http_find(h, HTTP_FIELD_DATE);
+
+	http_extra_add(&px->extra, SLICE("server"), SLICE("istio-envoy"));
+	if (!date || date->hop)
+		http_extra_add(&px->extra, SLICE("date"), proxy_date(px));
+}
+
+void transform_response(struct stream *s, struct http_head *h)
+{
+	struct proxy *px = s->px;
+
+	px->scratch_used = 0;
+	px->extra.n = 0;
+	for (unsigned i = 0; i < h->n_fields; i++)
+		if (h->fields[i].id == HTTP_FIELD_SERVER ||
+		    (h->fields[i].id == HTTP_FIELD_OTHER &&
+		     slice_eq_nocase(h->fields[i].name, SLICE("x-envoy-upstream-service-time"))))
+			h->fields[i].hop = true;
+	if (h->status >= 200)
+		http_extra_add(&px->extra, SLICE("x-envoy-upstream-service-time"),
+			       uint_value(px, (s->response_us - s->start_us) / 1000));
+	transform_common(px, h);
+}

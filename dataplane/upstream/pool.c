@@ -1,0 +1,341 @@
+/* pool.c - connections by endpoint: opening, pooling, dropping. */
+#include <upstream/upstream.h>
+
+#include <stdlib.h>
+
+#include <tcp/tcp.h>
+#include <upstream/conn.h>
+
+/* Idle connections of one endpoint, the last used first. */
+struct endpoint_pool {
+	struct upstream_conn *idle;
+	uint32_t gen; /* of the id whose connections these are */
+	uint32_t n;
+};
+
+struct upstream {
+	struct upstream_env env;
+	struct slab conns;
+	struct endpoint_pool *pools; /* by endpoint id */
+	uint32_t n_pools;
+	bool draining;
+};
+
+const struct upstream_env *upstream_env(const struct upstream *u)
+{
+	return &u->env;
+}
+
+struct upstream *upstream_create(const struct upstream_env *env, uint32_t max_conns)
+{
+	struct upstream *u = calloc(1, sizeof(*u));
+
+	if (!u)
+		return NULL;
+	u->env = *env;
+	if (!slab_init(&u->conns, sizeof(struct upstream_conn), max_conns)) {
+		free(u);
+		return NULL;
+	}
+	return u;
+}
+
+void upstream_destroy(struct upstream *u)
+{
+	if (!u)
+		return;
+	slab_fini(&u->conns);
+	free(u->pools);
+	free(u);
+}
+
+/* ---- the pool ---- */
+
+static void unlink_idle(struct upstream_conn *uc)
+{
+	struct endpoint_pool *p = &uc->up->pools[uc->endpoint_id];
+
+	if (uc->prev)
+		uc->prev->next = uc->next;
+	else
+		p->idle = uc->next;
+	if (uc->next)
+		uc->next->prev = uc->prev;
+	uc->next = uc->prev = NULL;
+	p->n--;
+	wheel_cancel(uc->up->env.wheel, &uc->timer);
+	counter_add(uc->up->env.counters, CTR_UPSTREAM_IDLE, -1);
+}
+
+static void link_idle(struct upstream_conn *uc)
+{
+	struct upstream *u = uc->up;
+	struct endpoint_pool *p = &u->pools[uc->endpoint_id];
+
+	uc->state = UC_IDLE;
+	uc->user = NULL;
+	uc->prev = NULL;
+	uc->next = p->idle;
+	if (p->idle)
+		p->idle->prev = uc;
+	p->idle = uc;
+	p->n++;
+	if (uc->idle_timeout_us)
+		wheel_arm(u->env.wheel, &uc->timer, *u->env.now_us + uc->idle_timeout_us);
+	counter_add(u->env.counters, CTR_UPSTREAM_IDLE, 1);
+}
+
+void upstream_enter(struct upstream_conn *uc)
+{
+	uc->entered = true;
+}
+
+void upstream_leave(struct upstream_conn *uc)
+{
+	uc->entered = false;
+	if (uc->dead)
+		slab_put(&uc->up->conns, uc);
+}
+
+/* Gives up the connection; its stream is closed in order or reset. */
+void upstream_discard(struct upstream_conn *uc, bool abort)
+{
+	if (uc->state == UC_IDLE)
+		unlink_idle(uc);
+	if (uc->bs) {
+		uc->bs->user = NULL;
+		if (abort)
+			bytestream_abort(uc->bs);
+		else
+			bytestream_release(uc->bs);
+		uc->bs = NULL;
+	}
+	uc->dead = true;
+	if (!uc->entered)
+		slab_put(&uc->up->conns, uc);
+}
+
+void upstream_fail(struct upstream_conn *uc, enum upstream_failure why)
+{
+	struct upstream *u = uc->up;
+	void *user = uc->user;
+
+	if (why == UPSTREAM_PROTOCOL)
+		counter_inc(u->env.counters, CTR_UPSTREAM_PROTOCOL_ERRORS);
+	else if (uc->state == UC_CONNECTING)
+		counter_inc(u->env.counters, CTR_UPSTREAM_CONNECT_FAILS);
+	else
+		counter_inc(u->env.counters, CTR_UPSTREAM_RESETS);
+	upstream_discard(uc, true);
+	u->env.user_ops->failed(user, why);
+}
+
+static void drop_idle(struct endpoint_pool *p)
+{
+	while (p->idle)
+		upstream_discard(p->idle, false);
+}
+
+bool upstream_adopt(struct upstream *u, const struct snapshot *s)
+{
+	bool grown = true;
+
+	if (s->n_endpoint_ids > u->n_pools) {
+		struct endpoint_pool *p = realloc(u->pools, s->n_endpoint_ids * sizeof(*p));
+
+		if (p) {
+			memset(p + u->n_pools, 0, (s->n_endpoint_ids - u->n_pools) * sizeof(*p));
+			u->pools = p;
+			u->n_pools = s->n_endpoint_ids;
+		}
+		grown = p != NULL;
+	}
+	for (uint32_t i = 0; i < u->n_pools; i++) {
+		const struct endpoint *e = i < s->n_endpoint_ids ? s->endpoint_by_id[i] : NULL;
+
+		if (u->pools[i].idle && (!e || e->gen != u->pools[i].gen))
+			drop_idle(&u->pools[i]);
+		if (e)
+			u->pools[i].gen = e->gen;
+	}
+	return grown;
+}
+
+void upstream_drain(struct upstream *u)
+{
+	u->draining = true;
+	for (uint32_t i = 0; i < u->n_pools; i++)
+		drop_idle(&u->pools[i]);
+}
+
+void upstream_timer(struct upstream *u, struct wheel_timer *t)
+{
+	(void)u;
+	upstream_discard(
+		(struct upstream_conn *)((char *)t - offsetof(struct upstream_conn, timer)), false);
+}
+
+/* ---- events of the stream ---- */
+
+static enum upstream_failure connect_failure(uint8_t error)
+{
+	switch (error) {
+	case BS_TIMEOUT:
+		return UPSTREAM_CONNECT_TIMEOUT;
+	case BS_NO_MEMORY:
+		return UPSTREAM_NO_MEMORY;
+	default:
+		return UPSTREAM_CONNECT_REFUSED;
+	}
+}
+
+static void connecting(struct upstream_conn *uc, uint32_t events)
+{
+	if (events & BS_CLOSED) {
+		upstream_fail(uc, connect_failure(uc->bs->error));
+	} else if (events & BS_CONNECTED) {
+		uc->state = UC_HEAD;
+		uc->up->env.user_ops->ready(uc->user);
+	}
+}
+
+static void on_event(struct bytestream *bs, uint32_t events)
+{
+	struct upstream_conn *uc = bs->user;
+
+	if (uc->state == UC_IDLE) {
+		/* Nothing is expected of an idle connection: whatever comes, it is not ours. */
+		if (events & (BS_READABLE | BS_EOF | BS_CLOSED))
+			upstream_discard(uc, !(events & BS_EOF));
+		return;
+	}
+	upstream_enter(uc);
+	if (uc->state == UC_CONNECTING)
+		connecting(uc, events);
+	else if (events & BS_WRITABLE)
+		uc->up->env.user_ops->writable(uc->user);
+	h1_client_run(uc);
+	upstream_leave(uc);
+}
+
+/* ---- acquire and put ---- */
+
+/* Open, and nothing unread: bytes that nobody asked for would pass for the answer to the next
+ * request. What has come in this pass need not have been notified yet. */
+static bool is_quiet(const struct bytestream *bs)
+{
+	return !bs->eof && bs->error == BS_OK && bs->rx.bytes == 0;
+}
+
+static struct upstream_conn *take_idle(struct endpoint_pool *p)
+{
+	struct upstream_conn *uc;
+
+	while ((uc = p->idle) && !is_quiet(uc->bs))
+		upstream_discard(uc, true);
+	if (uc)
+		unlink_idle(uc);
+	return uc;
+}
+
+static struct upstream_conn *open_conn(struct upstream *u, const struct cluster *c,
+				       const struct endpoint *e, void *user,
+				       enum upstream_failure *why)
+{
+	struct net_addr local = {.port = 0};
+	struct upstream_conn *uc;
+
+	*why = UPSTREAM_CONNECT_REFUSED;
+	if (!u->env.source(u->env.owner, &e->addr.ip, &local.ip))
+		return NULL;
+	*why = UPSTREAM_NO_MEMORY;
+	uc = slab_get(&u->conns);
+	if (!uc)
+		return NULL;
+	uc->bs = tcp_connect(u->env.tcp, &e->addr, &local, c->connect_timeout_us, u->env.steer);
+	if (!uc->bs) {
+		slab_put(&u->conns, uc);
+		return NULL;
+	}
+	uc->end.ops = &h1_client_ops;
+	uc->up = u;
+	uc->user = user;
+	uc->bs->user = uc;
+	uc->bs->notify = on_event;
+	uc->state = UC_CONNECTING;
+	uc->endpoint_id = e->id;
+	uc->endpoint_gen = e->gen;
+	uc->max_requests = c->max_requests_per_connection;
+	uc->idle_timeout_us = c->idle_timeout_us;
+	counter_inc(u->env.counters, CTR_UPSTREAM_CONNECTS);
+	return uc;
+}
+
+struct upstream_conn *upstream_acquire(struct upstream *u, const struct cluster *c,
+				       const struct endpoint *e, bool fresh, void *user,
+				       bool *reused, enum upstream_failure *why)
+{
+	struct endpoint_pool *p = e->id < u->n_pools ? &u->pools[e->id] : NULL;
+	struct upstream_conn *uc = NULL;
+
+	*reused = false;
+	if (!fresh && p && p->gen == e->gen)
+		uc = take_idle(p);
+	if (!uc)
+		return open_conn(u, c, e, user, why);
+	uc->state = UC_HEAD;
+	uc->user = user;
+	*reused = true;
+	counter_inc(u->env.counters, CTR_UPSTREAM_REUSES);
+	return uc;
+}
+
+struct exchange_end *upstream_end(struct upstream_conn *uc)
+{
+	return &uc->end;
+}
+
+void upstream_expect(struct upstream_conn *uc, enum http_method method, bool upgrade)
+{
+	uc->method = method;
+	uc->upgrade = upgrade;
+	uc->request_done = false;
+	uc->chunked_request = false;
+	uc->keep = false;
+	uc->scanned = 0;
+	uc->requests++;
+}
+
+void upstream_put(struct upstream_conn *uc)
+{
+	struct upstream *u = uc->up;
+	bool whole = uc->state == UC_COMPLETE && uc->request_done;
+	bool keep = whole && uc->keep && is_quiet(uc->bs) && !u->draining &&
+		    (uc->max_requests == 0 || uc->requests < uc->max_requests) &&
+		    uc->endpoint_id < u->n_pools &&
+		    u->pools[uc->endpoint_id].gen == uc->endpoint_gen;
+
+	if (keep)
+		link_idle(uc);
+	else
+		upstream_discard(uc, !whole);
+}
+
+struct bytestream *upstream_detach(struct upstream_conn *uc)
+{
+	struct bytestream *bs = uc->bs;
+
+	uc->bs = NULL;
+	upstream_discard(uc, false);
+	return bs;
+}
+
+uint32_t upstream_conns(const struct upstream *u)
+{
+	return u->conns.used;
+}
+
+const struct tcp_tuple *upstream_tuple(const struct upstream_conn *uc)
+{
+	return tcp_stream_tuple(uc->bs);
+}

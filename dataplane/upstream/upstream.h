@@ -1,0 +1,100 @@
+/* upstream.h - one worker's connections to endpoints: opened, pooled, spoken to.
+ *
+ * A pool per endpoint, LIFO, so that surplus connections grow old and are closed. A
+ * connection belongs to at most one user at a time; idle ones are watched and dropped when
+ * the server closes them. The HTTP/1.1 client codec lives here: the user sees an
+ * exchange_end and the events below. */
+#pragma once
+#include <base/bytestream.h>
+#include <base/slab.h>
+#include <base/wheel.h>
+#include <http/exchange.h>
+#include <http/h1_io.h>
+#include <weir/cluster.h>
+#include <weir/counters.h>
+#include <weir/snapshot.h>
+
+struct tcp_ctx;
+struct tcp_tuple;
+struct upstream;
+struct upstream_conn;
+
+/* Why an exchange with an upstream ended without a complete response. */
+enum upstream_failure {
+	UPSTREAM_CONNECT_REFUSED, /* RST to our SYN, or no route */
+	UPSTREAM_CONNECT_TIMEOUT,
+	UPSTREAM_RESET,    /* connection closed or reset */
+	UPSTREAM_PROTOCOL, /* the response breaks HTTP */
+	UPSTREAM_NO_MEMORY,
+};
+
+/* What the user of a connection is told. After failed() the connection is gone. */
+struct upstream_user {
+	void (*ready)(void *user);
+	void (*interim)(void *user, const struct http_head *h);
+	void (*response)(void *user, const struct http_head *h);
+	void (*data)(void *user, struct mbq *data); /* takes */
+	void (*end)(void *user);
+	void (*writable)(void *user);
+	void (*failed)(void *user, enum upstream_failure why);
+	bool (*can_take)(void *user); /* room for response data */
+	/* 101: the user takes the stream with upstream_detach(); the first `used` bytes of its
+	 * rx are the head. */
+	void (*upgraded)(void *user, const struct http_head *h, uint32_t used);
+};
+
+struct upstream_env {
+	struct tcp_ctx *tcp;
+	struct rte_mempool *pool;
+	struct counters *counters;
+	struct wheel *wheel;
+	struct h1_linear *linear;
+	struct http_head *head; /* scratch for responses */
+	const struct upstream_user *user_ops;
+	struct h1_limits limits;
+	const uint64_t *now_us;
+	/* Source address towards an endpoint; false: no route. */
+	bool (*source)(void *owner, const struct ip_addr *dst, struct ip_addr *src);
+	void *owner; /* of source() */
+	/* May a connection of this tuple be this worker's? NULL: any may. Called by tcp_connect()
+	 * with TCP's owner, not ours. */
+	bool (*steer)(void *tcp_owner, const struct tcp_tuple *t);
+};
+
+/* Returns NULL when memory is short. env is copied. */
+struct upstream *upstream_create(const struct upstream_env *env, uint32_t max_conns);
+void upstream_destroy(struct upstream *u);
+
+/* A worker sees a new snapshot: makes room for its endpoint ids and closes idle connections
+ * of endpoints that are gone. False when memory is short: ids beyond are not pooled. */
+bool upstream_adopt(struct upstream *u, const struct snapshot *s);
+
+/* A connection for one request: a pooled one (*reused) is ready to be written to at once, a
+ * new one says ready() or failed() later. NULL: it cannot even be tried, *why says why. The
+ * endpoint and cluster are borrowed for the call. fresh: not a pooled one. */
+struct upstream_conn *upstream_acquire(struct upstream *u, const struct cluster *c,
+				       const struct endpoint *e, bool fresh, void *user,
+				       bool *reused, enum upstream_failure *why);
+
+struct exchange_end *upstream_end(struct upstream_conn *uc);
+
+/* Announces the request about to be sent: decides how the response is framed. */
+void upstream_expect(struct upstream_conn *uc, enum http_method method, bool upgrade);
+
+/* The exchange is over. Keeps the connection when request and response are complete and both
+ * sides allow it, else closes it. */
+void upstream_put(struct upstream_conn *uc);
+
+/* After upgraded(): the raw stream; the connection object is gone. */
+struct bytestream *upstream_detach(struct upstream_conn *uc);
+
+const struct tcp_tuple *upstream_tuple(const struct upstream_conn *uc);
+
+/* Connections in any state, idle ones included. */
+uint32_t upstream_conns(const struct upstream *u);
+
+/* Timers that the wheel fired. */
+void upstream_timer(struct upstream *u, struct wheel_timer *t);
+
+/* Closes all idle connections: a drain. */
+void upstream_drain(struct upstream *u);

@@ -1,0 +1,113 @@
+/* loop.c - the poll loop: one pass runs everything that has arrived to completion. */
+#include <worker/worker.h>
+
+#include <rte_cycles.h>
+
+#include <net/net.h>
+
+/* Packets taken in one pass; bounds how long the others wait. */
+#define PASS_BURST 64
+/* An adaptive worker spins this long before it sleeps: cheaper than a system call when
+ * traffic is merely sparse. */
+#define SPIN_US 40
+#define SLEEP_MAX_US (100 * 1000ull)
+
+static uint64_t clock_us(const struct worker *w, uint64_t tsc)
+{
+	/* Starts at one second, so that 0 can mean "never". */
+	return 1000000 + (uint64_t)(((unsigned __int128)(tsc - w->tsc_start) * w->us_per_tsc) >> 32);
+}
+
+static __rte_noinline void start_drain(struct worker *w)
+{
+	w->draining = true;
+	proxy_drain(w->proxy);
+}
+
+static void follow_orders(struct worker *w)
+{
+	if (unlikely(__atomic_load_n(&w->orders->drain, __ATOMIC_RELAXED) && !w->draining))
+		start_drain(w);
+	if (unlikely(w->draining)) {
+		uint32_t linger = tcp_conns_in_use(w->tcp) -
+				  (uint32_t)counter_read(&w->counters, CTR_TCP_TIME_WAIT);
+
+		__atomic_store_n(&w->open, proxy_conns(w->proxy) + linger, __ATOMIC_RELAXED);
+	}
+}
+
+/* Returns true when there was anything to do. */
+static bool pass(struct worker *w, uint64_t now_us)
+{
+	struct rte_mbuf *pkts[PASS_BURST];
+	bool work = false;
+	unsigned n;
+
+	proxy_adopt(w->proxy, publish_load(w->cell));
+	tcp_set_now(w->tcp, now_us);
+	proxy_set_now(w->proxy, now_us);
+	follow_orders(w);
+
+	n = net_rx(w->net, now_us, pkts, PASS_BURST, &work);
+	tcp_take_segments(w->tcp, pkts, n);
+	wheel_turn(&w->tcp_wheel, now_us);
+	proxy_turn(w->proxy);
+	while (tcp_next_event(w->tcp))
+		work = true;
+	tcp_flush(w->tcp);
+	net_timers(w->net, now_us);
+	net_flush(w->net);
+	publish_quiescent(w->cell, w->index);
+	return work;
+}
+
+/* Until when nothing happens by itself. */
+static uint64_t next_timer(const struct worker *w)
+{
+	uint64_t at = wheel_next(&w->tcp_wheel), other = proxy_next_timer(w->proxy);
+
+	at = RTE_MIN(at, other);
+	other = net_next_timer(w->net);
+	return RTE_MIN(at, other);
+}
+
+/* Offline meanwhile: a publication does not wait for a sleeper, who will load the new
+ * snapshot before anything else. */
+static __rte_noinline void nap(struct worker *w, uint64_t now_us)
+{
+	uint64_t at = next_timer(w);
+
+	if (at <= now_us)
+		return;
+	counter_inc(&w->counters, CTR_WORKER_SLEEPS);
+	publish_offline(w->cell, w->index);
+	net_wait(w->net, w->wake_fd, RTE_MIN(at - now_us, SLEEP_MAX_US));
+	publish_online(w->cell, w->index);
+}
+
+int worker_main(void *arg)
+{
+	struct worker *w = arg;
+	uint64_t before, after;
+
+	w->tsc_start = before = rte_rdtsc();
+	publish_online(w->cell, w->index);
+	while (!__atomic_load_n(&w->orders->stop, __ATOMIC_RELAXED)) {
+		uint64_t now_us = clock_us(w, before);
+		bool work = pass(w, now_us);
+
+		if (work)
+			w->idle_since_us = now_us;
+		else if (w->adaptive && now_us - w->idle_since_us > SPIN_US)
+			nap(w, now_us);
+		after = rte_rdtsc();
+		counter_add(&w->counters,
+			    work ? CTR_WORKER_CYCLES_BUSY : CTR_WORKER_CYCLES_IDLE,
+			    (int64_t)(after - before));
+		counter_inc(&w->counters, CTR_WORKER_PASSES);
+		before = after;
+		__atomic_store_n(&w->running, true, __ATOMIC_RELEASE);
+	}
+	publish_offline(w->cell, w->index);
+	return 0;
+}

@@ -1,0 +1,197 @@
+/* worker.c - puts one worker's layers together: who calls whom is all in here. */
+#include <worker/worker.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+
+/* Upstream connections and those still closing, beside each client's. */
+#define CONNS_PER_CLIENT 2
+#define CONNS_SPARE      4096
+
+/* ---- TCP downward and upward ---- */
+
+static void tcp_output(void *owner, struct tcp_conn *conn, const struct tcp_tuple *t,
+		       struct rte_mbuf *m)
+{
+	struct worker *w = owner;
+
+	net_tx_tcp(w->net, &t->local, &t->remote, m, conn ? tcp_conn_path(conn) : NULL);
+}
+
+static bool tcp_admit(void *owner, const struct tcp_tuple *t, uint64_t *cookie)
+{
+	struct worker *w = owner;
+
+	return proxy_admit(w->proxy, &t->local, cookie);
+}
+
+static void tcp_accepted(void *owner, struct bytestream *s)
+{
+	struct worker *w = owner;
+
+	proxy_accept(w->proxy, s);
+}
+
+static bool tcp_steer(void *owner, const struct tcp_tuple *t)
+{
+	struct worker *w = owner;
+
+	return net_steers_here(w->net, &t->local, &t->remote);
+}
+
+static uint16_t tcp_mtu(void *owner, const struct tcp_tuple *t)
+{
+	struct worker *w = owner;
+	struct ip_addr src;
+	uint16_t mtu;
+
+	return net_route(w->net, &t->remote.ip, &src, &mtu) ? mtu : 0;
+}
+
+static void tcp_timer_fired(void *arg, struct wheel_timer *t)
+{
+	struct worker *w = arg;
+
+	tcp_timer(w->tcp, t);
+}
+
+/* ---- IP upward ---- */
+
+static void net_icmp_error(void *owner, const struct net_addr *local,
+			   const struct net_addr *remote, uint32_t seq, bool hard, uint16_t mtu)
+{
+	struct worker *w = owner;
+	struct tcp_tuple t = {.local = *local, .remote = *remote};
+
+	tcp_take_icmp_error(w->tcp, &t, seq, hard, mtu);
+}
+
+static void net_unreachable(void *owner, const struct net_addr *local,
+			    const struct net_addr *remote)
+{
+	struct worker *w = owner;
+	struct tcp_tuple t = {.local = *local, .remote = *remote};
+
+	tcp_unreachable(w->tcp, &t);
+}
+
+static bool net_captures(void *owner, const struct ip_addr *ip, uint16_t port)
+{
+	struct worker *w = owner;
+
+	return proxy_captures(w->proxy, ip, port);
+}
+
+static const struct net_ops net_ops = {
+	.icmp_error = net_icmp_error,
+	.unreachable = net_unreachable,
+	.captures = net_captures,
+};
+
+/* ---- making a worker ---- */
+
+static uint64_t random_u64(void)
+{
+	uint64_t v;
+
+	while (getrandom(&v, sizeof(v), 0) != sizeof(v))
+		;
+	return v;
+}
+
+static bool make_tcp(struct worker *w, uint32_t conns, struct rte_mempool *pool)
+{
+	struct tcp_config cfg = tcp_config_default();
+	uint64_t secret[2] = {random_u64(), random_u64()};
+
+	static_assert(sizeof(secret) == sizeof(cfg.secret), "one key");
+	memcpy(cfg.secret, secret, sizeof(secret));
+	cfg.max_conns = conns * CONNS_PER_CLIENT + CONNS_SPARE;
+	w->tcp_ops = (struct tcp_ops){
+		.output = tcp_output,
+		.admit = tcp_admit,
+		.accepted = tcp_accepted,
+		.mtu = tcp_mtu,
+		.scattered_output = net_scattered_tx(w->net),
+	};
+	w->tcp = tcp_create(&cfg, &w->tcp_ops, w, &w->tcp_wheel, pool, &w->counters);
+	return w->tcp != NULL;
+}
+
+static int64_t epoch_offset_us(const struct worker *w)
+{
+	struct timespec ts;
+	uint64_t now_us = 1000000 + (uint64_t)(((unsigned __int128)(rte_rdtsc() - w->tsc_start) *
+						w->us_per_tsc) >> 32);
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000 - (int64_t)now_us;
+}
+
+static bool make_proxy(struct worker *w, const struct dataplane_config *cfg, uint32_t conns,
+		       struct rte_mempool *pool)
+{
+	struct proxy_env env = {
+		.worker = w->index,
+		.http = &cfg->http,
+		.tcp = w->tcp,
+		.net = w->net,
+		.pool = pool,
+		.counters = &w->counters,
+		.log = cfg->access_log ? w->log : NULL,
+		.stats = w->stats,
+		.max_conns = conns,
+		.seed = random_u64(),
+		.steer = tcp_steer,
+		.epoch_offset_us = epoch_offset_us(w),
+	};
+
+	w->proxy = proxy_create(&env);
+	return w->proxy != NULL;
+}
+
+bool worker_init(struct worker *w, const struct dataplane_config *cfg, struct net_ports *ports,
+		 struct rte_mempool *pool, char *err, size_t err_len)
+{
+	uint32_t conns = cfg->max_connections / cfg->n_workers + 1;
+
+	w->adaptive = cfg->idle == IDLE_ADAPTIVE;
+	w->tsc_start = rte_rdtsc();
+	w->us_per_tsc = (uint64_t)(((unsigned __int128)1000000 << 32) / rte_get_tsc_hz());
+	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	w->stats = calloc(1, sizeof(*w->stats));
+	w->log = aligned_alloc(64, sizeof(*w->log));
+	if (w->wake_fd < 0 || !w->stats || !w->log)
+		goto no_memory;
+	w->log->head = w->log->tail = 0;
+	wheel_init(&w->tcp_wheel, 1000000, tcp_timer_fired, w);
+	w->net = net_create(ports, w->index, &net_ops, w, &w->counters);
+	if (!w->net || !make_tcp(w, conns, pool) || !make_proxy(w, cfg, conns, pool))
+		goto no_memory;
+	net_set_wake_fd(ports, w->index, w->wake_fd);
+	return true;
+no_memory:
+	snprintf(err, err_len,
+		 "no memory for worker %u with %u connections: lower dataplane.connections",
+		 w->index, conns);
+	return false;
+}
+
+void worker_fini(struct worker *w)
+{
+	proxy_destroy(w->proxy);
+	if (w->tcp)
+		tcp_destroy(w->tcp);
+	if (w->net)
+		net_destroy(w->net);
+	free(w->stats);
+	free(w->log);
+	if (w->wake_fd >= 0)
+		close(w->wake_fd);
+}

@@ -1,0 +1,41 @@
+/* worker.h - everything one core owns, and the turns of its loop. */
+#pragma once
+#include <net/net.h>
+#include <proxy/proxy.h>
+#include <tcp/tcp.h>
+#include <weir/dataplane.h>
+
+/* Orders from the control thread; read once per pass. */
+struct worker_orders {
+	bool stop, drain;
+};
+
+struct worker {
+	unsigned              index; /* RCU reader id, too */
+	bool                  adaptive;
+	bool                  draining;
+	struct publish_cell  *cell;
+	const struct worker_orders *orders;
+	struct net           *net;
+	struct tcp_ctx       *tcp;
+	struct tcp_ops        tcp_ops;
+	struct proxy         *proxy;
+	struct wheel          tcp_wheel;
+	struct request_stats *stats;
+	struct log_ring      *log;
+	int                   wake_fd; /* eventfd: what a sleeping worker listens to */
+	uint64_t              tsc_start, us_per_tsc; /* fixed point, 32 bits of fraction */
+	uint64_t              idle_since_us;
+	bool                  running; /* has made its first pass */
+	uint32_t              open;    /* connections a drain waits for */
+	struct counters       counters;
+} WEIR_CACHE_ALIGNED;
+
+/* Makes the worker's layers on top of the ports. False and a sentence in err on failure; the
+ * worker may then be given to worker_fini(). */
+bool worker_init(struct worker *w, const struct dataplane_config *cfg, struct net_ports *ports,
+		 struct rte_mempool *pool, char *err, size_t err_len);
+void worker_fini(struct worker *w);
+
+/* The lcore's main function: polls until orders->stop. arg: struct worker. */
+int worker_main(void *arg);
