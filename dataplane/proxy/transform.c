@@ -90,8 +90,7 @@ struct slice transform_request_id(const struct stream *s, const struct http_head
 	return slice_of(buf, 36);
 }
 
-/* "client's,own,list,peer" (Envoy joins without blanks). */
-static struct slice forwarded_for(struct stream *s, const struct http_head *h)
+struct slice transform_forwarded_for(struct stream *s, const struct http_head *h)
 {
 	struct slice peer = addr_value(s->px, &s->client.ip);
 	uint32_t n = peer.n;
@@ -153,7 +152,7 @@ void transform_request(struct stream *s, struct http_head *h)
 
 	px->scratch_used = 0;
 	x->n = 0;
-	http_extra_add(x, SLICE("x-forwarded-for"), forwarded_for(s, h));
+	http_extra_add(x, SLICE("x-forwarded-for"), transform_forwarded_for(s, h));
 	http_extra_add(x, SLICE("x-forwarded-proto"), SLICE("http"));
 	if (s->external)
 		http_extra_add(x, SLICE("x-envoy-external-address"), addr_value(px, &s->client.ip));

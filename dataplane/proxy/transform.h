@@ -16,6 +16,10 @@ void transform_common(struct proxy *px, const struct http_head *h);
  * buf: 37 bytes. */
 struct slice transform_request_id(const struct stream *s, const struct http_head *h, char *buf);
 
+/* X-Forwarded-For as it travels and is logged: "client's,own,list,peer" (Envoy joins without
+ * blanks). Lies in px's scratch. */
+struct slice transform_forwarded_for(struct stream *s, const struct http_head *h);
+
 /* Is the peer a neighbour whose word is taken? Envoy's rule: a private address, and no
  * X-Forwarded-For that would say it speaks for somebody else. */
 bool transform_is_external(const struct ip_addr *peer, const struct http_head *h);

