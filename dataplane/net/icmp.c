@@ -73,7 +73,7 @@ static bool is_ours(const struct net *net, const struct icmp_quote *q, const str
 	if (!ip_addr_eq(&q->local.ip, &ip->dst))
 		return false;
 	return route_is_own(net->routes, &q->local.ip) ||
-	       net->ops->captures(net->owner, &q->local.ip, q->local.port);
+	       net->ops->captures(net->owner, &q->local, &q->remote);
 }
 
 static void report_error(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)

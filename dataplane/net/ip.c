@@ -59,6 +59,14 @@ static void strip(struct rte_mbuf *m, const struct ip_packet *ip)
 	m->pkt_len = m->data_len;
 }
 
+static bool is_captured(struct net *net, const struct ip_packet *ip, const struct rte_tcp_hdr *tcp)
+{
+	const struct net_addr local = {ip->dst, rte_be_to_cpu_16(tcp->dst_port)};
+	const struct net_addr remote = {ip->src, rte_be_to_cpu_16(tcp->src_port)};
+
+	return net->ops->captures(net->owner, &local, &remote);
+}
+
 static bool take_tcp(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
 {
 	const struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(m, const struct rte_tcp_hdr *);
@@ -68,8 +76,7 @@ static bool take_tcp(struct net *net, struct rte_mbuf *m, const struct ip_packet
 		net_drop(net, m, (enum counter_id) - n);
 		return false;
 	}
-	if (!route_is_own(net->routes, &ip->dst) &&
-	    !net->ops->captures(net->owner, &ip->dst, rte_be_to_cpu_16(tcp->dst_port))) {
+	if (!route_is_own(net->routes, &ip->dst) && !is_captured(net, ip, tcp)) {
 		net_drop(net, m, CTR_DROP_IP_NOT_LOCAL);
 		return false;
 	}

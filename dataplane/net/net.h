@@ -28,8 +28,8 @@ struct net_ops {
 	/* The neighbour that leads to remote does not answer. */
 	void (*unreachable)(void *owner, const struct net_addr *local,
 			    const struct net_addr *remote);
-	/* Is TCP to this foreign address terminated here (a VIP)? */
-	bool (*captures)(void *owner, const struct ip_addr *ip, uint16_t port);
+	/* Is TCP between remote and local, a foreign address, terminated here (a VIP)? */
+	bool (*captures)(void *owner, const struct net_addr *local, const struct net_addr *remote);
 };
 
 /* Opens the devices of cfg for cfg->n_workers and makes pools. pool_out: the pool everything

@@ -28,10 +28,18 @@ struct driver {
 	bool all_queues;
 	bool one_queue;
 	bool needs_iface; /* iface= names a kernel interface */
+	/* An argument that is better for us than the driver's default, unless it is given. */
+	const char *option, *value;
 };
 
 static const struct driver drivers[] = {
-	{.name = "net_af_xdp", .all_queues = true, .needs_iface = true},
+	/* Busy polling makes a system call of every look into an empty ring: a worker looks far
+	 * more often than it sleeps (passes per request: 6 with it, 40 without). */
+	{.name = "net_af_xdp",
+	 .all_queues = true,
+	 .needs_iface = true,
+	 .option = ",busy_budget=",
+	 .value = "0"},
 	{.name = "net_af_packet", .all_queues = true, .needs_iface = true},
 	{.name = "net_memif", .one_queue = true},
 };
@@ -146,9 +154,20 @@ static void vdev_name(const struct iface_config *iface, unsigned index, char *na
 		snprintf(name, len, "%.*s_w%u", (int)n, iface->device, index);
 }
 
+/* What follows the driver's name, with our own defaults. */
+static void vdev_args(const struct iface_config *iface, char *args, size_t len)
+{
+	const char *given = strchr(iface->device, ',');
+	const struct driver *d = driver_of(iface->device);
+	bool add = d && d->option && (!given || !strstr(given, d->option));
+
+	snprintf(args, len, "%s%s%s", given ? given : "", add ? d->option : "",
+		 add ? d->value : "");
+}
+
 static int attach_vdev(struct port *port, const struct iface_config *iface, unsigned index)
 {
-	const char *args = strchr(iface->device, ',');
+	char args[sizeof(iface->device) + 32];
 	struct rlimit no_limit = {RLIM_INFINITY, RLIM_INFINITY};
 	char name[RTE_DEV_NAME_MAX_LEN];
 	int rc;
@@ -157,7 +176,8 @@ static int attach_vdev(struct port *port, const struct iface_config *iface, unsi
 	/* Packet memory that the kernel writes to is locked. Without the right to raise the
 	 * limit it may still suffice. */
 	setrlimit(RLIMIT_MEMLOCK, &no_limit);
-	rc = rte_eal_hotplug_add("vdev", name, args ? args + 1 : "");
+	vdev_args(iface, args, sizeof(args));
+	rc = rte_eal_hotplug_add("vdev", name, args[0] ? args + 1 : "");
 	if (rc < 0)
 		return rc == -EFAULT ? -ENODEV : rc; /* what it says when no driver has the name */
 	return rte_eth_dev_get_port_by_name(name, &port->id);
