@@ -37,34 +37,40 @@ struct access_log {
 	uint64_t lines, lost;
 };
 
-/* The inherited stdout or stderr, when it cannot be opened by name: a socket (journald), or
- * a terminal of somebody else. */
-static int open_inherited(const char *path, enum sink *sink)
+static int standard_stream(const char *path)
 {
-	struct stat st;
-	int fd = -1;
-
 	if (strcmp(path, "/dev/stdout") == 0)
-		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-	else if (strcmp(path, "/dev/stderr") == 0)
-		fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	if (fd >= 0)
-		*sink = fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) ? SINK_SOCKET : SINK_SHARED;
-	return fd;
+		return STDOUT_FILENO;
+	return strcmp(path, "/dev/stderr") == 0 ? STDERR_FILENO : -1;
 }
 
-/* A new open file description, even of /dev/stdout, so that O_NONBLOCK does not reach other
- * programs on the same terminal or pipe. */
+static mode_t file_type(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_mode & S_IFMT : 0;
+}
+
+/* A new open file description, even of a terminal or pipe that is our stdout, so that O_NONBLOCK
+ * does not reach other programs on it. Not of a regular file (`weir > log 2>&1`): two
+ * descriptions have two offsets, and each would write over what the other wrote. Nor of what
+ * cannot be opened by name: a socket (journald), a terminal of somebody else. */
 static int open_sink(const char *path, enum sink *sink)
 {
 	int flags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
-	int fd = open(path, flags, 0640), err = errno;
+	int standard = standard_stream(path), err, fd;
+	mode_t type = file_type(standard);
 
 	*sink = SINK_OWN;
-	if (fd >= 0)
-		return fd;
-	fd = open_inherited(path, sink);
-	return fd >= 0 ? fd : -err;
+	if (type != S_IFREG) {
+		fd = open(path, flags, 0640);
+		err = errno;
+		if (fd >= 0 || standard < 0)
+			return fd >= 0 ? fd : -err;
+	}
+	*sink = type == S_IFSOCK ? SINK_SOCKET : SINK_SHARED;
+	fd = fcntl(standard, F_DUPFD_CLOEXEC, 3);
+	return fd >= 0 ? fd : -errno;
 }
 
 struct access_log *access_log_open(const char *path, enum log_format format, char *err,

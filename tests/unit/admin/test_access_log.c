@@ -471,6 +471,36 @@ static void slow_reader_of_stdout(int writer, int reader)
 	close(reader);
 }
 
+/* `weir > log 2>&1`: what weir itself says and the log share a file and must not overwrite
+ * each other. */
+static void stdout_is_a_file(void **state)
+{
+	char path[] = "/tmp/weir-log-XXXXXX", text[4096] = "", line[1024], expected[2048];
+	struct log_ring *ring = ring_create();
+	int file = mkstemp(path), saved = dup(STDOUT_FILENO);
+	struct access_log *l;
+
+	(void)state;
+	assert_true(file >= 0 && saved >= 0);
+	assert_int_equal(write(file, "before\n", 7), 7);
+	assert_true(dup2(file, STDOUT_FILENO) >= 0);
+	l = must_open("/dev/stdout");
+	ring_fill(ring, 1);
+	access_log_drain(l, ring);
+	access_log_flush(l);
+	assert_int_equal(write(file, "after\n", 6), 6);
+	assert_true(dup2(saved, STDOUT_FILENO) >= 0);
+	assert_true(pread(file, text, sizeof(text) - 1, 0) > 0);
+	expected_line(line, sizeof(line));
+	snprintf(expected, sizeof(expected), "before\n%safter\n", line);
+	assert_string_equal(text, expected);
+	access_log_close(l);
+	free(ring);
+	close(file);
+	close(saved);
+	unlink(path);
+}
+
 static void slow_reader_of_stdout_pipe(void **state)
 {
 	int fds[2];
@@ -550,6 +580,7 @@ int main(void)
 		cmocka_unit_test(reopen_that_fails_keeps_the_file),
 		cmocka_unit_test(bad_path_is_a_sentence),
 		cmocka_unit_test(slow_reader_of_a_fifo),
+		cmocka_unit_test(stdout_is_a_file),
 		cmocka_unit_test(slow_reader_of_stdout_pipe),
 		cmocka_unit_test(slow_reader_of_stdout_socket),
 		cmocka_unit_test(reader_that_leaves_is_counted),
