@@ -42,7 +42,7 @@ struct compiler *load_create_compiler(const struct node_config *cfg)
 	return compiler_create(&opt);
 }
 
-bool load_check(const struct node_config *cfg, FILE *out, FILE *err)
+bool load_check(const struct node_config *cfg, const struct diags *node, FILE *out, FILE *err)
 {
 	struct load_report report = {0};
 	struct source_files files;
@@ -57,10 +57,10 @@ bool load_check(const struct node_config *cfg, FILE *out, FILE *err)
 		compiler_free_snapshot(c, snap);
 	compiler_destroy(c);
 	diags_print(&report.diags, err);
-	ok = report.diags.errors == 0;
+	ok = report.diags.errors + node->errors == 0;
 	fprintf(ok ? out : err, "%s: %zu resources in %zu files, %zu errors, %zu warnings\n",
-		ok ? "OK" : "FAILED", report.resources, files.n, report.diags.errors,
-		report.diags.warnings);
+		ok ? "OK" : "FAILED", report.resources, files.n, report.diags.errors + node->errors,
+		report.diags.warnings + node->warnings);
 	source_files_fini(&files);
 	diags_fini(&report.diags);
 	return ok;

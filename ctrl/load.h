@@ -9,9 +9,9 @@
 struct snapshot *load_build(struct compiler *c, const struct source_files *files,
 			    struct load_report *report);
 
-/* --check: the same without a data path. Prints the problems and a summary; true when there
- * was no error. */
-bool load_check(const struct node_config *cfg, FILE *out, FILE *err);
+/* --check: the same without a data path. Prints the problems and a summary in which those of
+ * the node configuration count too; true when there was no error. */
+bool load_check(const struct node_config *cfg, const struct diags *node, FILE *out, FILE *err);
 
 /* The compiler as the node wants it. */
 struct compiler *load_create_compiler(const struct node_config *cfg);

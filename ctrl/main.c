@@ -38,11 +38,9 @@ out_arena:
 
 /* Every problem of both at once: the resources are looked at even when the node
  * configuration has errors, with its defaults for what is wrong. */
-static enum exit_code check(const struct node_config *cfg, size_t node_errors)
+static enum exit_code check(const struct node_config *cfg, const struct diags *node)
 {
-	bool ok = load_check(cfg, stdout, stderr);
-
-	return ok && node_errors == 0 ? EXIT_OK : EXIT_FAILED;
+	return load_check(cfg, node, stdout, stderr) ? EXIT_OK : EXIT_FAILED;
 }
 
 int main(int argc, char **argv)
@@ -64,7 +62,7 @@ int main(int argc, char **argv)
 	node_config_load(&cfg, options.config, &diags);
 	diags_print(&diags, stderr);
 	if (options.check)
-		code = check(&cfg, diags.errors);
+		code = check(&cfg, &diags);
 	else if (diags.errors == 0)
 		code = run(&cfg);
 	node_config_fini(&cfg);

@@ -13,7 +13,7 @@ static json_t *repaired(const char *s)
 
 	text_init(&t, REPAIRED_MAX);
 	text_put_json(&t, s, strlen(s));
-	value = t.full ? NULL : json_loadb(t.data, t.len, JSON_DECODE_ANY, NULL);
+	value = t.full || !t.data ? NULL : json_loadb(t.data, t.len, JSON_DECODE_ANY, NULL);
 	text_fini(&t);
 	return value;
 }

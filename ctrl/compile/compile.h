@@ -10,14 +10,14 @@
 struct compiler;
 
 struct compile_options {
-	const char          *node_namespace;
+	const char *node_namespace;
 	const struct labels *node_labels;
-	unsigned             n_workers;
-	bool                 compat_08; /* era defaults: reference section 11, D6, D7 */
+	unsigned n_workers;
+	bool compat_08; /* era defaults: reference section 11, D6, D7 */
 };
 
 struct compiler *compiler_create(const struct compile_options *opt);
-void             compiler_destroy(struct compiler *c); /* after all its snapshots are freed */
+void compiler_destroy(struct compiler *c); /* after all its snapshots are freed */
 
 /* Builds the next snapshot (generation counts up from 1). set is sorted and borrowed for the
  * call. Returns NULL when d got an error; warnings do not prevent a snapshot. */

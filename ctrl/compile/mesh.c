@@ -61,8 +61,9 @@ static bool covers_service(const struct mesh *m, const char *host)
 	if (!name_is_wildcard(host))
 		return registry_service(m->registry, host) != NULL;
 	for (uint32_t i = 0; i < m->registry->services.n; i++)
-		if (name_host_covers(host,
-				((const struct reg_service *)m->registry->services.items[i])->host))
+		if (name_host_covers(
+			    host,
+			    ((const struct reg_service *)m->registry->services.items[i])->host))
 			return true;
 	return false;
 }

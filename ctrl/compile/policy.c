@@ -91,7 +91,8 @@ static const struct dest_rule *find_in(const struct policies *p, struct build *b
 	for (uint32_t i = 0; l && i < l->n; i++) {
 		const struct dest_rule *r = l->items[i];
 
-		if (name_host_covers(r->host, host) && (!best || strlen(r->host) > strlen(best->host)))
+		if (name_host_covers(r->host, host) &&
+		    (!best || strlen(r->host) > strlen(best->host)))
 			best = r;
 	}
 	return best;

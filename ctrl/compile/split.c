@@ -1,6 +1,8 @@
 /* split.c - owns nothing: arithmetic of weights. */
 #include <compile/split.h>
 
+#include <assert.h>
+
 #include <compile/memory.h>
 
 #define SLOTS_MIN    64u /* several differently shuffled blocks below this */
@@ -125,12 +127,15 @@ static void shuffle(uint16_t *slots, uint32_t n, uint64_t *random)
 uint16_t *split_table(struct arena *a, const uint32_t *weights, uint32_t n, const char *seed,
 		      uint32_t *n_slots)
 {
-	uint32_t block = (uint32_t)sum_of(weights, n);
-	uint32_t blocks = block >= SLOTS_MIN ? 1 : (SLOTS_MIN + block - 1) / block;
-	uint16_t *slots = arena_array(a, (size_t)block * blocks, sizeof(*slots));
-	struct due *even = spread(weights, n, block);
+	uint32_t block = (uint32_t)sum_of(weights, n), blocks;
 	uint64_t random = seed_of(seed);
+	struct due *even;
+	uint16_t *slots;
 
+	assert(block > 0); /* validation refuses weights that are all zero */
+	blocks = block >= SLOTS_MIN ? 1 : (SLOTS_MIN + block - 1) / block;
+	slots = arena_array(a, (size_t)block * blocks, sizeof(*slots));
+	even = spread(weights, n, block);
 	for (uint32_t b = 0; b < blocks; b++) {
 		uint16_t *to = slots + (size_t)b * block;
 

@@ -1,6 +1,7 @@
 /* node_interfaces.c - interfaces: addresses, prefixes and routes that fit together. */
 #include <config/node_fields.h>
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,8 +47,53 @@ static void clear_host_bits(struct ip_prefix *p)
 		p->ip.b[i / 8] &= (uint8_t) ~(0x80u >> (i % 8));
 }
 
-static void build_addresses(struct decoder *dec, const struct written_interface *w,
-			    struct iface_config *out)
+/* Why no host can have this IPv4 address (RFC 1122 section 3.2.1.3), or NULL. Prefixes of 31
+ * and 32 bits have neither of the last two (RFC 3021). */
+static const char *unfit_for_host(const struct ip_prefix *p)
+{
+	uint32_t v4 = ntohl(ip_addr_to_v4(&p->ip));
+	uint32_t host = (uint32_t)((1ull << (128 - p->len)) - 1);
+
+	if (v4 >> 24 == 0 || v4 >> 24 == 127 || v4 >> 24 >= 224)
+		return "reserved, loopback or multicast";
+	if (p->len > 126)
+		return NULL;
+	if ((v4 & host) == 0)
+		return "that of the network itself";
+	return (v4 & host) == host ? "that of all hosts, for broadcasts" : NULL;
+}
+
+/* The interface that has this address already, by index; or n. */
+static unsigned find_owner(const struct iface_config *ifaces, unsigned n, const struct ip_addr *ip)
+{
+	unsigned i, k;
+
+	for (i = 0; i < n; i++)
+		for (k = 0; k < ifaces[i].n_addrs; k++)
+			if (ip_addr_eq(&ifaces[i].addrs[k].ip, ip))
+				return i;
+	return n;
+}
+
+static void check_address(struct decoder *dec, const struct written_node *w, struct pos pos,
+			  const char *text, const struct ip_prefix *p)
+{
+	const struct dataplane_config *dp = &w->cfg.dataplane;
+	const char *unfit = ip_addr_is_v4(&p->ip) ? unfit_for_host(p) : NULL;
+	unsigned owner = find_owner(dp->ifaces, dp->n_ifaces, &p->ip);
+
+	if (unfit)
+		report(dec, DIAG_NODE_ADDRESS, pos, "%s is no host's address but %s", text, unfit);
+	else if (owner < dp->n_ifaces)
+		report(dec, DIAG_NODE_ADDRESS, pos, "interfaces[%u] has the address %s too", owner,
+		       text);
+	if (!ip_addr_is_v4(&p->ip))
+		report(dec, DIAG_NODE_IPV6, pos,
+		       "IPv6 is not served by this version: %s has no effect", text);
+}
+
+static void build_addresses(struct decoder *dec, const struct written_node *node,
+			    const struct written_interface *w, struct iface_config *out)
 {
 	size_t outer = field_path_push(&dec->path, "addresses");
 	uint32_t i;
@@ -65,11 +111,8 @@ static void build_addresses(struct decoder *dec, const struct written_interface 
 			       "198.18.0.2/24",
 			       w->addresses.items[i]);
 		} else {
+			check_address(dec, node, w->addresses.pos[i], w->addresses.items[i], &p);
 			out->addrs[out->n_addrs++] = p;
-			if (!ip_addr_is_v4(&p.ip))
-				report(dec, DIAG_NODE_IPV6, w->addresses.pos[i],
-				       "IPv6 is not served by this version: %s has no effect",
-				       w->addresses.items[i]);
 		}
 		field_path_pop(&dec->path, mark);
 	}
@@ -108,6 +151,11 @@ static void build_route(struct decoder *dec, const struct written_route *w,
 	if (!is_on_link(out, &route.via)) {
 		report(dec, DIAG_NODE_ROUTE, w->pos,
 		       "the next hop %s is in none of the interface's own networks", w->via);
+		return;
+	}
+	if (find_owner(out, 1, &route.via) == 0) {
+		report(dec, DIAG_NODE_ROUTE, w->pos, "the next hop %s is the interface itself",
+		       w->via);
 		return;
 	}
 	clear_host_bits(&route.to);
@@ -152,14 +200,26 @@ static bool copy_text(struct decoder *dec, const struct written_interface *w, co
 	return false;
 }
 
-static void build_interface(struct decoder *dec, const struct written_interface *w,
-			    struct iface_config *out)
+static void build_interface(struct decoder *dec, const struct written_node *node,
+			    const struct written_interface *w, struct iface_config *out)
 {
 	out->mtu = w->mtu;
 	copy_text(dec, w, "name", w->name, out->name, sizeof(out->name));
 	copy_text(dec, w, "device", w->device, out->device, sizeof(out->device));
-	build_addresses(dec, w, out);
+	build_addresses(dec, node, w, out);
 	build_routes(dec, w, out);
+}
+
+/* Drivers of kernel interfaces are named differently and take further arguments, but two of
+ * them on one interface would each get every packet. */
+static bool same_device(const char *a, const char *b)
+{
+	const char *x = strstr(a, "iface="), *y = strstr(b, "iface=");
+	size_t n = x ? strcspn(x, ",") : 0;
+
+	if (strcmp(a, b) == 0)
+		return true;
+	return x && y && n == strcspn(y, ",") && memcmp(x, y, n) == 0;
 }
 
 static void check_twice(struct decoder *dec, const struct written_node *w, uint32_t i)
@@ -173,9 +233,9 @@ static void check_twice(struct decoder *dec, const struct written_node *w, uint3
 		if (a->name && b->name && strcmp(a->name, b->name) == 0)
 			report(dec, DIAG_NODE_INTERFACE, a->pos,
 			       "interfaces[%u] has the name \"%s\" too", j, a->name);
-		if (a->device && b->device && strcmp(a->device, b->device) == 0)
+		if (a->device && b->device && same_device(a->device, b->device))
 			report(dec, DIAG_NODE_INTERFACE, a->pos,
-			       "interfaces[%u] has the device \"%s\" too", j, a->device);
+			       "interfaces[%u] has the device \"%s\" too", j, b->device);
 	}
 }
 
@@ -197,7 +257,7 @@ void node_interfaces_build(struct decoder *dec, struct written_node *w)
 		size_t mark = field_path_push_index(&dec->path, i);
 
 		check_twice(dec, w, i);
-		build_interface(dec, &w->interfaces[i], &dp->ifaces[dp->n_ifaces++]);
+		build_interface(dec, w, &w->interfaces[i], &dp->ifaces[dp->n_ifaces++]);
 		field_path_pop(&dec->path, mark);
 	}
 	field_path_pop(&dec->path, outer);

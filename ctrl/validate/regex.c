@@ -234,7 +234,7 @@ static bool parse_posix_class(struct parser *p, bool *is)
 
 static bool parse_class_range(struct parser *p)
 {
-	uint32_t low, high;
+	uint32_t low = 0, high = 0;
 
 	if (!parse_class_char(p, &low))
 		return false;

@@ -22,11 +22,11 @@ struct bytestream;
 
 enum bytestream_event {
 	BS_CONNECTED = 1u << 0, /* active open succeeded; ready to write */
-	BS_READABLE  = 1u << 1, /* rx grew */
-	BS_EOF       = 1u << 2, /* the peer sent its last byte (it is in rx) */
-	BS_WRITABLE  = 1u << 3, /* room again after tx_queued had reached tx_limit */
-	BS_DRAINED   = 1u << 4, /* after shutdown: the peer has every byte and the FIN */
-	BS_CLOSED    = 1u << 5, /* dead: reset, timed out or refused; see error */
+	BS_READABLE = 1u << 1,  /* rx grew */
+	BS_EOF = 1u << 2,       /* the peer sent its last byte (it is in rx) */
+	BS_WRITABLE = 1u << 3,  /* room again after tx_queued had reached tx_limit */
+	BS_DRAINED = 1u << 4,   /* after shutdown: the peer has every byte and the FIN */
+	BS_CLOSED = 1u << 5,    /* dead: reset, timed out or refused; see error */
 };
 
 enum bytestream_error {
@@ -56,13 +56,13 @@ struct bytestream_ops {
 struct bytestream {
 	const struct bytestream_ops *ops;
 	void (*notify)(struct bytestream *s, uint32_t events); /* enum bytestream_event */
-	void      *user;
+	void *user;
 	struct mbq rx;
-	uint32_t   tx_queued; /* bytes written and not yet acknowledged */
-	uint32_t   tx_limit;
-	uint8_t    error; /* enum bytestream_error, with BS_CLOSED */
-	bool       eof;   /* BS_EOF was or is about to be notified */
-	bool       tx_blocked; /* set by the user when it stopped at tx_limit: wants BS_WRITABLE */
+	uint32_t tx_queued; /* bytes written and not yet acknowledged */
+	uint32_t tx_limit;
+	uint8_t error;   /* enum bytestream_error, with BS_CLOSED */
+	bool eof;        /* BS_EOF was or is about to be notified */
+	bool tx_blocked; /* set by the user when it stopped at tx_limit: wants BS_WRITABLE */
 };
 
 static inline void bytestream_write(struct bytestream *s, struct mbq *q)

@@ -25,13 +25,13 @@ struct pkt_priv {
 			uint32_t sent_ms; /* last transmission, low 32 bits of the clock */
 			uint16_t off;     /* from buf_addr */
 			uint16_t len;
-			uint8_t  flags; /* enum in tcp/output.c */
-			uint8_t  transmits;
+			uint8_t flags; /* enum in tcp/output.c */
+			uint8_t transmits;
 		};
 	};
 	uint16_t port; /* received on */
-	uint8_t  ecn;  /* IP ECN bits as received */
-	uint8_t  rx_flags;
+	uint8_t ecn;   /* IP ECN bits as received */
+	uint8_t rx_flags;
 };
 
 static_assert(sizeof(struct pkt_priv) <= WEIR_CACHE_LINE, "one line of private area");
@@ -44,8 +44,8 @@ static inline struct pkt_priv *pkt_priv(struct rte_mbuf *m)
 /* FIFO of mbufs; each entry is one single-segment mbuf. Owns what is in it. */
 struct mbq {
 	struct rte_mbuf *head, *tail;
-	uint32_t         n;     /* mbufs */
-	uint32_t         bytes; /* sum of data_len when pushed, kept by push/pop/trim */
+	uint32_t n;     /* mbufs */
+	uint32_t bytes; /* sum of data_len when pushed, kept by push/pop/trim */
 };
 
 static inline void mbq_init(struct mbq *q)

@@ -10,9 +10,9 @@
 #include <string.h>
 
 struct slab {
-	char    *base;
-	void    *free; /* singly linked through the objects' first word */
-	size_t   size; /* bytes of one object, a multiple of 64 */
+	char *base;
+	void *free;  /* singly linked through the objects' first word */
+	size_t size; /* bytes of one object, a multiple of 64 */
 	uint32_t max, fresh, used;
 };
 

@@ -6,7 +6,7 @@
 
 struct slice {
 	const char *p;
-	uint32_t    n;
+	uint32_t n;
 };
 
 #define SLICE(literal) ((struct slice){(literal), sizeof(literal) - 1})

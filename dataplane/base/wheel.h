@@ -14,18 +14,18 @@
 
 struct wheel_timer {
 	struct wheel_timer *next, *prev; /* next == NULL: not armed */
-	uint64_t            expires;     /* tick */
+	uint64_t expires;                /* tick */
 };
 
 typedef void (*wheel_fn)(void *arg, struct wheel_timer *t);
 
 struct wheel {
-	uint64_t           tick; /* everything before it has fired */
-	uint32_t           armed;
-	wheel_fn           fire; /* called for each expired timer, already disarmed */
-	void              *arg;
+	uint64_t tick; /* everything before it has fired */
+	uint32_t armed;
+	wheel_fn fire; /* called for each expired timer, already disarmed */
+	void *arg;
 	struct wheel_timer slots[WHEEL_LEVELS][WHEEL_SLOTS]; /* list heads */
-	uint64_t           occupied[WHEEL_LEVELS][WHEEL_SLOTS / 64];
+	uint64_t occupied[WHEEL_LEVELS][WHEEL_SLOTS / 64];
 };
 
 void wheel_init(struct wheel *w, uint64_t now_us, wheel_fn fire, void *arg);

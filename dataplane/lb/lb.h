@@ -12,7 +12,7 @@ struct lb_state; /* one per worker, never shared */
 
 /* seed: differs by worker, so that workers do not walk their tables in step. */
 struct lb_state *lb_create(uint64_t seed);
-void             lb_destroy(struct lb_state *s);
+void lb_destroy(struct lb_state *s);
 
 /* Makes room for ids below these; called when a worker first sees a snapshot. Returns false
  * when memory is short: the old sizes stay. */

@@ -16,7 +16,7 @@
 struct match;
 
 struct match *match_create(void); /* NULL: out of memory */
-void          match_destroy(struct match *m);
+void match_destroy(struct match *m);
 
 /* The virtual host for an authority (port and case do not count); NULL: 404 NR. */
 const struct vhost *match_host(const struct listener *l, struct slice authority);

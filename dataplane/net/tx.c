@@ -103,9 +103,8 @@ void tx_push(struct net *net, uint16_t port, struct rte_mbuf *m)
 void tx_push_ether(struct net *net, uint16_t port, const struct rte_ether_addr *dst,
 		   uint16_t type_be, struct rte_mbuf *m)
 {
-	struct rte_ether_hdr eth = {.dst_addr = *dst,
-				    .src_addr = net->ports->ports[port].mac,
-				    .ether_type = type_be};
+	struct rte_ether_hdr eth = {
+		.dst_addr = *dst, .src_addr = net->ports->ports[port].mac, .ether_type = type_be};
 
 	/* Copied, for a payload sent in place may start at any address. */
 	memcpy(rte_pktmbuf_prepend(m, sizeof(eth)), &eth, sizeof(eth));

@@ -101,6 +101,11 @@ void proxy_set_now(struct proxy *px, uint64_t now_us)
 	px->now_us = now_us;
 }
 
+void proxy_set_epoch(struct proxy *px, int64_t offset_us)
+{
+	px->env.epoch_offset_us = offset_us;
+}
+
 /* A snapshot not seen before: per-worker arrays follow its ids, connections to endpoints that
  * are gone are closed. Rare, so it may take its time. */
 static __rte_noinline void adopt(struct proxy *px, struct snapshot *s)
@@ -118,23 +123,22 @@ void proxy_adopt(struct proxy *px, struct snapshot *s)
 		adopt(px, s);
 }
 
-static const struct listener *listener_for(const struct proxy *px, const struct ip_addr *ip,
-					   uint16_t port)
+const struct listener *proxy_listener(const struct proxy *px, const struct net_addr *local)
 {
 	static const struct ip_addr any;
 	const struct listener *l;
 
 	if (!px->snap)
 		return NULL;
-	l = listener_find(&px->snap->listeners, ip, port);
-	if (!l && net_is_local(px->env.net, ip))
-		l = listener_find(&px->snap->listeners, &any, port);
+	l = listener_find(&px->snap->listeners, &local->ip, local->port);
+	if (!l && net_is_local(px->env.net, &local->ip))
+		l = listener_find(&px->snap->listeners, &any, local->port);
 	return l;
 }
 
 bool proxy_admit(struct proxy *px, const struct net_addr *local, uint64_t *cookie)
 {
-	const struct listener *l = listener_for(px, &local->ip, local->port);
+	const struct listener *l = proxy_listener(px, local);
 
 	if (!l || px->draining)
 		return false;

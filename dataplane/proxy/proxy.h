@@ -67,6 +67,9 @@ struct proxy {
 struct proxy *proxy_create(const struct proxy_env *env);
 void proxy_destroy(struct proxy *px);
 
+/* Wall clock minus worker clock, microseconds: adds up to the time since the epoch. */
+void proxy_set_epoch(struct proxy *px, int64_t offset_us);
+
 /* Start of a pass. s may be NULL, or the same as before. */
 void proxy_set_now(struct proxy *px, uint64_t now_us);
 void proxy_adopt(struct proxy *px, struct snapshot *s);
@@ -75,6 +78,8 @@ void proxy_adopt(struct proxy *px, struct snapshot *s);
 bool proxy_admit(struct proxy *px, const struct net_addr *local, uint64_t *cookie);
 /* Is TCP to this address terminated here though it is not the node's own? */
 bool proxy_captures(struct proxy *px, const struct ip_addr *ip, uint16_t port);
+/* The listener that serves this address now; NULL when there is none. */
+const struct listener *proxy_listener(const struct proxy *px, const struct net_addr *local);
 /* A connection was accepted. */
 void proxy_accept(struct proxy *px, struct bytestream *bs);
 

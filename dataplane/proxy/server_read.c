@@ -58,7 +58,7 @@ static bool keep_head(struct h1_server *c, uint32_t used, struct mbq *head)
 	struct rte_mbuf *copy;
 
 	mbq_init(head);
-	while (rx->head && used >= rx->head->data_len) {
+	while (used && used >= rx->head->data_len) {
 		used -= rx->head->data_len;
 		mbq_push(head, mbq_pop(rx));
 	}
@@ -77,8 +77,25 @@ static bool keep_head(struct h1_server *c, uint32_t used, struct mbq *head)
 	return true;
 }
 
+/* The listener may have gone with the configuration its connection was accepted under; then
+ * another one may have come to its address. */
+static const struct listener *find_listener(struct h1_server *c)
+{
+	const struct listener *l = snapshot_listener(c->px->snap, c->listener_id);
+
+	if (l && l->gen == c->listener_gen)
+		return l;
+	l = proxy_listener(c->px, &tcp_stream_tuple(c->bs)->local);
+	if (l) {
+		c->listener_id = l->id;
+		c->listener_gen = l->gen;
+	}
+	return l;
+}
+
 static enum step begin(struct h1_server *c, struct http_head *h, uint32_t used)
 {
+	const struct listener *l = find_listener(c);
 	struct proxy *px = c->px;
 	struct mbq head;
 
@@ -86,7 +103,8 @@ static enum step begin(struct h1_server *c, struct http_head *h, uint32_t used)
 		return refuse(c, 426, "low_version");
 	c->minor = h->minor;
 	c->method = h->method_id;
-	c->keep_alive = h->keep_alive && h->method_id != HTTP_CONNECT;
+	/* Nobody is to go on asking where nothing is served any more. */
+	c->keep_alive = l && h->keep_alive && h->method_id != HTTP_CONNECT;
 	c->awaits_continue = h->expect_continue;
 	c->scanned = 0;
 	c->request_us = px->now_us;
@@ -96,8 +114,7 @@ static enum step begin(struct h1_server *c, struct http_head *h, uint32_t used)
 	if (!keep_head(c, used, &head))
 		return overload(c);
 	bytestream_consumed(c->bs, used);
-	if (!stream_begin(px, &c->end, tcp_stream_tuple(c->bs), c->listener_id, c->listener_gen, h,
-			  &head)) {
+	if (!stream_begin(px, &c->end, tcp_stream_tuple(c->bs), l, h, &head)) {
 		mbq_free(&head);
 		return overload(c);
 	}

@@ -495,24 +495,10 @@ void stream_writable(struct stream *s)
 
 /* ---- routing ---- */
 
-static const struct vhost *find_vhost(const struct stream *s, uint32_t listener_id,
-				      uint32_t listener_gen, struct slice authority)
-{
-	const struct listener *l = snapshot_listener(s->snap, listener_id);
-	const struct vhost *vh;
-
-	/* The listener may have gone with the configuration its connection was accepted under. */
-	if (!l || l->gen != listener_gen)
-		return NULL;
-	vh = match_host(l, authority);
-	return vh ? vh : l->fallback;
-}
-
-static void route(struct stream *s, uint32_t listener_id, uint32_t listener_gen,
-		  struct http_head *h)
+static void route(struct stream *s, const struct listener *l, struct http_head *h)
 {
 	struct proxy *px = s->px;
-	const struct vhost *vh = find_vhost(s, listener_id, listener_gen, h->authority);
+	const struct vhost *vh = l ? match_host(l, h->authority) : NULL;
 	const struct split_target *target;
 
 	if (vh && h->method_id != HTTP_CONNECT)
@@ -537,8 +523,7 @@ static void route(struct stream *s, uint32_t listener_id, uint32_t listener_gen,
 }
 
 bool stream_begin(struct proxy *px, struct exchange_end *down, const struct tcp_tuple *t,
-		  uint32_t listener_id, uint32_t listener_gen, struct http_head *h,
-		  struct mbq *head)
+		  const struct listener *l, struct http_head *h, struct mbq *head)
 {
 	struct stream *s = slab_get(&px->streams);
 
@@ -563,6 +548,6 @@ bool stream_begin(struct proxy *px, struct exchange_end *down, const struct tcp_
 	counter_inc(px->env.counters, CTR_WORKER_REQUESTS);
 	counter_add(px->env.counters, CTR_HTTP_ACTIVE, 1);
 	server_attach(down, s);
-	route(s, listener_id, listener_gen, h);
+	route(s, l, h);
 	return true;
 }

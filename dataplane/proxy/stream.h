@@ -55,12 +55,12 @@ struct stream {
 	bool expects_continue;
 };
 
-/* Begins the exchange for a parsed head and attaches it to down (server_attach). `head` takes
+/* l: whose virtual hosts count; NULL: there are none any more.
+ * Begins the exchange for a parsed head and attaches it to down (server_attach). `head` takes
  * the head's bytes (left empty); h stays valid for the call. The exchange may be over, and
  * down told so, when this returns. False: no room for another request, nothing happened. */
 bool stream_begin(struct proxy *px, struct exchange_end *down, const struct tcp_tuple *t,
-		  uint32_t listener_id, uint32_t listener_gen, struct http_head *h,
-		  struct mbq *head);
+		  const struct listener *l, struct http_head *h, struct mbq *head);
 
 /* Body of the request. data is taken. */
 bool stream_can_take_request(struct stream *s);

@@ -299,7 +299,7 @@ void tcp_flush(struct tcp_ctx *ctx)
 	bury(ctx);
 }
 
-static struct tcp_conn *find(struct tcp_ctx *ctx, const struct tcp_tuple *t)
+static struct tcp_conn *find(const struct tcp_ctx *ctx, const struct tcp_tuple *t)
 {
 	return tcp_flow_find(&ctx->flow, tcp_flow_hash(&ctx->flow, t), t);
 }
@@ -341,6 +341,11 @@ void tcp_unreachable(struct tcp_ctx *ctx, const struct tcp_tuple *t)
 
 	if (c && (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED))
 		tcp_conn_close(ctx, c, BS_UNREACHABLE);
+}
+
+bool tcp_knows(const struct tcp_ctx *ctx, const struct tcp_tuple *t)
+{
+	return find(ctx, t) != NULL;
 }
 
 uint32_t tcp_conns_in_use(const struct tcp_ctx *ctx)

@@ -99,6 +99,9 @@ struct bytestream *tcp_connect(struct tcp_ctx *ctx, const struct net_addr *remot
 const struct tcp_tuple *tcp_stream_tuple(const struct bytestream *s);
 uint64_t tcp_stream_cookie(const struct bytestream *s);
 
+/* Is there a connection of this tuple, in any state? */
+bool tcp_knows(const struct tcp_ctx *ctx, const struct tcp_tuple *t);
+
 /* Connections in any state; 0 means that a drain is complete. */
 uint32_t tcp_conns_in_use(const struct tcp_ctx *ctx);
 

@@ -222,16 +222,18 @@ static void on_event(struct bytestream *bs, uint32_t events)
 
 /* Open, and nothing unread: bytes that nobody asked for would pass for the answer to the next
  * request. What has come in this pass need not have been notified yet. */
-static bool is_quiet(const struct bytestream *bs)
+static bool is_quiet(const struct upstream_conn *uc)
 {
-	return !bs->eof && bs->error == BS_OK && bs->rx.bytes == 0;
+	const struct bytestream *bs = uc->bs;
+
+	return bs && !bs->eof && bs->error == BS_OK && bs->rx.bytes == 0;
 }
 
 static struct upstream_conn *take_idle(struct endpoint_pool *p)
 {
 	struct upstream_conn *uc;
 
-	while ((uc = p->idle) && !is_quiet(uc->bs))
+	while ((uc = p->idle) && !is_quiet(uc))
 		upstream_discard(uc, true);
 	if (uc)
 		unlink_idle(uc);
@@ -310,7 +312,7 @@ void upstream_put(struct upstream_conn *uc)
 {
 	struct upstream *u = uc->up;
 	bool whole = uc->state == UC_COMPLETE && uc->request_done;
-	bool keep = whole && uc->keep && is_quiet(uc->bs) && !u->draining &&
+	bool keep = whole && uc->keep && is_quiet(uc) && !u->draining &&
 		    (uc->max_requests == 0 || uc->requests < uc->max_requests) &&
 		    uc->endpoint_id < u->n_pools &&
 		    u->pools[uc->endpoint_id].gen == uc->endpoint_gen;

@@ -14,11 +14,11 @@
 
 struct dataplane {
 	struct dataplane_config cfg;
-	struct worker_orders    orders;
-	struct net_ports       *ports;
-	struct rte_mempool     *pool;
-	unsigned                n_workers;
-	struct worker           workers[];
+	struct worker_orders orders;
+	struct net_ports *ports;
+	struct rte_mempool *pool;
+	unsigned n_workers;
+	struct worker workers[];
 };
 
 struct dataplane *dataplane_create(const struct dataplane_config *cfg, struct publish_cell *cell,
@@ -58,7 +58,7 @@ void dataplane_start(struct dataplane *dp)
 {
 	unsigned lcore, i = 0;
 
-	RTE_LCORE_FOREACH_WORKER(lcore) {
+	RTE_LCORE_FOREACH_WORKER (lcore) {
 		if (i == dp->n_workers)
 			break;
 		rte_eal_remote_launch(worker_main, &dp->workers[i++], lcore);

@@ -1,6 +1,8 @@
 /* loop.c - the poll loop: one pass runs everything that has arrived to completion. */
 #include <worker/worker.h>
 
+#include <time.h>
+
 #include <rte_cycles.h>
 
 #include <net/net.h>
@@ -9,13 +11,20 @@
 #define PASS_BURST 64
 /* An adaptive worker spins this long before it sleeps: cheaper than a system call when
  * traffic is merely sparse. */
-#define SPIN_US 40
+#define SPIN_US      40
 #define SLEEP_MAX_US (100 * 1000ull)
+#define EPOCH_US     1000000ull
 
-static uint64_t clock_us(const struct worker *w, uint64_t tsc)
+/* Wall clock time is the worker's clock plus an offset, taken anew each second: the TSC's rate is
+ * only known to some parts in 100,000, which would be seconds a day. */
+static __rte_noinline void follow_wall_clock(struct worker *w, uint64_t now_us)
 {
-	/* Starts at one second, so that 0 can mean "never". */
-	return 1000000 + (uint64_t)(((unsigned __int128)(tsc - w->tsc_start) * w->us_per_tsc) >> 32);
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	proxy_set_epoch(w->proxy,
+			(int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000 - (int64_t)now_us);
+	w->epoch_at_us = now_us;
 }
 
 static __rte_noinline void start_drain(struct worker *w)
@@ -47,6 +56,8 @@ static bool pass(struct worker *w, uint64_t now_us)
 	tcp_set_now(w->tcp, now_us);
 	proxy_set_now(w->proxy, now_us);
 	follow_orders(w);
+	if (unlikely(now_us - w->epoch_at_us >= EPOCH_US))
+		follow_wall_clock(w, now_us);
 
 	n = net_rx(w->net, now_us, pkts, PASS_BURST, &work);
 	tcp_take_segments(w->tcp, pkts, n);
@@ -90,10 +101,10 @@ int worker_main(void *arg)
 	struct worker *w = arg;
 	uint64_t before, after;
 
-	w->tsc_start = before = rte_rdtsc();
+	before = rte_rdtsc();
 	publish_online(w->cell, w->index);
 	while (!__atomic_load_n(&w->orders->stop, __ATOMIC_RELAXED)) {
-		uint64_t now_us = clock_us(w, before);
+		uint64_t now_us = worker_clock_us(w, before);
 		bool work = pass(w, now_us);
 
 		if (work)
@@ -101,8 +112,7 @@ int worker_main(void *arg)
 		else if (w->adaptive && now_us - w->idle_since_us > SPIN_US)
 			nap(w, now_us);
 		after = rte_rdtsc();
-		counter_add(&w->counters,
-			    work ? CTR_WORKER_CYCLES_BUSY : CTR_WORKER_CYCLES_IDLE,
+		counter_add(&w->counters, work ? CTR_WORKER_CYCLES_BUSY : CTR_WORKER_CYCLES_IDLE,
 			    (int64_t)(after - before));
 		counter_inc(&w->counters, CTR_WORKER_PASSES);
 		before = after;

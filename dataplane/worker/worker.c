@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
@@ -63,8 +62,8 @@ static void tcp_timer_fired(void *arg, struct wheel_timer *t)
 
 /* ---- IP upward ---- */
 
-static void net_icmp_error(void *owner, const struct net_addr *local,
-			   const struct net_addr *remote, uint32_t seq, bool hard, uint16_t mtu)
+static void net_icmp_error(void *owner, const struct net_addr *local, const struct net_addr *remote,
+			   uint32_t seq, bool hard, uint16_t mtu)
 {
 	struct worker *w = owner;
 	struct tcp_tuple t = {.local = *local, .remote = *remote};
@@ -81,11 +80,13 @@ static void net_unreachable(void *owner, const struct net_addr *local,
 	tcp_unreachable(w->tcp, &t);
 }
 
-static bool net_captures(void *owner, const struct ip_addr *ip, uint16_t port)
+/* A connection outlives the VIP it was opened to: its requests are still answered. */
+static bool net_captures(void *owner, const struct net_addr *local, const struct net_addr *remote)
 {
 	struct worker *w = owner;
+	struct tcp_tuple t = {.local = *local, .remote = *remote};
 
-	return proxy_captures(w->proxy, ip, port);
+	return proxy_captures(w->proxy, &local->ip, local->port) || tcp_knows(w->tcp, &t);
 }
 
 static const struct net_ops net_ops = {
@@ -124,16 +125,6 @@ static bool make_tcp(struct worker *w, uint32_t conns, struct rte_mempool *pool)
 	return w->tcp != NULL;
 }
 
-static int64_t epoch_offset_us(const struct worker *w)
-{
-	struct timespec ts;
-	uint64_t now_us = 1000000 + (uint64_t)(((unsigned __int128)(rte_rdtsc() - w->tsc_start) *
-						w->us_per_tsc) >> 32);
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000 - (int64_t)now_us;
-}
-
 static bool make_proxy(struct worker *w, const struct dataplane_config *cfg, uint32_t conns,
 		       struct rte_mempool *pool)
 {
@@ -149,7 +140,6 @@ static bool make_proxy(struct worker *w, const struct dataplane_config *cfg, uin
 		.max_conns = conns,
 		.seed = random_u64(),
 		.steer = tcp_steer,
-		.epoch_offset_us = epoch_offset_us(w),
 	};
 
 	w->proxy = proxy_create(&env);

@@ -11,25 +11,33 @@ struct worker_orders {
 };
 
 struct worker {
-	unsigned              index; /* RCU reader id, too */
-	bool                  adaptive;
-	bool                  draining;
-	struct publish_cell  *cell;
+	unsigned index; /* RCU reader id, too */
+	bool adaptive;
+	bool draining;
+	struct publish_cell *cell;
 	const struct worker_orders *orders;
-	struct net           *net;
-	struct tcp_ctx       *tcp;
-	struct tcp_ops        tcp_ops;
-	struct proxy         *proxy;
-	struct wheel          tcp_wheel;
+	struct net *net;
+	struct tcp_ctx *tcp;
+	struct tcp_ops tcp_ops;
+	struct proxy *proxy;
+	struct wheel tcp_wheel;
 	struct request_stats *stats;
-	struct log_ring      *log;
-	int                   wake_fd; /* eventfd: what a sleeping worker listens to */
-	uint64_t              tsc_start, us_per_tsc; /* fixed point, 32 bits of fraction */
-	uint64_t              idle_since_us;
-	bool                  running; /* has made its first pass */
-	uint32_t              open;    /* connections a drain waits for */
-	struct counters       counters;
+	struct log_ring *log;
+	int wake_fd;                    /* eventfd: what a sleeping worker listens to */
+	uint64_t tsc_start, us_per_tsc; /* fixed point, 32 bits of fraction */
+	uint64_t idle_since_us;
+	uint64_t epoch_at_us; /* when the wall clock was last looked at */
+	bool running;         /* has made its first pass */
+	uint32_t open;        /* connections a drain waits for */
+	struct counters counters;
 } WEIR_CACHE_ALIGNED;
+
+/* The worker's clock: microseconds, monotonic. Starts at one second, so that 0 can mean "never". */
+static inline uint64_t worker_clock_us(const struct worker *w, uint64_t tsc)
+{
+	return 1000000 +
+	       (uint64_t)(((unsigned __int128)(tsc - w->tsc_start) * w->us_per_tsc) >> 32);
+}
 
 /* Makes the worker's layers on top of the ports. False and a sentence in err on failure; the
  * worker may then be given to worker_fini(). */

@@ -12,7 +12,7 @@
 
 struct ip_addr {
 	union {
-		uint8_t  b[16];
+		uint8_t b[16];
 		uint32_t w[4];
 		uint64_t q[2];
 	};
@@ -20,12 +20,12 @@ struct ip_addr {
 
 struct net_addr {
 	struct ip_addr ip;
-	uint16_t       port; /* host order */
+	uint16_t port; /* host order */
 };
 
 struct ip_prefix {
 	struct ip_addr ip;
-	uint8_t        len; /* bits of the 128: an IPv4 /24 is 120 */
+	uint8_t len; /* bits of the 128: an IPv4 /24 is 120 */
 };
 
 #define IP_ADDR_STRLEN  48

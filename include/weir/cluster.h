@@ -19,36 +19,36 @@ enum lb_policy {
 };
 
 struct endpoint {
-	uint32_t        id;  /* stable over snapshots; index of per-worker state */
-	uint32_t        gen; /* of the id: differs when the id was given to another endpoint */
+	uint32_t id;  /* stable over snapshots; index of per-worker state */
+	uint32_t gen; /* of the id: differs when the id was given to another endpoint */
 	struct net_addr addr;
-	uint32_t        weight;  /* at least 1 */
-	const char     *name;    /* "198.18.1.11:9080", as access logs print it */
-	const char     *version; /* label "version" of the workload, "unknown" when it has none */
+	uint32_t weight;     /* at least 1 */
+	const char *name;    /* "198.18.1.11:9080", as access logs print it */
+	const char *version; /* label "version" of the workload, "unknown" when it has none */
 };
 
 /* The endpoints of one cluster. Behind a pointer of its own so that it can be replaced
  * without a new snapshot. */
 struct endpoint_set {
-	uint32_t               n;
+	uint32_t n;
 	const struct endpoint *endpoints;
 	/* Weighted order for round robin and random: indices into endpoints, every endpoint
 	 * as often as its weight says, spread evenly. NULL when all weights are equal. */
-	uint32_t        n_slots;
+	uint32_t n_slots;
 	const uint32_t *slots;
-	bool            weighted; /* weights differ */
+	bool weighted; /* weights differ */
 };
 
 struct cluster {
-	uint32_t    id;   /* stable over snapshots */
-	uint32_t    gen;  /* of the id */
+	uint32_t id;      /* stable over snapshots */
+	uint32_t gen;     /* of the id */
 	const char *name; /* "outbound|9080|v1|reviews.default.svc.cluster.local" */
 
-	enum lb_policy             lb;
+	enum lb_policy lb;
 	const struct endpoint_set *endpoints; /* never NULL; n == 0 answers 503 UH */
 
-	uint64_t connect_timeout_us;         /* DestinationRule tcp.connectTimeout, 10 s */
-	uint64_t idle_timeout_us;            /* http.idleTimeout or tcp.idleTimeout, 1 h */
+	uint64_t connect_timeout_us;          /* DestinationRule tcp.connectTimeout, 10 s */
+	uint64_t idle_timeout_us;             /* http.idleTimeout or tcp.idleTimeout, 1 h */
 	uint32_t max_requests_per_connection; /* http.maxRequestsPerConnection, 0 = no limit */
 
 	/* Labels of Istio's metrics. */
@@ -56,5 +56,5 @@ struct cluster {
 	const char *service_name;      /* reviews */
 	const char *service_namespace; /* default */
 	const char *subset;            /* "" when none */
-	uint16_t    port;
+	uint16_t port;
 };

@@ -16,14 +16,14 @@
 
 struct iface_route {
 	struct ip_prefix to;
-	struct ip_addr   via;
+	struct ip_addr via;
 };
 
 struct iface_config {
-	char             name[32];
-	char             device[256]; /* PCI address or "driver,args" of a vdev */
-	uint16_t         mtu;         /* bytes of an IP packet */
-	uint16_t         n_addrs, n_routes;
+	char name[32];
+	char device[256]; /* PCI address or "driver,args" of a vdev */
+	uint16_t mtu;     /* bytes of an IP packet */
+	uint16_t n_addrs, n_routes;
 	struct ip_prefix addrs[IFACE_ADDRS_MAX]; /* own address and the on-link prefix */
 	struct iface_route routes[IFACE_ROUTES_MAX];
 };
@@ -37,18 +37,18 @@ struct http_config {
 	uint64_t stream_idle_timeout_us; /* request in progress, no byte either way; 0 = none */
 	uint32_t max_header_bytes;       /* head of a request or response */
 	uint16_t max_headers;
-	bool     accept_http10;
+	bool accept_http10;
 };
 
 struct dataplane_config {
-	unsigned            n_workers;
-	enum idle_mode      idle;
-	uint32_t            max_connections; /* over all workers */
-	uint64_t            memory;          /* bytes for EAL and pools */
-	unsigned            n_ifaces;
+	unsigned n_workers;
+	enum idle_mode idle;
+	uint32_t max_connections; /* over all workers */
+	uint64_t memory;          /* bytes for EAL and pools */
+	unsigned n_ifaces;
 	struct iface_config ifaces[WEIR_PORTS_MAX];
-	struct http_config  http;
-	bool                access_log;
+	struct http_config http;
+	bool access_log;
 };
 
 struct dataplane;
@@ -75,9 +75,9 @@ void dataplane_stop(struct dataplane *dp);
 void dataplane_destroy(struct dataplane *dp);
 
 /* What the workers count, for reading at any time. */
-unsigned                    dataplane_workers(const struct dataplane *dp);
-const struct counters      *dataplane_counters(const struct dataplane *dp, unsigned worker);
+unsigned dataplane_workers(const struct dataplane *dp);
+const struct counters *dataplane_counters(const struct dataplane *dp, unsigned worker);
 const struct request_stats *dataplane_requests(const struct dataplane *dp, unsigned worker);
-struct log_ring            *dataplane_log_ring(struct dataplane *dp, unsigned worker);
-uint32_t                    dataplane_mbufs_in_use(const struct dataplane *dp);
-uint32_t                    dataplane_mbufs_total(const struct dataplane *dp);
+struct log_ring *dataplane_log_ring(struct dataplane *dp, unsigned worker);
+uint32_t dataplane_mbufs_in_use(const struct dataplane *dp);
+uint32_t dataplane_mbufs_total(const struct dataplane *dp);

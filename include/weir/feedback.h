@@ -63,13 +63,13 @@ struct log_record {
 	uint64_t upstream_us; /* until the response head came; UINT64_MAX when none did */
 	uint64_t bytes_received, bytes_sent; /* bodies */
 	uint16_t status;                     /* 0: no response was sent */
-	uint8_t  minor;                      /* HTTP/1.minor of the request */
-	uint8_t  reserved;
+	uint8_t minor;                       /* HTTP/1.minor of the request */
+	uint8_t reserved;
 	uint32_t flags; /* enum response_flag */
 	struct net_addr downstream_remote, downstream_local;
 	struct net_addr upstream_remote, upstream_local; /* port 0: none */
-	uint16_t        text_len[LOG_TEXTS];
-	char            text[LOG_TEXT_MAX];
+	uint16_t text_len[LOG_TEXTS];
+	char text[LOG_TEXT_MAX];
 };
 
 /* Power of two, so that an index is a mask away. */
@@ -116,9 +116,9 @@ struct request_stat {
 	uint32_t flags;
 	uint16_t status;
 	uint16_t reserved;
-	char     cluster[192];
-	char     service_host[128], service_name[64], service_namespace[64];
-	char     version[64];
+	char cluster[192];
+	char service_host[128], service_name[64], service_namespace[64];
+	char version[64];
 	uint64_t count, duration_us, request_bytes, response_bytes;
 };
 

@@ -9,16 +9,16 @@
 /* Host lookup (istio/reference 0.4 step 4): exact, then longest "*.suffix", then "*".
  * Keys are lower case, without port. Open addressing, empty when vhost is NULL. */
 struct host_entry {
-	const char         *host; /* exact: the name; suffix: ".example.com" */
-	uint32_t            len;
-	uint32_t            hash; /* match_hash() */
+	const char *host; /* exact: the name; suffix: ".example.com" */
+	uint32_t len;
+	uint32_t hash; /* match_hash() */
 	const struct vhost *vhost;
 };
 
 struct host_table {
 	const struct host_entry *exact, *suffix;
-	uint32_t                 exact_mask, suffix_mask; /* size-1; 0 = no table */
-	const struct vhost      *any; /* host "*"; may be NULL */
+	uint32_t exact_mask, suffix_mask; /* size-1; 0 = no table */
+	const struct vhost *any;          /* host "*"; may be NULL */
 };
 
 enum listener_kind {
@@ -27,11 +27,11 @@ enum listener_kind {
 };
 
 struct listener {
-	uint32_t        id;   /* stable over snapshots */
-	uint32_t        gen;
+	uint32_t id; /* stable over snapshots */
+	uint32_t gen;
 	struct net_addr addr; /* ip all zero: any (own) address */
-	uint8_t         kind; /* enum listener_kind */
-	const char     *name; /* "198.18.0.2:80" or "10.96.0.10:9080" */
+	uint8_t kind;         /* enum listener_kind */
+	const char *name;     /* "198.18.0.2:80" or "10.96.0.10:9080" */
 	struct host_table hosts;
 	/* Mesh: the VIP's own virtual host, used when Host names no service of the port. */
 	const struct vhost *fallback;
@@ -39,9 +39,9 @@ struct listener {
 
 /* All listeners, hashed by address and port. */
 struct listener_table {
-	uint32_t                      n;
+	uint32_t n;
 	const struct listener *const *slots; /* open addressing; NULL = empty */
-	uint32_t                      mask;
+	uint32_t mask;
 };
 
 static inline uint32_t listener_hash(const struct ip_addr *ip, uint16_t port)

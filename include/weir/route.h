@@ -31,53 +31,53 @@ enum match_op {
 };
 
 struct predicate {
-	uint8_t     field;       /* enum match_field */
-	uint8_t     op;          /* enum match_op */
-	bool        ignore_case; /* EXACT and PREFIX only; value is already lower case */
-	bool        negate;      /* withoutHeaders: an absent header counts as "" */
-	uint16_t    header;      /* MATCH_HEADER: index into vhost.headers */
-	uint32_t    regex;       /* MATCH_REGEX: id in the field's pattern_set */
-	const char *value;       /* EXACT, PREFIX; not NUL-terminated by contract */
-	uint32_t    value_len;
+	uint8_t field;     /* enum match_field */
+	uint8_t op;        /* enum match_op */
+	bool ignore_case;  /* EXACT and PREFIX only; value is already lower case */
+	bool negate;       /* withoutHeaders: an absent header counts as "" */
+	uint16_t header;   /* MATCH_HEADER: index into vhost.headers */
+	uint32_t regex;    /* MATCH_REGEX: id in the field's pattern_set */
+	const char *value; /* EXACT, PREFIX; not NUL-terminated by contract */
+	uint32_t value_len;
 };
 
 /* All regular expressions that one field (or one header) of a virtual host is matched
  * against, compiled together: one scan answers all. Ids are 0..n-1. */
 struct pattern_set {
-	uint32_t            n;
+	uint32_t n;
 	struct hs_database *db; /* NULL when n == 0 */
 };
 
 struct header_name {
 	const char *name; /* lower case */
-	uint16_t    len;
-	uint16_t    known_id; /* http field id when it is a well-known one, else 0 */
+	uint16_t len;
+	uint16_t known_id; /* http field id when it is a well-known one, else 0 */
 	struct pattern_set patterns;
 };
 
 /* Weighted choice among clusters, exact over a cycle: slots holds indices into targets,
  * built from blocks that each keep the weights exactly and are shuffled one by one. */
 struct split_target {
-	uint32_t    cluster_id;  /* WEIR_ID_NONE or one that no snapshot has: 503 NC */
+	uint32_t cluster_id;      /* WEIR_ID_NONE or one that no snapshot has: 503 NC */
 	const char *cluster_name; /* for the log when the cluster is missing */
 };
 
 struct split {
-	uint32_t                   id; /* stable: index of per-worker cursors */
-	uint32_t                   gen;
-	uint32_t                   n_targets;
+	uint32_t id; /* stable: index of per-worker cursors */
+	uint32_t gen;
+	uint32_t n_targets;
 	const struct split_target *targets;
-	uint32_t                   n_slots; /* 0 when there is one target */
-	const uint16_t            *slots;
+	uint32_t n_slots; /* 0 when there is one target */
+	const uint16_t *slots;
 };
 
 /* HTTPRetry. An outcome is retried when its bit is set in `on`. */
 enum retry_on {
 	RETRY_CONNECT_FAILURE = 1u << 0,
-	RETRY_REFUSED_STREAM  = 1u << 1,
-	RETRY_RESET           = 1u << 2,
-	RETRY_5XX             = 1u << 3,
-	RETRY_GATEWAY_ERROR   = 1u << 4,
+	RETRY_REFUSED_STREAM = 1u << 1,
+	RETRY_RESET = 1u << 2,
+	RETRY_5XX = 1u << 3,
+	RETRY_GATEWAY_ERROR = 1u << 4,
 };
 
 struct retry_policy {
@@ -89,38 +89,38 @@ struct retry_policy {
 enum route_action { ROUTE_FORWARD };
 
 struct route {
-	const char             *name; /* access log route_name */
+	const char *name; /* access log route_name */
 	const struct predicate *predicates;
-	uint16_t                n_predicates;
-	uint8_t                 action; /* enum route_action */
-	struct split            split;
-	uint64_t                timeout_us; /* HTTPRoute timeout; 0 = none */
-	struct retry_policy     retry;
+	uint16_t n_predicates;
+	uint8_t action; /* enum route_action */
+	struct split split;
+	uint64_t timeout_us; /* HTTPRoute timeout; 0 = none */
+	struct retry_policy retry;
 };
 
 /* A list of route numbers, ascending. */
 struct route_list {
-	uint32_t        n;
+	uint32_t n;
 	const uint32_t *routes;
 };
 
 /* One key of an index: open addressing, empty when list.n == 0. */
 struct route_key {
-	uint32_t          hash; /* match_hash() of the key */
-	uint32_t          len;
-	const char       *key;
+	uint32_t hash; /* match_hash() of the key */
+	uint32_t len;
+	const char *key;
 	struct route_list list;
 };
 
 struct route_index {
 	/* Exact paths, and exact paths compared without case (keys in lower case). */
 	const struct route_key *exact, *exact_nocase;
-	uint32_t                exact_mask, exact_nocase_mask; /* size-1; 0 = no table */
+	uint32_t exact_mask, exact_nocase_mask; /* size-1; 0 = no table */
 	/* Path prefixes by (length, bytes), and the distinct lengths, descending. */
 	const struct route_key *prefix, *prefix_nocase;
-	uint32_t                prefix_mask, prefix_nocase_mask;
-	const uint16_t         *prefix_lens, *prefix_nocase_lens;
-	uint16_t                n_prefix_lens, n_prefix_nocase_lens;
+	uint32_t prefix_mask, prefix_nocase_mask;
+	const uint16_t *prefix_lens, *prefix_nocase_lens;
+	uint16_t n_prefix_lens, n_prefix_nocase_lens;
 	/* For each path regex, the routes filed under it. */
 	const struct route_list *by_path_regex;
 	/* Routes without any such key: checked one by one, in order. */
@@ -129,10 +129,10 @@ struct route_index {
 
 struct vhost {
 	const char *name; /* "reviews.default.svc.cluster.local:9080", the access log's */
-	uint32_t    n_routes;
+	uint32_t n_routes;
 	const struct route *routes;
 
-	uint16_t                  n_headers; /* header names any route looks at */
+	uint16_t n_headers; /* header names any route looks at */
 	const struct header_name *headers;
 	/* Regexes of the non-header fields, by enum match_field (MATCH_HEADER is unused). */
 	struct pattern_set patterns[MATCH_FIELDS];

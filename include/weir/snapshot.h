@@ -23,13 +23,13 @@ struct snapshot {
 
 	/* Indexed by id; NULL where this snapshot has none. Arrays of per-worker state are
 	 * grown to these sizes when a worker first sees the snapshot. */
-	uint32_t                      n_listener_ids;
+	uint32_t n_listener_ids;
 	const struct listener *const *listener_by_id;
-	uint32_t                      n_cluster_ids;
-	const struct cluster *const  *cluster_by_id;
-	uint32_t                      n_endpoint_ids;
+	uint32_t n_cluster_ids;
+	const struct cluster *const *cluster_by_id;
+	uint32_t n_endpoint_ids;
 	const struct endpoint *const *endpoint_by_id;
-	uint32_t                      n_split_ids;
+	uint32_t n_split_ids;
 
 	/* Hyperscan scratch that fits every pattern_set here, one per worker; NULL when the
 	 * snapshot has no regular expressions. Owned by the snapshot. */

@@ -4,6 +4,8 @@ import re
 import signal
 import threading
 import time
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -96,6 +98,18 @@ def test_access_log_json(lab, weir):
     assert record["response_code"] == 418 and record["response_code_details"] == "via_upstream"
     assert record["authority"] == HOST and record["user_agent"].startswith("curl/")
     assert record["upstream_host"] == "198.18.1.16:8000"
+
+
+def test_clock_is_the_wall_clock(lab, weir):
+    before = datetime.now(timezone.utc)
+    answer = get(lab, "/status/417")
+    after = datetime.now(timezone.utc)
+    record = weir.wait_log("/status/417", lambda r: r["path"] == "/status/417")
+    start = datetime.fromisoformat(record["start_time"].replace("Z", "+00:00"))
+    slack = timedelta(milliseconds=20)
+    assert before - slack <= start <= after + slack
+    date = parsedate_to_datetime(answer.get("date"))
+    assert before - timedelta(seconds=1) <= date <= after
 
 
 def test_sighup_reads_again(lab, weir):

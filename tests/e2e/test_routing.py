@@ -1,11 +1,11 @@
 """What a request is routed to: the tutorial's steps, and the errors when there is nowhere."""
 import pytest
 
-from harness import bookinfo
+from harness import bookinfo, proc
 from harness.client import curl, ping, request, tally, Connection
 from harness.lab import GW_EXT_IP
-from harness.resources import (destination_rule, documents, service, single, virtual_service,
-                               workload)
+from harness.resources import (destination_rule, documents, gateway, service, single,
+                               virtual_service, workload)
 
 VIP = bookinfo.VIPS["reviews"]
 COOKIE = "^(.*?;)?(user=jason)(;.*)?$"
@@ -342,3 +342,40 @@ def test_keep_alive_follows_the_routes(lab, gw):
         conn.send(request("GET", "/", "nobody.example.com"))
         assert conn.read().status == 404
         assert conn.get("/", "reviews.example.com").status == 200
+
+
+def moved(vip):
+    """A service with one workload, at this address of the mesh."""
+    return documents(service("moved", 8000, cluster_ip=vip),
+                     workload("moved", "v1", "198.18.1.16"))
+
+
+def test_connection_outlives_its_vip(lab, gw):
+    """A service that loses its address: what is under way ends well, and then the connection."""
+    gw.apply("moved.yaml", moved("10.96.7.20"))
+    with Connection(lab.client, "10.96.7.20", 8000) as busy, \
+            Connection(lab.client, "10.96.7.20", 8000) as idle:
+        assert idle.get("/", "moved").status == 200
+        busy.send(request("GET", "/delay/0.8", "moved"))
+        proc.wait_until("the request is in progress",
+                        lambda: gw.metrics().sum("weir_http_active_requests") >= 1)
+        gw.apply("moved.yaml", moved("10.96.7.21"))
+        assert busy.read().status == 200
+        for conn in (busy, idle):
+            answer = conn.get("/", "moved")
+            assert (answer.status, answer.get("connection")) == (404, "close")
+            assert conn.closed()
+    assert curl(lab.client, "http://10.96.7.21:8000/", headers=["Host: moved"]).status == 200
+
+
+def test_connection_outlives_a_gateway_that_comes_back(lab, gw):
+    """Deleted and written anew, as an editor or a controller may do it."""
+    resources = documents(gateway("third", port=8083),
+                          virtual_service("third", ["third.example.com"], to("ratings"),
+                                          ["third"]))
+    gw.apply("third.yaml", resources)
+    with Connection(lab.client, port=8083) as conn:
+        assert conn.get("/", "third.example.com").status == 200
+        gw.withdraw("third.yaml")
+        gw.apply("third.yaml", resources)
+        assert conn.get("/", "third.example.com").status == 200

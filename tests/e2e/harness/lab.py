@@ -102,15 +102,18 @@ class Lab:
         """Ends the wire and returns the statistics it prints."""
         if not self.wire:
             return ""
-        self.wire.stop()
-        log, self.wire = self.wire.log(), None
+        wire, self.wire = self.wire, None
+        code, log = wire.stop(), wire.log()
+        assert code == 0 and not wire.sanitizer_reports(), f"weir-wire ended with {code}:\n{log}"
         return log
 
     def down(self):
-        self.stop_wire()
-        for ns in reversed(self.namespaces):
-            ns.down()
-        self.namespaces = []
+        try:
+            self.stop_wire()
+        finally:
+            for ns in reversed(self.namespaces):
+                ns.down()
+            self.namespaces = []
 
     def __enter__(self):
         return self

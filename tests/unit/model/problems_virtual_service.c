@@ -6,7 +6,7 @@
 #define ROUTE(list)  VS("  hosts: [x.test]\n  http:\n  - route: " list "\n") /* line 7 */
 #define TWO(a, b)                                                                                  \
 	ROUTE("[{destination: {host: a}, weight: " a "}, {destination: {host: b}, weight: " b "}"  \
-											      "]")
+	      "]")
 #define RETRIES(body) RULE("    retries: {" body "}\n") /* line 8 */
 
 #define A64   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

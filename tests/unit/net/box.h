@@ -69,12 +69,14 @@ static inline void box_unreachable(void *owner, const struct net_addr *l, const 
 	b->remote = *r;
 }
 
-static inline bool box_captures(void *owner, const struct ip_addr *a, uint16_t port)
+static inline bool box_captures(void *owner, const struct net_addr *local,
+				const struct net_addr *remote)
 {
 	struct ip_addr vip = ip(VIP);
 
 	(void)owner;
-	return port == VIP_PORT && ip_addr_eq(a, &vip);
+	(void)remote;
+	return local->port == VIP_PORT && ip_addr_eq(&local->ip, &vip);
 }
 
 static const struct net_ops box_ops = {box_icmp_error, box_unreachable, box_captures};

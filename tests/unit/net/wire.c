@@ -60,10 +60,10 @@ static void on_unreachable(void *owner, const struct net_addr *l, const struct n
 	printf("unreachable\n");
 }
 
-static bool captures(void *owner, const struct ip_addr *ip, uint16_t port)
+static bool captures(void *owner, const struct net_addr *local, const struct net_addr *remote)
 {
-	(void)owner, (void)ip;
-	return port == 7777;
+	(void)owner, (void)remote;
+	return local->port == 7777;
 }
 
 static const struct net_ops ops = {on_icmp, on_unreachable, captures};
@@ -226,8 +226,8 @@ int main(int argc, char **argv)
 	       ports->ports[0].n_txq, ports->ports[0].wake[0], ports->ports[0].tx_chains,
 	       ports->ports[0].tx_cksum, pool->size);
 	i = 0;
-	RTE_LCORE_FOREACH_WORKER(lcore)
-	rte_eal_remote_launch(run, &workers[i++], lcore);
+	RTE_LCORE_FOREACH_WORKER (lcore)
+		rte_eal_remote_launch(run, &workers[i++], lcore);
 	rte_eal_mp_wait_lcore();
 	for (i = 0; i < cfg.n_workers; i++)
 		report(&workers[i], i);

@@ -297,6 +297,13 @@ def test_check_of_both_configurations(node):
     assert "nonsense" in r.stderr and "servrs" in r.stderr
 
 
+def test_check_counts_problems_of_the_node(node):
+    node.configure(more="nonsense: 1\n")
+    r = node.run("--check")
+    assert r.returncode == 1
+    assert "FAILED: 3 resources in 1 files, 1 errors, " in r.stderr and r.stdout == ""
+
+
 def test_check_of_missing_directory(node):
     shutil.rmtree(node.resources)
     r = node.run("--check")

@@ -419,10 +419,23 @@ static void listener_gone(void **state)
 	struct rig *r = *state;
 	struct peer *client = rig_client(r, PORT_ROUTED);
 
+	r->snap.listeners.n = 0;
 	r->listeners[0].gen = 2;
 	r->snap.generation = 2;
 	rig_ask(r, client, GET);
 	rig_expect_response(r, client, 404);
+	assert_true(client->ended);
+}
+
+/* Gone and back, as when a file is deleted and written anew: the connection goes on. */
+static void listener_replaced(void **state)
+{
+	struct rig *r = *state;
+	struct peer *client = rig_client(r, PORT_ROUTED);
+
+	r->listeners[0].gen = 2;
+	r->snap.generation = 2;
+	check_ok_after(r, client);
 }
 
 int main(void)
@@ -447,6 +460,7 @@ int main(void)
 		CASE(interim_flood),
 		CASE(endpoint_replaced),
 		CASE(listener_gone),
+		CASE(listener_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, rig_global_setup, NULL);
