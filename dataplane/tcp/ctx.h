@@ -19,11 +19,12 @@ struct tcp_ctx {
 	struct rte_mempool *pool;
 	struct counters *counters;
 	struct tcp_config cfg;
-	uint8_t rcv_wscale; /* what rcv_buf needs */
+	uint32_t rcv_limit, snd_limit; /* cfg's rcv_buf and snd_limit, or less: tcp_set_limit() */
+	uint8_t rcv_wscale;            /* what rcv_buf needs */
 
 	struct tcp_flow flow;
 	struct slab conns; /* of struct tcp_conn, indexable: its size has no padding */
-	uint32_t n_half_open, n_time_wait;
+	uint32_t n_half_open, n_time_wait, n_fin_wait_2;
 
 	struct tcp_conn *dirty;                    /* owes the peer something */
 	struct tcp_conn *ready_head, *ready_tail;  /* has events for its user */

@@ -85,7 +85,7 @@ static void send_segment(struct tcp_ctx *ctx, struct tcp_conn *c, struct rte_mbu
 		c->flags &= ~TCP_F_ACK_DUE;
 		tcp_timer_clear(c, TCP_DUE_ACK);
 	} else if (h->flags & TCP_SYN) {
-		wnd = (uint16_t)RTE_MIN(ctx->cfg.rcv_buf, (uint32_t)UINT16_MAX);
+		wnd = (uint16_t)RTE_MIN(ctx->rcv_limit, (uint32_t)UINT16_MAX);
 	}
 	fill(m, &c->tuple, h, ack, wnd);
 	ctx->ops->output(ctx->owner, c, &c->tuple, m);

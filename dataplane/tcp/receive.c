@@ -103,6 +103,12 @@ void tcp_receive_data(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segmen
 
 	if (!s->len)
 		return;
+	/* More was promised when there was more: the peer will send it again, and by then either
+	 * this has been read or memory is still short. */
+	if (c->rcv_held > ctx->rcv_limit) {
+		counter_inc(ctx->counters, CTR_DROP_NO_MBUF);
+		return;
+	}
 	if (!fit(c, s)) {
 		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
 		return;
@@ -155,12 +161,12 @@ bool tcp_receive_fin(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_s
 
 static uint32_t space(const struct tcp_ctx *ctx, const struct tcp_conn *c)
 {
-	return ctx->cfg.rcv_buf > c->rcv_held ? ctx->cfg.rcv_buf - c->rcv_held : 0;
+	return ctx->rcv_limit > c->rcv_held ? ctx->rcv_limit - c->rcv_held : 0;
 }
 
 void tcp_receive_consumed(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t n)
 {
-	uint32_t offered, gain, enough = RTE_MIN(2u * c->rcv_mss, ctx->cfg.rcv_buf / 2);
+	uint32_t offered, gain, enough = RTE_MIN(2u * c->rcv_mss, ctx->rcv_limit / 2);
 
 	c->rcv_held -= RTE_MIN(n, c->rcv_held);
 	if (!tcp_conn_is_synchronized(c) || c->s.eof)
@@ -171,7 +177,7 @@ void tcp_receive_consumed(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t n)
 		enough = RTE_MIN((uint32_t)c->rcv_mss, enough);
 	/* The announcement would otherwise wait for the next segment, which a closed window
 	 * keeps from coming. */
-	if (gain >= enough && offered < ctx->cfg.rcv_buf / 2)
+	if (gain >= enough && offered < ctx->rcv_limit / 2)
 		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
 }
 
@@ -180,7 +186,7 @@ void tcp_receive_consumed(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t n)
 static uint32_t target_edge(const struct tcp_ctx *ctx, const struct tcp_conn *c)
 {
 	uint32_t edge = c->rcv_nxt + space(ctx, c);
-	uint32_t step = RTE_MIN((uint32_t)c->rcv_mss, ctx->cfg.rcv_buf / 2);
+	uint32_t step = RTE_MIN((uint32_t)c->rcv_mss, ctx->rcv_limit / 2);
 
 	return seq_geq(edge, c->rcv_edge + step) ? edge : c->rcv_edge;
 }

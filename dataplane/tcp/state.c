@@ -288,7 +288,7 @@ void tcp_state_peer_syn(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tc
 {
 	negotiate(ctx, c, &s->opt);
 	c->rcv_nxt = c->rcv_acked = s->seq + 1;
-	c->rcv_edge = c->rcv_nxt + RTE_MIN(ctx->cfg.rcv_buf, (uint32_t)UINT16_MAX);
+	c->rcv_edge = c->rcv_nxt + RTE_MIN(ctx->rcv_limit, (uint32_t)UINT16_MAX);
 	c->snd_wnd = c->snd_wnd_max = s->wnd; /* never scaled in a SYN */
 	c->snd_wl1 = s->seq;
 }

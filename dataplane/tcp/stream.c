@@ -24,6 +24,7 @@ static void write_queue(struct bytestream *s, struct mbq *q)
 		mbq_free(q);
 		return;
 	}
+	s->tx_limit = c->ctx->snd_limit;
 	tcp_sendq_write(c->ctx, c, q);
 	tcp_conn_mark(c->ctx, c, 0);
 }

@@ -51,6 +51,7 @@ struct tcp_ctx *tcp_create(const struct tcp_config *cfg, const struct tcp_ops *o
 	ctx->wheel = wheel;
 	ctx->pool = pool;
 	ctx->counters = counters;
+	tcp_set_limit(ctx, UINT64_MAX);
 	TAILQ_INIT(&ctx->half_open);
 	TAILQ_INIT(&ctx->time_wait);
 	TAILQ_INIT(&ctx->dead);
@@ -97,6 +98,13 @@ void tcp_set_now(struct tcp_ctx *ctx, uint64_t now_us)
 	ctx->now_ms = (uint32_t)(now_us / 1000);
 }
 
+void tcp_set_limit(struct tcp_ctx *ctx, uint64_t bytes)
+{
+	bytes = RTE_MAX(bytes, (uint64_t)TCP_LIMIT_MIN);
+	ctx->rcv_limit = (uint32_t)RTE_MIN(bytes, (uint64_t)ctx->cfg.rcv_buf);
+	ctx->snd_limit = (uint32_t)RTE_MIN(bytes, (uint64_t)ctx->cfg.snd_limit);
+}
+
 /* A slot for now or for the next pass: what dies in this pass is freed by its flush. */
 static void make_room(struct tcp_ctx *ctx)
 {
@@ -121,7 +129,7 @@ struct tcp_conn *tcp_conn_create(struct tcp_ctx *ctx, const struct tcp_tuple *t)
 	c->ctx = ctx;
 	c->tuple = *t;
 	c->s.ops = &tcp_stream_ops;
-	c->s.tx_limit = ctx->cfg.snd_limit;
+	c->s.tx_limit = ctx->snd_limit;
 	c->ts_offset = tcp_isn_ts_offset(ctx, t);
 	c->rcv_mss = MSS_DEFAULT_V4;
 	c->dup_threshold = TCP_DUP_THRESHOLD;
@@ -144,6 +152,8 @@ static void account(struct tcp_ctx *ctx, struct tcp_conn *c, int d)
 			TAILQ_INSERT_TAIL(&ctx->time_wait, c, age);
 		else
 			TAILQ_REMOVE(&ctx->time_wait, c, age);
+	} else if (c->state == TCP_FIN_WAIT_2) {
+		ctx->n_fin_wait_2 += (uint32_t)d;
 	} else if (c->state == TCP_SYN_RECEIVED) {
 		ctx->n_half_open += (uint32_t)d;
 		if (d > 0)
@@ -351,6 +361,11 @@ bool tcp_knows(const struct tcp_ctx *ctx, const struct tcp_tuple *t)
 uint32_t tcp_conns_in_use(const struct tcp_ctx *ctx)
 {
 	return ctx->conns.used;
+}
+
+uint32_t tcp_conns_unfinished(const struct tcp_ctx *ctx)
+{
+	return ctx->conns.used - ctx->n_time_wait - ctx->n_fin_wait_2;
 }
 
 void *tcp_conn_path(struct tcp_conn *c)

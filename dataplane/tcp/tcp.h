@@ -63,6 +63,11 @@ void tcp_destroy(struct tcp_ctx *ctx);
 /* The pass's clock, microseconds, monotonic. */
 void tcp_set_now(struct tcp_ctx *ctx, uint64_t now_us);
 
+/* From now on a connection holds at most so many bytes each way, if its configuration does not
+ * say less. What a peer was promised before stays promised. At least TCP_LIMIT_MIN. */
+#define TCP_LIMIT_MIN 4096u
+void tcp_set_limit(struct tcp_ctx *ctx, uint64_t bytes);
+
 /* Takes n packets whose data starts at the TCP header and ends with the IP payload; source
  * and destination are in pkt_priv. The checksum has been verified. Single-segment mbufs. */
 void tcp_take_segments(struct tcp_ctx *ctx, struct rte_mbuf **pkts, unsigned n);
@@ -102,8 +107,11 @@ uint64_t tcp_stream_cookie(const struct bytestream *s);
 /* Is there a connection of this tuple, in any state? */
 bool tcp_knows(const struct tcp_ctx *ctx, const struct tcp_tuple *t);
 
-/* Connections in any state; 0 means that a drain is complete. */
+/* Connections in any state. */
 uint32_t tcp_conns_in_use(const struct tcp_ctx *ctx);
+/* Those that still have something to tell their peer, or to hear: neither in TIME-WAIT nor in
+ * FIN-WAIT-2, where all was said and acknowledged. 0 means that a drain is complete. */
+uint32_t tcp_conns_unfinished(const struct tcp_ctx *ctx);
 
 /* 64 bytes for the IP layer to cache a forwarding decision in; zero at first. */
 void *tcp_conn_path(struct tcp_conn *c);

@@ -4,11 +4,17 @@
 #include <time.h>
 
 #include <rte_cycles.h>
+#include <rte_mempool.h>
 
 #include <net/net.h>
 
 /* Packets taken in one pass; bounds how long the others wait. */
 #define PASS_BURST 64
+/* Fractions of the packet buffers: kept back, and of the rest for one connection. */
+#define POOL_RESERVE  8
+#define CONN_SHARE    64
+#define SEGMENT_BYTES 1448u
+#define SHARE_US      1000ull
 /* An adaptive worker spins this long before it sleeps: cheaper than a system call when
  * traffic is merely sparse. */
 #define SPIN_US      40
@@ -38,11 +44,23 @@ static void follow_orders(struct worker *w)
 	if (unlikely(__atomic_load_n(&w->orders->drain, __ATOMIC_RELAXED) && !w->draining))
 		start_drain(w);
 	if (unlikely(w->draining)) {
-		uint32_t linger = tcp_conns_in_use(w->tcp) -
-				  (uint32_t)counter_read(&w->counters, CTR_TCP_TIME_WAIT);
+		uint32_t open = proxy_conns(w->proxy) + tcp_conns_unfinished(w->tcp);
 
-		__atomic_store_n(&w->open, proxy_conns(w->proxy) + linger, __ATOMIC_RELAXED);
+		__atomic_store_n(&w->open, open, __ATOMIC_RELAXED);
 	}
+}
+
+/* Each connection may hold a share of what is left, each way: the more slow readers there are
+ * the less each of them pins, and the reserve stays for everybody else (dynamic thresholds,
+ * Choudhury and Hahne 1998). Counting visits the cache of every possible lcore: not in each
+ * pass. */
+static __rte_noinline void share_memory(struct worker *w, uint64_t now_us)
+{
+	unsigned left = rte_mempool_avail_count(w->pool), reserve = w->pool->size / POOL_RESERVE;
+
+	w->shared_at_us = now_us;
+	left = left > reserve ? left - reserve : 0;
+	tcp_set_limit(w->tcp, (uint64_t)left * SEGMENT_BYTES / CONN_SHARE);
 }
 
 /* Returns true when there was anything to do. */
@@ -54,6 +72,8 @@ static bool pass(struct worker *w, uint64_t now_us)
 
 	proxy_adopt(w->proxy, publish_load(w->cell));
 	tcp_set_now(w->tcp, now_us);
+	if (unlikely(now_us - w->shared_at_us >= SHARE_US))
+		share_memory(w, now_us);
 	proxy_set_now(w->proxy, now_us);
 	follow_orders(w);
 	if (unlikely(now_us - w->epoch_at_us >= EPOCH_US))

@@ -151,6 +151,7 @@ bool worker_init(struct worker *w, const struct dataplane_config *cfg, struct ne
 {
 	uint32_t conns = cfg->max_connections / cfg->n_workers + 1;
 
+	w->pool = pool;
 	w->adaptive = cfg->idle == IDLE_ADAPTIVE;
 	w->tsc_start = rte_rdtsc();
 	w->us_per_tsc = (uint64_t)(((unsigned __int128)1000000 << 32) / rte_get_tsc_hz());

@@ -353,6 +353,32 @@ static void reading_reopens_the_window_in_steps(void **state)
 	assert_int_equal(rig_sent(r)->wnd, 3000);
 }
 
+/* Memory is short: what was promised stays promised, but more than the share is not held. */
+static void a_smaller_share_holds_less(void **state)
+{
+	struct rig *r = *state;
+	uint32_t right = 0;
+
+	r->cfg.rcv_buf = 10000;
+	rig_restart(r);
+	rig_establish(r);
+	tcp_set_limit(r->tcp, TCP_LIMIT_MIN);
+	for (unsigned i = 0; i < 5; i++) {
+		PEER(r, .flags = TCP_ACK, .len = 1000);
+		for (struct out *o; (o = rig_try(r));) {
+			assert_true(!right || edge(o) >= right);
+			right = edge(o);
+		}
+	}
+	assert_int_equal(r->s->rx.bytes, 5000);
+	PEER(r, .flags = TCP_ACK, .len = 1000);
+	assert_int_equal(r->s->rx.bytes, 5000);
+	rig_read(r, NULL, 2000);
+	r->peer_seq -= 1000; /* it comes again */
+	PEER(r, .flags = TCP_ACK, .len = 1000);
+	assert_int_equal(r->s->rx.bytes, 4000);
+}
+
 static void an_open_window_needs_no_update(void **state)
 {
 	struct rig *r = *state;
@@ -444,6 +470,7 @@ int main(void)
 		T(full_data_segments_leave_blocks_to_acks),
 		T(unread_bytes_close_the_window),
 		T(reading_reopens_the_window_in_steps),
+		T(a_smaller_share_holds_less),
 		T(an_open_window_needs_no_update),
 		T(data_beyond_the_window_is_cut),
 		T(fin_needs_no_window),

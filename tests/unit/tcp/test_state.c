@@ -328,6 +328,19 @@ static void peer_closes_first(void **state)
 	assert_int_equal(tcp_conns_in_use(r->tcp), 0);
 }
 
+/* A drain does not wait for peers that were told everything. */
+static void fin_wait_2_is_finished(void **state)
+{
+	struct rig *r = *state;
+
+	rig_in_state(r, TCP_FIN_WAIT_1);
+	assert_int_equal(tcp_conns_unfinished(r->tcp), 1);
+	PEER(r, .flags = TCP_ACK);
+	assert_int_equal(rig_state(r), TCP_FIN_WAIT_2);
+	assert_int_equal(tcp_conns_in_use(r->tcp), 1);
+	assert_int_equal(tcp_conns_unfinished(r->tcp), 0);
+}
+
 static void eof_is_notified_once(void **state)
 {
 	struct rig *r = *state;
@@ -758,6 +771,7 @@ int main(void)
 		T(timestamps_expire_after_24_days),
 		T(echoes_the_segment_that_moved_the_window),
 		T(peer_closes_first),
+		T(fin_wait_2_is_finished),
 		T(eof_is_notified_once),
 		T(writes_go_on_in_close_wait),
 		T(reads_go_on_after_shutdown),
