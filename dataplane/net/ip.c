@@ -10,7 +10,7 @@ struct ip_path {
 	uint32_t neigh, gen;
 };
 
-static_assert(sizeof(struct ip_path) <= 64, "the connection has 64 bytes for us");
+static_assert(sizeof(struct ip_path) <= 8, "the connection has 8 bytes for us");
 
 /* A checksum that the device has found good, or need not be looked at because the packet
  * never left the host's memory. */

@@ -2,8 +2,7 @@
  * entries back, so that there are no tombstones and a miss stays short. */
 #include <tcp/flow.h>
 
-#include <stdlib.h>
-
+#include <base/region.h>
 #include <tcp/conn.h>
 
 bool tcp_flow_init(struct tcp_flow *f, const struct siphash_key *key, struct tcp_conn *conns,
@@ -11,9 +10,9 @@ bool tcp_flow_init(struct tcp_flow *f, const struct siphash_key *key, struct tcp
 {
 	uint64_t size = 16;
 
-	while (size < 2ull * max_conns)
+	while (size < max_conns + max_conns / 2ull)
 		size *= 2;
-	f->slots = calloc(size, sizeof(*f->slots));
+	f->slots = region_map(size * sizeof(*f->slots));
 	f->key = *key;
 	f->mask = (uint32_t)(size - 1);
 	f->used = 0;
@@ -23,7 +22,7 @@ bool tcp_flow_init(struct tcp_flow *f, const struct siphash_key *key, struct tcp
 
 void tcp_flow_fini(struct tcp_flow *f)
 {
-	free(f->slots);
+	region_unmap(f->slots, (f->mask + 1ull) * sizeof(*f->slots));
 	f->slots = NULL;
 }
 

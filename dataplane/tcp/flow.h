@@ -19,7 +19,7 @@ struct tcp_flow {
 	struct tcp_conn *conns; /* borrowed: what indices count in */
 };
 
-/* Room for max_conns at half load. False when memory is short. */
+/* Room for max_conns, at most two thirds full. False when memory is short. */
 bool tcp_flow_init(struct tcp_flow *f, const struct siphash_key *key, struct tcp_conn *conns,
 		   uint32_t max_conns);
 void tcp_flow_fini(struct tcp_flow *f);
