@@ -150,7 +150,7 @@ static struct slice text_or_none(const char *s)
 static void put_request(struct text_out *o, struct stream *s)
 {
 	const struct http_head *h = stream_reparse(s);
-	char id[37];
+	char id[UUID_LEN];
 
 	put(o, LOG_METHOD, h->method);
 	put(o, LOG_PATH, h->method_id == HTTP_CONNECT ? h->target : h->path);
