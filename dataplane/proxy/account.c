@@ -110,8 +110,8 @@ static bool remembers(const struct row_memo *m, const struct row_key *k, uint64_
 static struct request_stat *recall_row(struct proxy *px, const struct row_key *k,
 				       const struct cluster *c)
 {
-	uint32_t slot = (k->cluster_id ^ k->status ^ (uint32_t)((uintptr_t)k->version >> 4)) %
-			ROW_MEMOS;
+	uint32_t slot =
+		(k->cluster_id ^ k->status ^ (uint32_t)((uintptr_t)k->version >> 4)) % ROW_MEMOS;
 	struct row_memo *m = &px->rows->memos[slot];
 
 	if (likely(px->generation && remembers(m, k, px->generation)))
