@@ -50,6 +50,14 @@ static bool same(const struct tcp_tuple *a, const struct tcp_tuple *b)
 	       ip_addr_eq(&a->remote.ip, &b->remote.ip) && ip_addr_eq(&a->local.ip, &b->local.ip);
 }
 
+struct tcp_conn *tcp_flow_peek(const struct tcp_flow *f, uint32_t hash)
+{
+	for (uint32_t i = hash & f->mask; f->slots[i].conn; i = (i + 1) & f->mask)
+		if (f->slots[i].tag == hash)
+			return &f->conns[f->slots[i].conn - 1];
+	return NULL;
+}
+
 struct tcp_conn *tcp_flow_find(const struct tcp_flow *f, uint32_t hash, const struct tcp_tuple *t)
 {
 	for (uint32_t i = hash & f->mask; f->slots[i].conn; i = (i + 1) & f->mask) {

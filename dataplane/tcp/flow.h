@@ -35,3 +35,6 @@ static inline void tcp_flow_prefetch(const struct tcp_flow *f, uint32_t hash)
 {
 	__builtin_prefetch(&f->slots[hash & f->mask]);
 }
+
+/* What tcp_flow_find() will look at first, or NULL; not touched, so that it can be prefetched. */
+struct tcp_conn *tcp_flow_peek(const struct tcp_flow *f, uint32_t hash);
