@@ -1,13 +1,14 @@
 /* flow.c - cycles to find a connection by its addresses and ports.
  *
  * Hot: as many connections as a cache holds, and a million in random order, one by one and in
- * bursts as tcp_take_segments() looks them up: all hashes first, then slots that are on their
- * way already. */
+ * bursts as tcp_take_segments() looks them up: all hashes first, then all slots, then all
+ * connections, each on its way already. */
 #include <stdlib.h>
 #include <string.h>
 
 #include <rte_byteorder.h>
 #include <rte_common.h>
+#include <rte_prefetch.h>
 
 #include <tcp/conn.h>
 #include <tcp/flow.h>
@@ -67,11 +68,16 @@ static void clear(struct table *t)
 	free(t->order);
 }
 
-static const struct tcp_tuple *next_tuple(struct table *t)
+static uint32_t next_index(struct table *t)
 {
 	if (t->next == t->n)
 		t->next = 0;
-	return &t->tuples[t->next++];
+	return t->next++;
+}
+
+static const struct tcp_tuple *next_tuple(struct table *t)
+{
+	return &t->tuples[next_index(t)];
 }
 
 static void hash(void *arg, unsigned n)
@@ -105,6 +111,12 @@ static void find_burst(void *arg, unsigned n)
 			hashes[k] = tcp_flow_hash(&t->flow, keys[k]);
 			tcp_flow_prefetch(&t->flow, hashes[k]);
 		}
+		for (unsigned k = 0; k < BURST; k++) {
+			const struct tcp_conn *c = tcp_flow_peek(&t->flow, hashes[k]);
+
+			if (c)
+				rte_prefetch0(&c->tuple);
+		}
 		for (unsigned k = 0; k < BURST; k++)
 			t->found += tcp_flow_find(&t->flow, hashes[k], keys[k]) != NULL;
 	}
@@ -116,7 +128,7 @@ static void replace(void *arg, unsigned n)
 	struct table *t = arg;
 
 	for (unsigned i = 0; i < n; i++) {
-		struct tcp_conn *c = &t->conns[t->order[t->next++ % t->n]];
+		struct tcp_conn *c = &t->conns[t->order[next_index(t)]];
 
 		tcp_flow_remove(&t->flow, c);
 		tcp_flow_insert(&t->flow, c);

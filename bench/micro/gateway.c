@@ -4,7 +4,7 @@
  * Only the passes are counted, not the peers, and the clock is a number that the loop moves: every
  * run does the same work. For instructions by function:
  *
- *     valgrind --tool=callgrind --toggle-collect=measured_pass build/bench/micro/bench_gateway \
+ *     valgrind --tool=callgrind '--toggle-collect=measured_pass*' build/bench/micro/bench_gateway \
  *         --requests 2000
  *
  * measured_pass() is what is measured, and nothing else calls the worker once it is warm. */
