@@ -49,9 +49,11 @@ def wait_until(what, probe, timeout=10.0, every=0.02):
 
 
 class Process:
-    """A program in a namespace. It dies with us, whatever happens to us."""
+    """A program in a namespace. It dies with us, whatever happens to us.
 
-    def __init__(self, name, argv, ns=None, env=None, cpus=None):
+    What it prints goes to its log; its stderr to a pipe when somebody wants to wait for it."""
+
+    def __init__(self, name, argv, ns=None, env=None, cpus=None, pipe=False):
         self.name = name
         self.log_path = os.path.join(scratch(), f"{name}.{time.monotonic_ns()}.log")
         argv = [str(a) for a in argv]
@@ -61,7 +63,8 @@ class Process:
         with open(self.log_path, "wb") as log:
             self.popen = subprocess.Popen(
                 ns.exec_argv(argv) if ns else argv, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True, env={**os.environ, **(env or {})})
+                stderr=subprocess.PIPE if pipe else subprocess.STDOUT, start_new_session=True,
+                env={**os.environ, **(env or {})})
 
     @property
     def pid(self):
