@@ -1,6 +1,6 @@
 """The 1,000 routes of `routes-1000`, as each system under test wants them written down.
 
-Route i serves /bytes/64/i/item. Four kinds take turns: an exact path, a path prefix, a regular
+Route i serves /shop/i/bytes/64. Four kinds take turns: an exact path, a path prefix, a regular
 expression, and a prefix that also wants a header, which every request carries. All lead to the
 same backend, and the last is as likely as the first.
 """
@@ -10,8 +10,8 @@ import yaml
 
 N = 1000
 HOST = "routes.example.com"
-PATH = "/bytes/64/%n/item"
-HEADER, VALUE = "x-tier", "gold"
+PATH = "/shop/%n/bytes/64"
+HEADER, VALUE = "accept", "*/*"  # the generator sends it
 
 
 def _kind(i):
@@ -20,8 +20,8 @@ def _kind(i):
 
 def _pattern(i):
     """What route i compares the path with."""
-    return {"exact": f"/bytes/64/{i}/item", "prefix": f"/bytes/64/{i}/",
-            "regex": f"/bytes/64/{i}/[a-z]+", "header": f"/bytes/64/{i}/"}[_kind(i)]
+    return {"exact": f"/shop/{i}/bytes/64", "prefix": f"/shop/{i}/",
+            "regex": f"/shop/{i}/[a-z]+/[0-9]+", "header": f"/shop/{i}/"}[_kind(i)]
 
 
 def of_kind(kind):
@@ -55,7 +55,7 @@ NGINX_LOCATION = {
     "exact": "location = {} {{ proxy_pass http://backend; }}",
     # ... prefixes that need no look at the expressions (^~) ...
     "prefix": "location ^~ {} {{ proxy_pass http://backend; }}",
-    "header": "location ^~ {{}} {{{{ if ($http_{name} != {value}) {{{{ return 404; }}}} "
+    "header": "location ^~ {{}} {{{{ if ($http_{name} != \"{value}\") {{{{ return 404; }}}} "
               "proxy_pass http://backend; }}}}".format(name=HEADER.replace("-", "_"), value=VALUE),
     # ... and the expressions, tried one after the other (pcre_jit does not change that).
     "regex": "location ~ ^{}$ {{ proxy_pass http://backend; }}",
