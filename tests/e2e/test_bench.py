@@ -102,11 +102,17 @@ def test_medians_and_ratios():
 
 def test_reach_says_what_was_met(tmp_path):
     micro = tmp_path / "micro.json"
+    micro.write_text(json.dumps([
+        {"bench": "route", "case": "exact_10_last", "ns_per_op": 60},
+        {"bench": "route", "case": "exact_100000_last", "ns_per_op": 90},
+        {"bench": "route", "case": "mixed_10_miss", "ns_per_op": 100},
+        {"bench": "route", "case": "mixed_100000_miss", "ns_per_op": 210}]))
     lines = {x.what: x.met for x in reach.lines(some_results(), {"rps": 2e6}, str(micro))}
     assert lines["keepalive-64 over memif"] and lines["p99 latency added at 50% load, memif"]
     assert lines["keepalive-64 over veth"] is False
     assert lines["memory per idle keep-alive connection"]
     assert lines["relay-1m over memif"] is None
+    assert lines["route match, 10 -> 100,000 routes"] is False
     assert lines["the generator against its own backend, one core"] is False
 
 
