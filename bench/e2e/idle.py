@@ -5,8 +5,9 @@ configured for a thousand and warmed up: tables that are made for N at its start
 kernel's share is what its slab caches and TCP buffers grew by meanwhile.
 """
 import machine
-from measure import loaded, throughput
+from harness import proc
 from load import clients
+from measure import loaded, throughput
 from workloads import BASE
 
 FEW = 1000
@@ -68,10 +69,9 @@ def why_not(system, n, ramp_per_s):
     opened the last ones."""
     if system.name == "weir":
         return None
-    with open("/proc/sys/fs/nr_open", encoding="ascii") as f:
-        files = int(f.read())
-    if n + FEW >= files:
-        return f"a process may have {files:,} descriptors on this machine (fs.nr_open)"
+    files = proc.raise_limits(n + FEW)
+    if files < n + FEW:
+        return f"a process may have no more than {files:,} descriptors here"
     if ramp_per_s and n / ramp_per_s > LIMIT_S:
         return (f"not tried: at the {ramp_per_s:,.0f} connections/s of the smaller run it would "
                 f"take {n / ramp_per_s:.0f} s to open them, and {LIMIT_S} s are what there is")

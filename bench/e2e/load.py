@@ -1,6 +1,7 @@
 """weir-load: started on its core, waited for, its result read."""
 import json
 import os
+import re
 import select
 import time
 
@@ -10,6 +11,7 @@ from rig import (BACKEND_IP, BACKEND_PORT, CLIENTS_IP, PORT, PORTS_PER_CLIENT, P
 
 MEMORY_MIB = 256
 START_S = 30  # of patience until it is ready; a ramp may take as long as it says
+NOISE = re.compile(r"(ready|measuring|measured)$|(EAL|libbpf|libxdp): ")
 BACKEND = ("--backend", f"{BACKEND_IP}:{BACKEND_PORT}")
 
 
@@ -62,8 +64,8 @@ class Load:
             raise LoadError(f"weir-load ended before it was {word}: {self.text()}")
 
     def text(self):
-        words = ("ready", "measuring", "measured")
-        return "; ".join(line for line in self._lines() if line not in words) or "no word of why"
+        """What it said besides its progress, without what the libraries below it say."""
+        return "; ".join(line for line in self._lines() if not NOISE.match(line)) or "no reason"
 
     def finish(self, timeout=60):
         """Waits for its end and returns its result."""

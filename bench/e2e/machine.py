@@ -91,6 +91,7 @@ def describe():
     return {
         "cpu": _cpu_model(), "cpus": os.cpu_count(), "tsc_hz": tsc_hz(),
         "memory_gib": round(meminfo("MemTotal") / (1 << 30), 1), "kernel": platform.release(),
+        "load_average": os.getloadavg()[0],
         "dpdk": _first_line("pkg-config", "--modversion", "libdpdk"),
         "nginx": _version(_first_line("nginx", "-v")),
         "haproxy": _version(_first_line("haproxy", "-v")),

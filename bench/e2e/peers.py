@@ -6,7 +6,7 @@ import routes
 from harness.lab import REPO
 
 TEMPLATES = os.path.join(REPO, "bench", "peers")
-SPARE = 2048  # connections besides those of clients: upstreams, listeners
+SPARE = 4096  # connections besides those of clients: upstreams, listeners
 
 
 def fill(template, values):
@@ -17,7 +17,7 @@ def fill(template, values):
 
 def nginx(folder, address, backend, cpu, connections, with_routes):
     """The text of nginx.conf for so many client connections."""
-    n = 2 * connections + SPARE
+    n = connections + SPARE
     return fill("nginx.conf", {
         "dir": folder, "address": address, "backend": backend,
         "cpu_mask": bin(1 << cpu)[2:], "connections": n, "files": n + SPARE,

@@ -5,7 +5,7 @@ from statistics import median
 CONTRACT = ("workload", "sut", "path", "rps", "gbps", "p50_us", "p99_us", "p999_us",
             "busy_cycles_per_request", "wrong", "instructions_per_request",
             "allocations_per_request")
-SUMMED = ("wrong", "connect_failures", "resets", "timeouts")
+SUMMED = ("wrong", "connect_failures", "resets", "timeouts", "retransmits")
 MEDIANS = ("rps", "gbps", "p50_us", "p99_us", "p999_us", "busy_cycles_per_request",
            "instructions_per_request", "allocations_per_request", "added_p50_us", "added_p99_us",
            "added_p999_us", "rate", "reloads", "connections", "held", "served_again", "lost",

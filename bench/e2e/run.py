@@ -26,8 +26,8 @@ from rig import SUT_IP, PORT, Rig
 from suts import RELOADS_PER_S, all_systems
 
 HUGEPAGES_MIB = 2048
-BUDGET_S = 540      # of a whole run; what is left of ten minutes is for the build
-REST_S = 230        # of it for what comes after the rounds
+BUDGET_S = 480  # of a whole run; what is left of ten minutes is for the microbenchmarks
+REST_S = 220    # of it for what comes after the rounds
 FAILURES = (LoadError, RuntimeError, AssertionError, TimeoutError, OSError, KeyError)
 
 
@@ -41,7 +41,7 @@ class Bench:
         self.about = {**machine.describe(), "sut_cpu": cpus[0], "load_cpu": cpus[1],
                       "hugepages_mib": mib, "seconds": options.seconds, "rounds": 0}
         self.ctx = measure.Context(cpus, self.about["tsc_hz"], options.seconds,
-                                   min(options.seconds / 2, 0.7), mib >= HUGEPAGES_MIB)
+                                   min(options.seconds / 2, 0.5), mib > 0)
         self.rig = rig
         # Everything but the system under test stays off its core.
         os.sched_setaffinity(0, {cpus[1]})
@@ -230,7 +230,7 @@ def parse(argv):
         epilog="workloads:\n" + "\n".join(f"  {n:24}{workloads.what(n)}" for n in workloads.NAMES))
     parser.add_argument("names", nargs="*", metavar="NAME", help="workloads; default: all")
     parser.add_argument("--quick", action="store_true", help="one short round, for development")
-    parser.add_argument("--seconds", type=float, help="of one measured window (default 2)")
+    parser.add_argument("--seconds", type=float, help="of one measured window (default 1.5)")
     parser.add_argument("--rounds", type=int, help="at most; default 3")
     parser.add_argument("--systems", nargs="+", default=["weir", "nginx", "haproxy"])
     parser.add_argument("--paths", nargs="+", default=["memif", "veth"])
@@ -241,7 +241,7 @@ def parse(argv):
     unknown = set(options.names) - set(workloads.NAMES)
     if unknown:
         parser.error(f"no such workload: {', '.join(sorted(unknown))}")
-    options.seconds = options.seconds or 2
+    options.seconds = options.seconds or 1.5
     options.rounds = options.rounds or (1 if options.quick else 3)
     options.reload_seconds = max(options.seconds, 1 if options.quick else 4)
     return options

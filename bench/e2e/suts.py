@@ -152,7 +152,7 @@ class PeerSystem(System):
                                       self.cpu, connections, with_routes)
         with open(path, "w", encoding="ascii") as f:
             f.write(text)
-        proc.raise_limits(4 * connections + 65536)
+        proc.raise_limits(connections + 4 * peers.SPARE)
         self.process = proc.Process(self.name, [*self.argv[self.name], path], ns=self.ns,
                                     env=self.env, cpus=str(self.cpu))
         proc.wait_until(f"{self.name} listens", self._listens)

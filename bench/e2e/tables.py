@@ -35,6 +35,7 @@ def machine(about):
                   f"CPU {about['load_cpu']}"],
         ["hugepages", f"{hugepages:,} MiB, for weir and the generator" if hugepages
          else "none could be had"],
+        ["load average before", f"{about['load_average']:.1f}"],
         ["rounds", f"{about['rounds']} of {about['seconds']:g} s each"],
         ["taken by the hypervisor",
          f"{about['steal_s']:.1f} CPU seconds of {about['elapsed_s']:.0f} s"],

@@ -30,8 +30,8 @@ def give_back(folder):
 
 @contextlib.contextmanager
 def borrowed(mib):
-    """Tries to have so many more; yields the MiB that it got. harness.reap gives back what a
-    killed run has not."""
+    """Tries to have so many more, all or none; yields the MiB that it got. harness.reap gives
+    back what a killed run has not."""
     got = 0
     try:
         before = _read()
@@ -41,6 +41,9 @@ def borrowed(mib):
         got = (_read() - before) * PAGE_MIB
     except OSError:
         pass  # no hugepages here, or not ours to give
+    if got < mib:
+        give_back(proc.scratch())
+        got = 0
     try:
         yield got
     finally:

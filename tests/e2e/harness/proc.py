@@ -27,13 +27,15 @@ def clear_scratch():
 
 
 def raise_limits(files=131072):
-    """Room for tens of thousands of connections, here and in what is started from here."""
+    """Room for tens of thousands of connections, here and in what is started from here. Returns
+    how many files there may be now."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, max(files, hard)))
     except ValueError:
         # Root in a container may lack CAP_SYS_RESOURCE: take what it may have.
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def wait_until(what, probe, timeout=10.0, every=0.02):
