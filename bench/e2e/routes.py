@@ -67,8 +67,10 @@ HAPROXY_RULES = """\
 	acl chosen var(txn.to) -m found
 	http-request set-var(txn.to) path,map({dir}/exact.map) if routes
 	http-request set-var(txn.to) path,map_beg({dir}/prefix.map) if routes !chosen
-	http-request set-var(txn.to) path,map_beg({dir}/header.map) if routes !chosen {{ req.hdr({header}) -m str {value} }}
+	acl wanted req.hdr({header}) -m str {value}
+	http-request set-var(txn.to) path,map_beg({dir}/header.map) if routes !chosen wanted
 	http-request set-var(txn.to) path,map_reg({dir}/regex.map) if routes !chosen
+	http-request deny status 404 if routes !chosen
 	use_backend %[var(txn.to)] if chosen
 """
 

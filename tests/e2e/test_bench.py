@@ -21,8 +21,8 @@ import results as found  # noqa: E402
 import routes  # noqa: E402
 
 SYSTEMS = {("weir", "memif"), ("weir", "veth"), ("nginx", "veth"), ("haproxy", "veth")}
-ABOUT = {"cpus": 2, "cpu": "a CPU", "tsc_hz": 2.5e9, "memory_gib": 4, "kernel": "6", "load_average": 0, "dpdk": "22",
-         "nginx": "1", "haproxy": "2", "revision": "abc", "sut_cpu": 0, "load_cpu": 1,
+ABOUT = {"cpus": 2, "cpu": "a CPU", "tsc_hz": 2.5e9, "memory_gib": 4, "kernel": "6", "dpdk": "22",
+         "load_average": 0, "nginx": "1", "haproxy": "2", "revision": "abc", "sut_cpu": 0, "load_cpu": 1,
          "hugepages_mib": 0, "rounds": 2, "seconds": 1, "steal_s": 0, "elapsed_s": 60}
 SANITIZED = "ASAN_OPTIONS" in os.environ  # its runtime must be the first library: no LD_PRELOAD
 
