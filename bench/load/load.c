@@ -376,6 +376,7 @@ bool load_run(struct load *l, const volatile int *stop, char *err, size_t err_le
 {
 	bool measured;
 
+	l->pass_ended = rte_rdtsc();
 	say("ready");
 	measured = l->o.client ? run_client(l, stop, err, err_len) : run_backend(l, stop);
 	say_farewell(l);
