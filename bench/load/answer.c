@@ -66,7 +66,9 @@ void answer_emit(const struct answers *a, const struct answer *e, uint32_t rel, 
 {
 	uint32_t head = rel < e->head_len ? RTE_MIN(n, e->head_len - rel) : 0;
 
-	if (head)
+	if (head == e->head_len && e->total > ANSWER_CACHED)
+		emit_summed(out, e->bytes, head, e->sum);
+	else if (head)
 		emit_bytes(out, e->bytes + rel, head);
 	rel += head;
 	n -= head;

@@ -20,20 +20,20 @@ enum answer_what {
 	ANSWER_LONGER = 5u << 28,      /* the body is one byte longer */
 };
 
-#define ANSWER_CACHE  256  /* a power of two */
-#define ANSWER_CACHED 1536 /* bytes: most small answers whole */
+#define ANSWER_CACHE_BITS 12
+#define ANSWER_CACHED     480 /* bytes: small answers are kept whole */
 
 struct answer {
 	uint32_t kind;
 	uint32_t head_len;
 	uint32_t total; /* head and body; 0: the entry is empty */
-	uint64_t sum;   /* of all, when it is cached whole */
+	uint64_t sum;   /* of all when it is kept whole, else of the head */
 	uint8_t bytes[ANSWER_CACHED + 16];
 };
 
 struct answers {
 	const struct pattern *pattern;
-	struct answer cache[ANSWER_CACHE];
+	struct answer cache[1u << ANSWER_CACHE_BITS];
 };
 
 void answer_make(struct answers *a, uint32_t kind, struct answer *e);
@@ -41,7 +41,7 @@ void answer_make(struct answers *a, uint32_t kind, struct answer *e);
 /* Valid until the next call for another kind. */
 static inline const struct answer *answer_get(struct answers *a, uint32_t kind)
 {
-	struct answer *e = &a->cache[(kind * 0x9e3779b9u) >> 24];
+	struct answer *e = &a->cache[(kind * 0x9e3779b9u) >> (32 - ANSWER_CACHE_BITS)];
 
 	if (__builtin_expect(e->kind != kind || e->total == 0, 0))
 		answer_make(a, kind, e);

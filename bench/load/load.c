@@ -10,8 +10,15 @@
 #include <net/net.h>
 #include <net/port.h>
 
-#define MEMIF_LOOP "net_memif-loop"
-#define MIB        (1024ull * 1024)
+#define MEMIF_LOOP     "net_memif-loop"
+#define MEMIF_CLIENT   "role=client"
+#define MEMIF_WAIT_S   10
+#define LINK_US        500000 /* from the start of a port to its link's coming up */
+#define LINK_STEP_US   50000
+#define MEMIF_CLOSE_US 50000 /* the driver's own thread notices that the other end is gone */
+#define FAREWELL_MS    1000  /* for the backend's connections to close */
+#define LINGER_MS      20    /* for the peer to read the last frames */
+#define MIB            (1024ull * 1024)
 
 /* ---- devices ---- */
 
@@ -38,7 +45,53 @@ static void add_memif_pair(struct dataplane_config *cfg, const struct options *o
 	}
 }
 
-static bool open_wires(struct load *l, char *err, size_t err_len)
+static bool link_comes_up(uint16_t port)
+{
+	for (unsigned us = 0; us < LINK_US; us += LINK_STEP_US) {
+		struct rte_eth_link link = {0};
+
+		rte_eth_link_get_nowait(port, &link);
+		if (link.link_status)
+			return true;
+		usleep(LINK_STEP_US);
+	}
+	return false;
+}
+
+/* A memif client needs its server, and connects only when it is started; whoever starts both
+ * need not care which comes first. */
+static bool open_memif_client(struct load *l, const struct dataplane_config *cfg,
+			      struct rte_mempool **pool, const volatile int *stop, char *err,
+			      size_t err_len)
+{
+	uint64_t end = rte_rdtsc() + MEMIF_WAIT_S * rte_get_tsc_hz();
+
+	while (rte_rdtsc() < end && !*stop) {
+		l->ports = net_ports_open(cfg, pool, err, err_len);
+		if (l->ports && link_comes_up(l->ports->ports[0].id)) {
+			err[0] = '\0'; /* of the tries before */
+			return true;
+		}
+		net_ports_close(l->ports);
+		l->ports = NULL;
+		usleep(LINK_STEP_US);
+	}
+	snprintf(err, err_len, "no memif server connects to %s (waited %u s)", l->o.device,
+		 MEMIF_WAIT_S);
+	return false;
+}
+
+static bool open_ports(struct load *l, const struct dataplane_config *cfg,
+		       struct rte_mempool **pool, const volatile int *stop, char *err,
+		       size_t err_len)
+{
+	if (strncmp(l->o.device, "net_memif,", 10) == 0 && strstr(l->o.device, MEMIF_CLIENT))
+		return open_memif_client(l, cfg, pool, stop, err, err_len);
+	l->ports = net_ports_open(cfg, pool, err, err_len);
+	return l->ports != NULL;
+}
+
+static bool open_wires(struct load *l, const volatile int *stop, char *err, size_t err_len)
 {
 	struct dataplane_config cfg = {.n_workers = 1, .memory = l->o.memory_mib * MIB};
 	struct rte_mempool *pool;
@@ -47,8 +100,7 @@ static bool open_wires(struct load *l, char *err, size_t err_len)
 		add_memif_pair(&cfg, &l->o);
 	else
 		add_device(&cfg, &l->o, l->o.device);
-	l->ports = net_ports_open(&cfg, &pool, err, err_len);
-	if (!l->ports)
+	if (!open_ports(l, &cfg, &pool, stop, err, err_len))
 		return false;
 	l->n_wires = l->ports->n_ports;
 	for (unsigned i = 0; i < l->n_wires; i++)
@@ -59,9 +111,9 @@ static bool open_wires(struct load *l, char *err, size_t err_len)
 	return true;
 }
 
-bool load_open(struct load *l, char *err, size_t err_len)
+bool load_open(struct load *l, const volatile int *stop, char *err, size_t err_len)
 {
-	if (!open_wires(l, err, err_len))
+	if (!open_wires(l, stop, err, err_len))
 		return false;
 	clock_init(&l->clock);
 	pattern_init(&l->pattern);
@@ -85,6 +137,10 @@ bool load_open(struct load *l, char *err, size_t err_len)
 
 void load_close(struct load *l)
 {
+	if (l->n_wires > 1) {
+		port_stop(&l->ports->ports[0]);
+		usleep(MEMIF_CLOSE_US);
+	}
 	net_ports_close(l->ports);
 }
 
@@ -300,8 +356,29 @@ static bool run_backend(struct load *l, const volatile int *stop)
 	return true;
 }
 
+/* Leaves nothing open at the peer, as far as it plays along. */
+static void say_farewell(struct load *l)
+{
+	struct tcp *t = &l->backend.tcp;
+	uint64_t ms = l->clock.hz / 1000, began = l->clock.now;
+
+	for (uint32_t i = 0; l->o.backend && i < t->n_conns; i++)
+		if (tcp_is_open(&t->conns[i]))
+			tcp_close(t, &t->conns[i]);
+	while (l->o.backend && t->n_open && l->clock.now - began < FAREWELL_MS * ms)
+		pass(l);
+	began = l->clock.now;
+	while (l->clock.now - began < LINGER_MS * ms)
+		pass(l);
+}
+
 bool load_run(struct load *l, const volatile int *stop, char *err, size_t err_len)
 {
+	bool measured;
+
+	l->pass_ended = rte_rdtsc();
 	say("ready");
-	return l->o.client ? run_client(l, stop, err, err_len) : run_backend(l, stop);
+	measured = l->o.client ? run_client(l, stop, err, err_len) : run_backend(l, stop);
+	say_farewell(l);
+	return measured;
 }

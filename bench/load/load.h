@@ -47,7 +47,7 @@ struct load {
 };
 
 /* Opens the device and makes the roles. False, and a sentence in err, when it cannot. */
-bool load_open(struct load *l, char *err, size_t err_len);
+bool load_open(struct load *l, const volatile int *stop, char *err, size_t err_len);
 void load_close(struct load *l);
 
 /* Runs to the end, or until *stop is set. False: nothing was measured, and err says why. */

@@ -12,7 +12,7 @@
 
 #include "load.h"
 
-#define EAL_ARGS 16
+#define EAL_ARGS 20
 
 enum exit_code { EXIT_MEASURED = 0, EXIT_NOT = 1, EXIT_USAGE = 2 };
 
@@ -43,6 +43,9 @@ static bool start_eal(const struct options *o)
 	args[n++] = strdup("weir-load");
 	args[n++] = strdup("--no-telemetry");
 	args[n++] = strdup("--log-level=warning");
+	/* It complains of what does not matter (secondary processes) and of what is said better
+	 * by load_open(). */
+	args[n++] = strdup("--log-level=pmd.net.memif:critical");
 	args[n++] = strdup("-l");
 	args[n++] = lcore;
 	args[n++] = strdup("-m");
@@ -105,7 +108,7 @@ static int run(struct load *l)
 	}
 	sigaction(SIGINT, &on_stop, NULL);
 	sigaction(SIGTERM, &on_stop, NULL);
-	if (load_open(l, err, sizeof(err)) && load_run(l, &stop, err, sizeof(err)) &&
+	if (load_open(l, &stop, err, sizeof(err)) && load_run(l, &stop, err, sizeof(err)) &&
 	    write_result(l))
 		code = EXIT_MEASURED;
 	if (err[0])

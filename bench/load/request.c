@@ -46,12 +46,16 @@ bool request_init(struct request *r, const struct options *o, const struct patte
 /* The head with its number in place. */
 static const uint8_t *numbered_head(const struct request *r, uint32_t number, uint8_t *buf)
 {
-	char text[16];
-	uint32_t n = (uint32_t)snprintf(text, sizeof(text), "%u", number);
-	uint32_t end = 4; /* the empty line */
+	uint8_t text[16], *digit = text + sizeof(text);
+	const uint32_t end = 4; /* the empty line */
+	uint32_t n;
 
+	do
+		*--digit = (uint8_t)('0' + number % 10);
+	while (number /= 10);
+	n = (uint32_t)(text + sizeof(text) - digit);
 	memcpy(buf, r->head, r->n_at);
-	memcpy(buf + r->n_at, text, n);
+	memcpy(buf + r->n_at, digit, n);
 	memcpy(buf + r->n_at + n, r->head + r->n_at + r->digits, r->tail - end);
 	memset(buf + r->n_at + n + r->tail - end, '.', r->digits - n);
 	memcpy(buf + r->head_len - end, "\r\n\r\n", end);

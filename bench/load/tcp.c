@@ -352,14 +352,14 @@ static void check_timer(struct tcp *t, struct conn *c)
 
 void tcp_timers(struct tcp *t)
 {
-	while (fifo_due(&t->lazy, t->clock->us)) {
+	while (fifo_due(&t->lazy, t->clock->us) && wire_room(t->wire)) {
 		struct conn *c = &t->conns[fifo_pop(&t->lazy)];
 
 		c->flags &= (uint8_t)~CONN_LAZY;
 		if (c->unacked && tcp_is_open(c))
 			tcp_send_ack(t, c);
 	}
-	while (fifo_due(&t->timers, t->clock->us)) {
+	while (fifo_due(&t->timers, t->clock->us) && wire_room(t->wire)) {
 		struct conn *c = &t->conns[fifo_pop(&t->timers)];
 
 		c->flags &= (uint8_t)~CONN_TIMED;
