@@ -25,6 +25,7 @@ from results import Results
 from rig import SUT_IP, PORT, Rig
 from suts import RELOADS_PER_S, all_systems
 
+OUT = os.path.join(os.environ.get("WEIR_BUILD", os.path.join(REPO, "build")), "bench")
 HUGEPAGES_MIB = 2048
 BUDGET_S = 480  # of a whole run; what is left of ten minutes is for the microbenchmarks
 REST_S = 220    # of it for what comes after the rounds
@@ -220,14 +221,14 @@ class Bench:
     def report(self):
         self.about["elapsed_s"] = self.elapsed()
         self.about["steal_s"] = machine.steal_s() - self.steal
-        micro = os.path.join(REPO, "build", "bench", "micro.json")
+        micro = os.path.join(OUT, "micro.json")
         return report.write(self.options.out, self.results, self.generator, self.about, micro)
 
 
 def parse(argv):
     parser = argparse.ArgumentParser(
         prog="./run bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter,
-        epilog="workloads:\n" + "\n".join(f"  {n:24}{workloads.what(n)}" for n in workloads.NAMES))
+        epilog="the parts of weir by themselves: ./run bench micro\n\nworkloads:\n" + "\n".join(f"  {n:24}{workloads.what(n)}" for n in workloads.NAMES))
     parser.add_argument("names", nargs="*", metavar="NAME", help="workloads; default: all")
     parser.add_argument("--quick", action="store_true", help="one short round, for development")
     parser.add_argument("--seconds", type=float, help="of one measured window (default 1.5)")
@@ -236,7 +237,7 @@ def parse(argv):
     parser.add_argument("--paths", nargs="+", default=["memif", "veth"])
     parser.add_argument("--no-allocations", dest="allocations", action="store_false",
                         help="leave out what needs LD_PRELOAD")
-    parser.add_argument("--out", default=os.path.join(REPO, "build", "bench"), metavar="DIR")
+    parser.add_argument("--out", default=OUT, metavar="DIR")
     options = parser.parse_args(argv)
     unknown = set(options.names) - set(workloads.NAMES)
     if unknown:
@@ -249,7 +250,7 @@ def parse(argv):
 
 def main(argv):
     if argv[:1] == ["--has"]:
-        return 0 if argv[1] in workloads.NAMES or argv[1].startswith("-") else 1
+        return 0 if argv[1] in (*workloads.NAMES, "--quick", "--help") else 1
     options = parse(argv)
     for sig in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(sig, lambda number, frame: sys.exit(128 + number))
