@@ -226,9 +226,10 @@ class Bench:
 
 
 def parse(argv):
+    rows = "\n".join(f"  {name:24}{workloads.what(name)}" for name in workloads.NAMES)
     parser = argparse.ArgumentParser(
         prog="./run bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter,
-        epilog="the parts of weir by themselves: ./run bench micro\n\nworkloads:\n" + "\n".join(f"  {n:24}{workloads.what(n)}" for n in workloads.NAMES))
+        epilog=f"workloads:\n{rows}\n\nThe parts of weir by themselves: ./run bench micro")
     parser.add_argument("names", nargs="*", metavar="NAME", help="workloads; default: all")
     parser.add_argument("--quick", action="store_true", help="one short round, for development")
     parser.add_argument("--seconds", type=float, help="of one measured window (default 1.5)")
