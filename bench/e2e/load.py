@@ -40,7 +40,8 @@ class Load:
         self.json_path = os.path.join(proc.scratch(), f"load-{next(self._numbers)}.json")
         argv = [load_bin(), "--device", device, "--lcore", cpu, "--memory", memory, "--hugepages",
                 "on" if hugepages else "off", "--json", self.json_path, *args]
-        self.process = proc.Process("weir-load", argv, ns=ns, cpus=str(cpu), pipe=True)
+        self.process = proc.Process("weir-load", argv, ns=ns, cpus=str(cpu), pipe=True,
+                                    first=True)
         self.said = b""
 
     def _lines(self):

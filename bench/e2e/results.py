@@ -66,12 +66,12 @@ class Results:
 
     def ratios(self, workload, path, unit="rps"):
         """weir over the better peer, round by round."""
-        ours = {s["round"]: s[unit] for s in self.samples.get((workload, "weir", path), [])}
+        ours = {s["round"]: s.get(unit) for s in self.samples.get((workload, "weir", path), [])}
         theirs = {}
         for sut in ("nginx", "haproxy"):
             for s in self.samples.get((workload, sut, "veth"), []):
-                theirs[s["round"]] = max(theirs.get(s["round"], 0), s[unit])
-        return [ours[r] / theirs[r] for r in ours if theirs.get(r)]
+                theirs[s["round"]] = max(theirs.get(s["round"], 0), s.get(unit) or 0)
+        return [ours[r] / theirs[r] for r in ours if ours[r] and theirs.get(r)]
 
     def wrong(self):
         """Wrong answers of the whole run."""

@@ -107,7 +107,7 @@ def test_reach_says_what_was_met(tmp_path):
         {"bench": "route", "case": "exact_100000_last", "ns_per_op": 90},
         {"bench": "route", "case": "mixed_10_miss", "ns_per_op": 100},
         {"bench": "route", "case": "mixed_100000_miss", "ns_per_op": 210}]))
-    lines = {x.what: x.met for x in reach.lines(some_results(), {"rps": 2e6}, str(micro))}
+    lines = {x.what: x.met for x in reach.lines(some_results(), {"net_ring": {"rps": 2e6}}, str(micro))}
     assert lines["keepalive-64 over memif"] and lines["p99 latency added at 50% load, memif"]
     assert lines["keepalive-64 over veth"] is False
     assert lines["memory per idle keep-alive connection"]
@@ -117,7 +117,7 @@ def test_reach_says_what_was_met(tmp_path):
 
 
 def test_report_is_written(tmp_path):
-    text = report.write(str(tmp_path), some_results(), None, ABOUT, "/nonexistent")
+    text = report.write(str(tmp_path), some_results(), {}, ABOUT, "/nonexistent")
     assert "it is too much" in text and "900" in text and "](latency.svg)" in text
     assert len(json.loads((tmp_path / "report.json").read_text())) == 7
     for name in figures.ALL:
