@@ -1,11 +1,11 @@
 """One measured point: a system started, loaded for a while, counted and stopped."""
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import probes
 from load import Load, clients
 
-ALLOCATION_S = 0.5  # counting slows what it counts: a window of its own, a short one
+ALLOCATION_S = 0.3  # counting slows what it counts: a window of its own, a short one
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ def allocations(ctx, system, row):
     counter = probes.Allocations(system)
     system.env = counter.env()
     try:
-        sample = throughput(ctx, system, row, seconds=ALLOCATION_S, counted=[counter])
+        sample = throughput(replace(ctx, warmup=ALLOCATION_S), system, row, seconds=ALLOCATION_S,
+                            counted=[counter])
     finally:
         system.env = {}
     return sample["allocations_per_request"]

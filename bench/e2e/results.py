@@ -58,6 +58,9 @@ class Results:
         rates = [s["rps"] for s in samples if "rps" in s]
         if rates:
             entry["rps_rounds"] = rates
+        examples = [e for s in samples for e in s.get("wrong_examples", ())]
+        if examples:
+            entry["wrong_examples"] = examples
         entry.update(self.attached.get(key, {}))
         return entry
 
@@ -74,5 +77,6 @@ class Results:
         return [ours[r] / theirs[r] for r in ours if ours[r] and theirs.get(r)]
 
     def wrong(self):
-        """Wrong answers of the whole run."""
-        return sum(s.get("wrong", 0) for samples in self.samples.values() for s in samples)
+        """Wrong answers of the whole run; those of a peer that reloads are its own affair."""
+        return sum(s.get("wrong", 0) for (workload, sut, _), samples in self.samples.items()
+                   for s in samples if sut == "weir" or workload != "reload")

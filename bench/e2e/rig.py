@@ -5,6 +5,7 @@ plays all but one of them. A wire is a memif (shared memory, like a NIC's rings)
 veth's near end belongs to weir (AF_XDP) or to the kernel (nginx, haproxy), its far end always to
 the generator, through AF_XDP.
 """
+import contextlib
 import os
 
 from harness import netns, proc
@@ -31,6 +32,11 @@ class Memif:
 
     def _device(self, role):
         return f"net_memif,role={role},id=0,socket={self.socket},socket-abstract=no"
+
+    def clear(self):
+        """Removes the socket of a server that did not."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.socket)
 
     @property
     def near(self):
@@ -71,6 +77,9 @@ class Veth:
         mask = f"{1 << cpu:x}" if cpu is not None else "0"
         self.gw.run("sh", "-c", f"echo {mask} > /sys/class/net/near/queues/rx-0/rps_cpus",
                     check=True)
+
+    def clear(self):
+        """A cable keeps nothing."""
 
     @property
     def near(self):

@@ -20,15 +20,15 @@ import workloads
 from harness import hugepages, proc
 from harness.lab import REPO
 from harness.reap import reap
-from load import Load, LoadError, clients
+from load import Load, LoadError, clients, sentence
 from results import Results
 from rig import SUT_IP, PORT, Rig
 from suts import RELOADS_PER_S, all_systems
 
 OUT = os.path.join(os.environ.get("WEIR_BUILD", os.path.join(REPO, "build")), "bench")
 HUGEPAGES_MIB = 2048
-BUDGET_S = 480  # of a whole run; what is left of ten minutes is for the microbenchmarks
-REST_S = 240    # of it for what comes after the rounds
+BUDGET_S = 490     # of a whole run; what is left of ten minutes is for the microbenchmarks
+REST_ROUNDS = 2.7  # what comes after the rounds takes so many times as long as a round
 LATENCY_ROUNDS = 2
 GENERATOR_DEVICES = ("net_ring", "net_memif-loop")  # to itself; through shared memory
 STEERED = ("rps", "gbps", "p50_us", "p99_us", "p999_us", "busy_cycles_per_request", "wrong")
@@ -71,8 +71,9 @@ class Bench:
         except FAILURES as problem:
             self.failed = True
             self.results.attach(workload, system)
-            self.results.note(f"{what}: {type(problem).__name__}: {problem}")
-            print(f"{self.elapsed():4.0f} s  {what}: {problem}", flush=True)
+            why = sentence(f"{type(problem).__name__}: {problem}")
+            self.results.note(f"{what}: {why}")
+            print(f"{self.elapsed():4.0f} s  {what}: {why}", flush=True)
             return None
         if isinstance(sample, dict):
             figures = [f"{sample[k]:,.1f} {k}" for k in ("rps", "gbps", "p99_us",
@@ -102,7 +103,7 @@ class Bench:
             self.round(number)
             self.about["rounds"] = number + 1
             took = self.elapsed() - began
-            if not self.options.names and self.elapsed() + took > BUDGET_S - REST_S:
+            if not self.options.names and self.elapsed() + took * (1 + REST_ROUNDS) > BUDGET_S:
                 break
 
     def steered(self):
@@ -248,7 +249,7 @@ def parse(argv):
         parser.error(f"no such workload: {', '.join(sorted(unknown))}")
     options.seconds = options.seconds or 1.5
     options.rounds = options.rounds or (1 if options.quick else 3)
-    options.reload_seconds = max(options.seconds, 1 if options.quick else 4)
+    options.reload_seconds = max(options.seconds, 1 if options.quick else 3)
     return options
 
 

@@ -95,6 +95,7 @@ class WeirSystem(System):
         self.weir.write("route.yaml", bench_route())
         self.weir.cpus, self.weir.env = f"{self.cpu},{self.load_cpu}", self.env
         self.weir.first = True
+        self.wire.clear()
         self.weir.start()
         return self
 
@@ -191,6 +192,7 @@ class Direct(System):
         self.process = None
 
     def start(self, **_):
+        self.wire.clear()
         argv = [load_bin(), "--device", self.wire.near, "--lcore", self.cpu, "--hugepages",
                 "on" if self.hugepages else "off", "--backend", f"{SUT_IP}:{PORT}"]
         self.process = proc.Process("direct", argv, ns=self.ns, cpus=str(self.cpu),

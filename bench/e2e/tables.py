@@ -3,6 +3,7 @@ from statistics import median
 
 import workloads
 
+WRONG_SHOWN = 3  # examples of wrong answers of one entry
 SYSTEMS = (("weir", "memif"), ("weir", "veth"), ("nginx", "veth"), ("haproxy", "veth"))
 
 
@@ -138,6 +139,8 @@ def generator(samples):
 def notes(results):
     lines = list(results.notes)
     for e in results.entries():
+        lines += [f"{e['workload']}, {e['sut']} over {e['path']}: wrong: {example}"
+                  for example in e.get("wrong_examples", ())[:WRONG_SHOWN]]
         lines += [f"{e['workload']}, {e['sut']} over {e['path']}: {field}: {why}"
                   for field, why in e.get("notes", {}).items()]
     return "\n".join(f"- {line}" for line in lines)
