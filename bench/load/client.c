@@ -241,8 +241,9 @@ static inline void end_answer(struct client *cl, struct conn *c)
 	if (unlikely((c->parse & (BODY_CHECK | BODY_WRONG)) == BODY_CHECK &&
 		     c->body_at != expected(cl, c)))
 		wrong(cl, c, "%u bytes of body instead of %u", c->body_at, expected(cl, c));
-	histogram_add(&cl->latency,
-		      cl->clock->now - *stamp_of(cl, tcp_index(&cl->tcp, c), c->client.answered));
+	if (cl->recording)
+		histogram_add(&cl->latency, cl->clock->now - *stamp_of(cl, tcp_index(&cl->tcp, c),
+								       c->client.answered));
 	c->client.answered++;
 	cl->counts.responses++;
 	c->parse &= BODY_CLOSE;
@@ -347,10 +348,11 @@ static void peer_closed(void *user, uint32_t i)
 static void count_end(struct client *cl, const struct conn *c, enum tcp_end how)
 {
 	bool handshake = c->state == CONN_SYN_SENT;
+	bool over = c->state == CONN_HALF && c->flags & CONN_FIN; /* but for an ACK of our FIN */
 
 	if (handshake)
 		cl->counts.connect_failures++;
-	else if (how == TCP_END_RESET && !cl->aborting)
+	else if (how == TCP_END_RESET && !cl->aborting && !over)
 		cl->counts.resets++;
 	else if (how == TCP_END_TIMEOUT)
 		cl->counts.timeouts++;

@@ -65,6 +65,7 @@ struct client {
 	uint64_t phase_began; /* TSC */
 	bool stopping;        /* a signal: end as soon as possible */
 	bool aborting;        /* inside tcp_abort() */
+	bool recording;       /* latencies */
 	bool flooding;
 	bool resetting; /* CLIENT_CLOSE takes too long */
 	char error[200];

@@ -63,6 +63,7 @@ bool client_init(struct client *cl, const struct options *o, const struct patter
 		return false;
 	}
 	histogram_reset(&cl->latency);
+	cl->recording = o->idle_hold;
 	cl->flood.rng = clock->now | 1;
 	cl->phase_began = clock->now;
 	return true;
@@ -227,6 +228,7 @@ static void fail(struct client *cl, const char *why)
 static void begin_measuring(struct client *cl)
 {
 	histogram_reset(&cl->latency);
+	cl->recording = true;
 	enter(cl, CLIENT_MEASURE);
 	if (cl->o->flood_rate > 0) {
 		pacer_init(&cl->flood.pacer, cl->o->flood_rate, cl->clock->hz, cl->clock->now);
@@ -318,7 +320,7 @@ static void run_measure(struct client *cl)
 		flood(cl);
 	if (in_phase(cl) >= cl->o->duration || cl->stopping ||
 	    (flood_done && cl->o->connections == 0)) {
-		cl->flooding = false;
+		cl->flooding = cl->recording = false;
 		enter(cl, CLIENT_CLOSE);
 	}
 }
@@ -347,6 +349,7 @@ static void run_again(struct client *cl)
 	if ((cl->cursor < cl->o->connections || cl->in_flight > 0) && !late)
 		return;
 	cl->idle.lost = cl->idle.held - cl->idle.served_again;
+	cl->recording = false;
 	enter(cl, CLIENT_CLOSE);
 }
 

@@ -159,6 +159,13 @@ static inline bool is_for(const struct tcp *t, const struct segment *s)
 	return rte_be_to_cpu_32(s->dst) - t->place.local < t->place.n_local;
 }
 
+/* --loss: the same sequence in every run. */
+static bool lost(struct load *l)
+{
+	l->dice = l->dice * 1664525u + 1013904223u;
+	return (l->dice >> 8) % 1000 < l->o.loss;
+}
+
 /* Which role a frame is for; NULL when for none. */
 static inline struct tcp *classify(struct load *l, struct wire *w, struct rte_mbuf *m,
 				   struct segment *s)
@@ -166,7 +173,7 @@ static inline struct tcp *classify(struct load *l, struct wire *w, struct rte_mb
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	bool verify = (w->verify_turn++ & 7) == 0;
 
-	if (unlikely(m->next))
+	if (unlikely(m->next || (l->o.loss && lost(l))))
 		return NULL;
 	switch (frame_read(p, m->data_len, verify, s)) {
 	case FRAME_SEGMENT:

@@ -38,6 +38,7 @@ struct load {
 
 	uint64_t busy_cycles; /* of passes that found something to do */
 	uint64_t pass_ended;  /* TSC; of the last one */
+	uint32_t dice;        /* of --loss */
 	bool measured;
 	uint64_t began, ended; /* TSC; of the window */
 	uint64_t warmup_wrong;

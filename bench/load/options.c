@@ -73,6 +73,7 @@ static const struct row rows[] = {
 	{"backend-connections", "N", "at most (131072)", COUNT, AT(backend_connections), 1,
 	 4000000},
 
+	{"loss", "PERMILLE", NULL, COUNT, AT(loss), 0, 500},
 	{"backend-corrupt", "K", NULL, COUNT, AT(backend_corrupt), 1, 4294967295.0},
 	{"print-pattern", "N", "print the first N bytes of the body pattern, and exit", COUNT,
 	 AT(print_pattern), 1, 268435456},

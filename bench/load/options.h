@@ -11,6 +11,7 @@ struct options {
 	const char *json; /* NULL: standard output */
 	int32_t lcore;    /* -1: any */
 	uint32_t memory_mib, mtu, window_kib;
+	uint32_t loss; /* of 1000 received frames so many are dropped: for tests */
 	bool hugepages, no_timestamps, has_mac;
 	struct rte_ether_addr mac;
 

@@ -168,10 +168,8 @@ uint32_t *bench_shuffled(uint32_t n)
 	return order;
 }
 
-void bench_require(bool ok, const char *what)
+void bench_fail(const char *what)
 {
-	if (ok)
-		return;
 	fprintf(stderr, "%s: failed: %s\n", self.bench ? self.bench : "bench", what);
 	exit(1);
 }

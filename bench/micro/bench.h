@@ -59,5 +59,11 @@ uint64_t bench_random(void);
 /* The numbers below n in random order. The caller frees it. */
 uint32_t *bench_shuffled(uint32_t n);
 
-/* Ends the program with a message when something that must hold does not. */
-void bench_require(bool ok, const char *what);
+/* Ends the program: something that must hold does not. */
+_Noreturn void bench_fail(const char *what);
+
+static inline void bench_require(bool ok, const char *what)
+{
+	if (!ok)
+		bench_fail(what);
+}

@@ -32,10 +32,10 @@ static const char resources[] = "apiVersion: networking.istio.io/v1\n"
 /* A request in the middle of its life: between a client's connection and an upstream's, both of
  * which swallow what is written to them. */
 struct request {
+	struct counters counters;
 	struct compiler *compiler;
 	struct snapshot *snapshot;
 	struct request_stats *stats;
-	struct counters counters;
 	struct log_ring *log;
 	struct proxy *px;
 	struct bytestream client, server;

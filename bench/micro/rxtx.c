@@ -29,12 +29,12 @@
 static const struct rte_ether_addr peer_mac = {{2, 0, 0, 0, 0, 1}};
 
 struct link {
+	struct counters counters;
 	struct dataplane_config cfg;
 	struct net_ports *ports;
 	struct rte_mempool *pool;
 	struct net *net;
 	struct rte_ring *wire;
-	struct counters counters;
 	struct net_addr local, remote;
 	unsigned len;    /* of IP packets */
 	uint64_t flags;  /* what the device says of received frames */

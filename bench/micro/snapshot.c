@@ -19,9 +19,9 @@ static const char resources[] =
 	"  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]\n";
 
 struct reader {
+	struct counters counters;
 	struct publish_cell *cell;
 	struct snapshot *snapshot;
-	struct counters counters;
 	uint64_t seen;
 };
 

@@ -325,9 +325,9 @@ static void write_burst(void *arg, unsigned n)
 
 struct variant {
 	const char *name;
-	unsigned len;
 	void (*prepare)(void *, unsigned);
 	void (*run)(void *, unsigned);
+	unsigned len;
 	bool echo, ack_at_once;
 };
 
@@ -363,19 +363,19 @@ static void measure(struct side *s, const struct variant *v)
 }
 
 static const struct variant hot[] = {
-	{"ack_in", SMALL, prepare_acks_in, take_burst, false, false},
-	{"data_in_64B", SMALL, prepare_data_in, take_burst, false, false},
-	{"data_in_1448B", FULL, prepare_data_in, take_burst, false, false},
-	{"data_out_64B", SMALL, prepare_data_out, write_burst, false, true},
-	{"data_out_1448B", FULL, prepare_data_out, write_burst, false, true},
-	{"ping_pong_64B", SMALL, prepare_data_in, take_burst, true, false},
-	{"ping_pong_1448B", FULL, prepare_data_in, take_burst, true, false},
+	{"ack_in", prepare_acks_in, take_burst, SMALL, false, false},
+	{"data_in_64B", prepare_data_in, take_burst, SMALL, false, false},
+	{"data_in_1448B", prepare_data_in, take_burst, FULL, false, false},
+	{"data_out_64B", prepare_data_out, write_burst, SMALL, false, true},
+	{"data_out_1448B", prepare_data_out, write_burst, FULL, false, true},
+	{"ping_pong_64B", prepare_data_in, take_burst, SMALL, true, false},
+	{"ping_pong_1448B", prepare_data_in, take_burst, FULL, true, false},
 };
 
 static const struct variant cold[] = {
-	{"data_in_64B_cold", SMALL, prepare_data_in, take_burst, false, false},
-	{"data_out_64B_cold", SMALL, prepare_data_out, write_burst, false, true},
-	{"ping_pong_64B_cold", SMALL, prepare_data_in, take_burst, true, true},
+	{"data_in_64B_cold", prepare_data_in, take_burst, SMALL, false, false},
+	{"data_out_64B_cold", prepare_data_out, write_burst, SMALL, false, true},
+	{"ping_pong_64B_cold", prepare_data_in, take_burst, SMALL, true, true},
 };
 
 int main(int argc, char **argv)
