@@ -168,19 +168,23 @@ void backend_run(struct backend *be)
 
 /* ---- requests in ---- */
 
-/* "/bytes/N" and "/bytes/N?errors=K". */
+/* "/bytes/N" and "/bytes/N?errors=K", behind whatever a route wants in front of it. */
 static bool read_sized_path(const struct http_head *h, struct request_plan *plan)
 {
 	static const char prefix[] = "/bytes/", query[] = "?errors=";
-	const uint32_t skip = sizeof(prefix) - 1;
+	const uint8_t *at = memmem(h->path, h->path_len, prefix, sizeof(prefix) - 1);
 	char text[64], *end;
 	unsigned long n;
+	size_t len;
 
-	if (h->path_len <= skip || h->path_len - skip >= sizeof(text) ||
-	    memcmp(h->path, prefix, skip) != 0)
+	if (!at)
 		return false;
-	memcpy(text, h->path + skip, h->path_len - skip);
-	text[h->path_len - skip] = '\0';
+	at += sizeof(prefix) - 1;
+	len = h->path_len - (size_t)(at - h->path);
+	if (len >= sizeof(text))
+		return false;
+	memcpy(text, at, len);
+	text[len] = '\0';
 	n = strtoul(text, &end, 10);
 	if (end == text || n >= ANSWER_LENGTH)
 		return false;

@@ -86,7 +86,7 @@ static const char help_head[] =
 	"HTTP/1.1 client and backend in one DPDK process on one core.\n\n";
 
 static const char help_tail[] =
-	"\nA backend answers GET /bytes/N with N bytes of the pattern, every K-th answer to\n"
+	"\nA backend answers GET .../bytes/N with N bytes of the pattern, every K-th answer to\n"
 	"/bytes/N?errors=K being a 503, and POST with 2 bytes when the body was the pattern.\n"
 	"Without a client it runs until SIGTERM or for --duration.\n"
 	"\nDevices: weir            device: net_memif,role=server,id=0,socket=/run/x.sock,"

@@ -11,6 +11,11 @@
 #include <weir/abi.h>
 #include <weir/addr.h>
 
+/* In ol_flags of a direct mbuf: pkt_priv's sum is that of a payload. A dynamic flag of DPDK's
+ * (net_ports_open() registers it), so an mbuf that was freed and allocated again is without. */
+#define PKT_F_SUMMED_BIT 39
+#define PKT_F_SUMMED     (1ull << PKT_F_SUMMED_BIT)
+
 struct pkt_priv {
 	struct rte_mbuf *next; /* in an mbq */
 	union {
@@ -31,7 +36,9 @@ struct pkt_priv {
 	};
 	uint16_t port; /* received on */
 	uint8_t ecn;   /* IP ECN bits as received */
-	uint8_t rx_flags;
+	/* The ones' complement sum of a payload as it was received, and its place (from buf_addr):
+	 * sent on as one segment it need not be summed again. */
+	uint16_t sum, sum_off, sum_len;
 };
 
 static_assert(sizeof(struct pkt_priv) <= WEIR_CACHE_LINE, "one line of private area");

@@ -1,13 +1,13 @@
 /* slab.h - a fixed number of equal objects for one core: O(1), no system call, no lock.
  *
- * Memory is reserved at once and touched as it is first used, so that a large limit costs
- * nothing until it is needed. */
+ * Its memory is a region (region.h): reserved at once, touched as it is first used. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include <base/region.h>
 
 struct slab {
 	char *base;
@@ -21,13 +21,13 @@ static inline bool slab_init(struct slab *s, size_t size, uint32_t max)
 	memset(s, 0, sizeof(*s));
 	s->size = (size + 63) & ~(size_t)63;
 	s->max = max;
-	s->base = aligned_alloc(64, s->size * (max ? max : 1));
+	s->base = region_map(s->size * max);
 	return s->base != NULL;
 }
 
 static inline void slab_fini(struct slab *s)
 {
-	free(s->base);
+	region_unmap(s->base, s->size * s->max);
 	s->base = NULL;
 }
 

@@ -39,6 +39,12 @@ static inline bool wheel_armed(const struct wheel_timer *t)
 	return t->next != NULL;
 }
 
+/* Will t fire at at_us, or earlier? Late by less than a tick counts as in time. */
+static inline bool wheel_fires_by(const struct wheel_timer *t, uint64_t at_us)
+{
+	return wheel_armed(t) && t->expires * WHEEL_TICK_US <= at_us + WHEEL_TICK_US;
+}
+
 /* Fires what has expired by now_us. Callbacks may arm and cancel any timer. */
 void wheel_turn(struct wheel *w, uint64_t now_us);
 

@@ -285,6 +285,7 @@ static int fields(struct parse *s)
 	}
 	rc = end_line(&c, H1_BAD_FIELD);
 	h->n_fields = (uint16_t)n;
+	h->seen = s->index.seen;
 	s->c = c;
 	return rc;
 }
@@ -304,6 +305,7 @@ static inline void clear(struct http_head *h)
 	h->has_length = h->keep_alive = h->expect_continue = h->te_trailers = false;
 	h->upgrade = h->upgrade_websocket = false;
 	h->n_fields = 0;
+	h->seen = 0;
 }
 
 static inline __attribute__((always_inline)) int head(struct parse *s, line_fn start_line)

@@ -94,12 +94,20 @@ struct http_head {
 	bool te_trailers;       /* TE: trailers */
 
 	uint16_t n_fields;
+	uint32_t seen; /* bit of each id (enum http_field_id) that is among the fields */
 	struct http_field fields[HTTP_FIELDS_MAX];
 };
+
+static inline bool http_has(const struct http_head *h, enum http_field_id id)
+{
+	return h->seen >> id & 1;
+}
 
 /* The first field of a well-known name, NULL when there is none. */
 static inline const struct http_field *http_find(const struct http_head *h, enum http_field_id id)
 {
+	if (!http_has(h, id))
+		return NULL;
 	for (unsigned i = 0; i < h->n_fields; i++)
 		if (h->fields[i].id == id)
 			return &h->fields[i];

@@ -26,8 +26,7 @@ static inline uint64_t cksum_blocks(const uint8_t *p, size_t blocks)
 	return lane[0] + lane[1];
 }
 
-/* Adds len bytes that begin at an even offset of what is summed. */
-static inline uint64_t cksum_add(uint64_t sum, const void *data, size_t len)
+static inline uint64_t cksum_add_short(uint64_t sum, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 	size_t blocks = len / 16;
@@ -42,6 +41,17 @@ static inline uint64_t cksum_add(uint64_t sum, const void *data, size_t len)
 	if (len)
 		sum += *p; /* the missing byte is zero: little-endian, so it is the high one */
 	return sum;
+}
+
+/* From this length on a call pays. */
+#define CKSUM_LONG 256
+
+uint64_t cksum_add_long(uint64_t sum, const void *data, size_t len);
+
+/* Adds len bytes that begin at an even offset of what is summed. */
+static inline uint64_t cksum_add(uint64_t sum, const void *data, size_t len)
+{
+	return len < CKSUM_LONG ? cksum_add_short(sum, data, len) : cksum_add_long(sum, data, len);
 }
 
 static inline uint16_t cksum_fold(uint64_t sum)

@@ -47,7 +47,7 @@ void net_destroy(struct net *net);
  * checksums verified), having handled what else arrived. *work is set when any frame came. */
 unsigned net_rx(struct net *net, uint64_t now_us, struct rte_mbuf **pkts, unsigned max, bool *work);
 
-/* Sends a TCP segment as tcp_ops.output describes. path: 64 bytes of cache or NULL. */
+/* Sends a TCP segment as tcp_ops.output describes. path: 8 bytes of cache or NULL. */
 void net_tx_tcp(struct net *net, const struct net_addr *src, const struct net_addr *dst,
 		struct rte_mbuf *m, void *path);
 

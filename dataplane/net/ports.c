@@ -8,6 +8,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <rte_mbuf_dyn.h>
 #include <rte_mbuf_pool_ops.h>
 
 #include <base/mbq.h>
@@ -60,6 +61,14 @@ static struct rte_mempool *make_pool(unsigned n, unsigned flags)
 failed:
 	rte_mempool_free(pool);
 	return NULL;
+}
+
+/* A second worker of one process (in tests) finds it registered. */
+static bool register_flags(void)
+{
+	static const struct rte_mbuf_dynflag summed = {.name = "weir_summed"};
+
+	return rte_mbuf_dynflag_register_bitnum(&summed, PKT_F_SUMMED_BIT) == PKT_F_SUMMED_BIT;
 }
 
 static int open_pool(struct net_ports *ports, const struct dataplane_config *cfg, char *err,
@@ -174,6 +183,12 @@ struct net_ports *net_ports_open(const struct dataplane_config *cfg, struct rte_
 	for (unsigned w = 0; w < WEIR_WORKERS_MAX; w++)
 		ports->sleepers[w].wake_fd = -1;
 	route_table_init(&ports->routes, cfg->ifaces, cfg->n_ifaces);
+	if (!register_flags()) {
+		snprintf(err, err_len, "another part of this process uses bit %u of packet flags",
+			 PKT_F_SUMMED_BIT);
+		free(ports);
+		return NULL;
+	}
 	if (open_ports(ports, cfg, err, err_len) != 0 || open_rings(ports, err, err_len) != 0) {
 		net_ports_close(ports);
 		return NULL;

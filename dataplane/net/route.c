@@ -2,10 +2,23 @@
  * connection asks once: net_tx_tcp() caches the answer. */
 #include "route.h"
 
+#include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
+
+static struct own_v4 own_v4_of(const struct ip_prefix *own)
+{
+	uint32_t ip = ip_addr_to_v4(&own->ip);
+	unsigned host_bits = 128 - own->len;
+
+	if (host_bits < 2 || host_bits > 31)
+		return (struct own_v4){ip, 0};
+	return (struct own_v4){ip, ip | rte_cpu_to_be_32((1u << host_bits) - 1)};
+}
 
 static void add_addr(struct route_table *t, const struct ip_prefix *own, uint16_t port)
 {
+	if (ip_addr_is_v4(&own->ip))
+		t->v4[t->n_v4++] = own_v4_of(own);
 	t->addrs[t->n_addrs++] = (struct own_addr){*own, port};
 	t->routes[t->n_routes++] = (struct ip_route){.to = *own, .src = own->ip, .port = port};
 }
@@ -45,7 +58,7 @@ static void sort_routes(struct route_table *t)
 
 void route_table_init(struct route_table *t, const struct iface_config *ifaces, unsigned n)
 {
-	t->n_addrs = t->n_routes = 0;
+	t->n_addrs = t->n_v4 = t->n_routes = 0;
 	for (unsigned i = 0; i < n; i++) {
 		for (unsigned a = 0; a < ifaces[i].n_addrs; a++)
 			add_addr(t, &ifaces[i].addrs[a], (uint16_t)i);
@@ -65,6 +78,12 @@ const struct ip_route *route_find(const struct route_table *t, const struct ip_a
 
 bool route_is_own(const struct route_table *t, const struct ip_addr *ip)
 {
+	if (likely(ip_addr_is_v4(ip))) {
+		for (unsigned i = 0; i < t->n_v4; i++)
+			if (t->v4[i].ip == ip_addr_to_v4(ip))
+				return true;
+		return false;
+	}
 	for (unsigned i = 0; i < t->n_addrs; i++)
 		if (ip_addr_eq(&t->addrs[i].prefix.ip, ip))
 			return true;
@@ -89,19 +108,10 @@ bool route_is_on_link(const struct route_table *t, const struct ip_addr *ip, uin
 
 bool route_is_broadcast(const struct route_table *t, const struct ip_addr *ip)
 {
-	uint32_t v4 = rte_be_to_cpu_32(ip_addr_to_v4(ip));
+	uint32_t v4 = ip_addr_to_v4(ip);
 
-	for (unsigned i = 0; i < t->n_addrs; i++) {
-		const struct ip_prefix *p = &t->addrs[i].prefix;
-		unsigned host_bits = 128 - p->len;
-		uint32_t ones;
-
-		/* /31 and /32 have no broadcast address (RFC 3021). */
-		if (!ip_addr_is_v4(&p->ip) || host_bits < 2 || host_bits > 31)
-			continue;
-		ones = (1u << host_bits) - 1;
-		if ((v4 & ones) == ones && ip_prefix_contains(p, ip))
+	for (unsigned i = 0; i < t->n_v4; i++)
+		if (t->v4[i].broadcast == v4 && v4 && ip_addr_is_v4(ip))
 			return true;
-	}
 	return false;
 }

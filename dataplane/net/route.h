@@ -21,8 +21,15 @@ struct ip_route {
 #define OWN_ADDRS_MAX (WEIR_PORTS_MAX * IFACE_ADDRS_MAX)
 #define IP_ROUTES_MAX (WEIR_PORTS_MAX * (IFACE_ADDRS_MAX + IFACE_ROUTES_MAX))
 
+/* An IPv4 address as every packet is compared with it; network order. */
+struct own_v4 {
+	uint32_t ip;
+	uint32_t broadcast; /* of its prefix; 0: it has none (RFC 3021) */
+};
+
 struct route_table {
-	unsigned n_addrs, n_routes;
+	unsigned n_addrs, n_v4, n_routes;
+	struct own_v4 v4[OWN_ADDRS_MAX]; /* the IPv4 ones of addrs */
 	struct own_addr addrs[OWN_ADDRS_MAX];
 	struct ip_route routes[IP_ROUTES_MAX]; /* longest prefix first */
 };

@@ -26,9 +26,20 @@ static uint64_t hash_key(const struct row_key *k)
 	return h * 0x9e3779b97f4a7c15ull;
 }
 
+/* Where a key's row was found last. The version is compared by address: addresses are good as
+ * long as no snapshot came or went. */
+struct row_memo {
+	struct row_key key;
+	uint64_t generation; /* of the worker's snapshot then; 0: empty */
+	struct request_stat *row;
+};
+
+#define ROW_MEMOS 64
+
 /* Open addressing over the rows of request_stats, in the order in which keys appeared. */
 struct request_index {
 	uint32_t n;
+	struct row_memo memos[ROW_MEMOS];
 	struct row_key keys[REQUEST_STATS_ROWS];
 	uint16_t row[REQUEST_STATS_ROWS * 2]; /* 0 = empty, else row + 1 */
 };
@@ -88,6 +99,27 @@ static struct request_stat *find_row(struct proxy *px, const struct row_key *k,
 	return &rows[ix->n++];
 }
 
+static bool remembers(const struct row_memo *m, const struct row_key *k, uint64_t generation)
+{
+	return m->generation == generation && m->key.version == k->version &&
+	       m->key.cluster_id == k->cluster_id && m->key.cluster_gen == k->cluster_gen &&
+	       m->key.flags == k->flags && m->key.status == k->status;
+}
+
+/* find_row(), for a key that has been there lately. */
+static struct request_stat *recall_row(struct proxy *px, const struct row_key *k,
+				       const struct cluster *c)
+{
+	uint32_t slot =
+		(k->cluster_id ^ k->status ^ (uint32_t)((uintptr_t)k->version >> 4)) % ROW_MEMOS;
+	struct row_memo *m = &px->rows->memos[slot];
+
+	if (likely(px->generation && remembers(m, k, px->generation)))
+		return m->row;
+	*m = (struct row_memo){*k, px->generation, find_row(px, k, c)};
+	return m->row;
+}
+
 static void add(uint64_t *v, uint64_t n)
 {
 	__atomic_store_n(v, *v + n, __ATOMIC_RELAXED);
@@ -96,7 +128,7 @@ static void add(uint64_t *v, uint64_t n)
 static void count(struct proxy *px, const struct row_key *k, const struct cluster *c,
 		  uint64_t duration_us, uint64_t in, uint64_t out)
 {
-	struct request_stat *row = find_row(px, k, c);
+	struct request_stat *row = recall_row(px, k, c);
 
 	if (!row)
 		return;
@@ -150,7 +182,7 @@ static struct slice text_or_none(const char *s)
 static void put_request(struct text_out *o, struct stream *s)
 {
 	const struct http_head *h = stream_reparse(s);
-	char id[37];
+	char id[UUID_LEN];
 
 	put(o, LOG_METHOD, h->method);
 	put(o, LOG_PATH, h->method_id == HTTP_CONNECT ? h->target : h->path);

@@ -16,11 +16,8 @@
 void server_set_deadline(struct h1_server *c, uint64_t after_us)
 {
 	c->deadline_us = after_us ? c->px->now_us + after_us : UINT64_MAX;
-	if (c->deadline_us == UINT64_MAX ||
-	    (wheel_armed(&c->timer) && c->armed_us <= c->deadline_us))
-		return;
-	c->armed_us = c->deadline_us;
-	wheel_arm(&c->px->wheel, &c->timer, c->armed_us);
+	if (c->deadline_us != UINT64_MAX && !wheel_fires_by(&c->timer, c->deadline_us))
+		wheel_arm(&c->px->wheel, &c->timer, c->deadline_us);
 }
 
 /* Takes the connection off the worker's list and frees it, now or when it is left. */
@@ -223,10 +220,8 @@ void server_timer(struct proxy *px, struct wheel_timer *t)
 	uint64_t at = due(c);
 
 	if (at > px->now_us) {
-		if (at != UINT64_MAX) {
-			c->armed_us = at;
+		if (at != UINT64_MAX)
 			wheel_arm(&px->wheel, &c->timer, at);
-		}
 		return;
 	}
 	enter(c);

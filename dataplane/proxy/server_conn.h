@@ -15,15 +15,11 @@ enum server_state {
 
 struct h1_server {
 	struct exchange_end end; /* first */
-	struct wheel_timer timer;
 	struct bytestream *bs;
 	struct proxy *px;
 	struct stream *stream; /* of the current request */
-	struct h1_server *next, *prev;
-	uint64_t deadline_us, armed_us;
+	uint64_t deadline_us;
 	uint64_t request_us; /* when the current request was complete */
-	uint32_t listener_id, listener_gen;
-	struct h1_body body;
 	uint32_t scanned;
 	uint8_t state; /* enum server_state */
 	uint8_t method;
@@ -35,7 +31,13 @@ struct h1_server {
 	bool answered;        /* the final response head was sent */
 	bool awaits_continue; /* the client holds its body back until it is told to go on */
 	bool entered, dead;
+	struct h1_body body;
+	uint32_t listener_id, listener_gen;
+	struct wheel_timer timer;
+	struct h1_server *next, *prev;
 };
+
+static_assert(sizeof(struct h1_server) <= 2 * WEIR_CACHE_LINE, "two lines a client connection");
 
 static inline struct h1_server *server_of(struct exchange_end *e)
 {

@@ -1,6 +1,8 @@
 /* transform.c - request and response fields that the gateway takes away or adds. */
 #include <proxy/transform.h>
 
+#include <tmmintrin.h>
+
 /* ---- who is asking ---- */
 
 static bool is_private(const struct ip_addr *a)
@@ -16,7 +18,7 @@ static bool is_private(const struct ip_addr *a)
 
 bool transform_is_external(const struct ip_addr *peer, const struct http_head *h)
 {
-	return !is_private(peer) || http_find(h, HTTP_FIELD_X_FORWARDED_FOR);
+	return !is_private(peer) || http_has(h, HTTP_FIELD_X_FORWARDED_FOR);
 }
 
 /* ---- values ---- */
@@ -60,24 +62,35 @@ static struct slice addr_value(struct proxy *px, const struct ip_addr *a)
 	return slice_str(ip_addr_format(a, p));
 }
 
+/* 16 bytes as 32 hexadecimal digits. */
+static void format_hex(__m128i v, char *out)
+{
+	const __m128i digits = _mm_setr_epi8('0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a',
+					     'b', 'c', 'd', 'e', 'f');
+	__m128i low = _mm_and_si128(v, _mm_set1_epi8(15));
+	__m128i high = _mm_and_si128(_mm_srli_epi16(v, 4), _mm_set1_epi8(15));
+
+	_mm_storeu_si128((__m128i *)out, _mm_shuffle_epi8(digits, _mm_unpacklo_epi8(high, low)));
+	_mm_storeu_si128((__m128i *)(out + 16),
+			 _mm_shuffle_epi8(digits, _mm_unpackhi_epi8(high, low)));
+}
+
+/* out: UUID_LEN characters. */
 static void format_uuid(const uint64_t id[2], char *out)
 {
-	static const char hex[] = "0123456789abcdef";
-	const unsigned char *b = (const unsigned char *)id;
+	unsigned char b[16];
+	char hex[32];
 
-	for (unsigned i = 0; i < 16; i++) {
-		unsigned char v = b[i];
-
-		if (i == 6)
-			v = (v & 0x0f) | 0x40; /* RFC 9562: version 4 */
-		else if (i == 8)
-			v = (v & 0x3f) | 0x80;
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*out++ = '-';
-		*out++ = hex[v >> 4];
-		*out++ = hex[v & 15];
-	}
-	*out = '\0';
+	memcpy(b, id, sizeof(b));
+	b[6] = (b[6] & 0x0f) | 0x40; /* RFC 9562: version 4 */
+	b[8] = (b[8] & 0x3f) | 0x80;
+	format_hex(_mm_loadu_si128((const __m128i *)b), hex);
+	memcpy(out, hex, 8);
+	memcpy(out + 9, hex + 8, 4);
+	memcpy(out + 14, hex + 12, 4);
+	memcpy(out + 19, hex + 16, 4);
+	memcpy(out + 24, hex + 20, 12);
+	out[8] = out[13] = out[18] = out[23] = '-';
 }
 
 struct slice transform_request_id(const struct stream *s, const struct http_head *h, char *buf)
@@ -87,7 +100,7 @@ struct slice transform_request_id(const struct stream *s, const struct http_head
 	if (s->keep_request_id && f)
 		return f->value;
 	format_uuid(s->request_id, buf);
-	return slice_of(buf, 36);
+	return slice_of(buf, UUID_LEN);
 }
 
 struct slice transform_forwarded_for(struct stream *s, const struct http_head *h)
@@ -96,10 +109,13 @@ struct slice transform_forwarded_for(struct stream *s, const struct http_head *h
 	uint32_t n = peer.n;
 	char *p, *q;
 
+	if (!http_has(h, HTTP_FIELD_X_FORWARDED_FOR))
+		return peer;
 	for (unsigned i = 0; i < h->n_fields; i++)
 		if (h->fields[i].id == HTTP_FIELD_X_FORWARDED_FOR)
 			n += h->fields[i].value.n + 1;
-	if (n == peer.n || !(p = proxy_scratch(s->px, n)))
+	p = proxy_scratch(s->px, n);
+	if (!p)
 		return peer;
 	q = p;
 	for (unsigned i = 0; i < h->n_fields; i++)
@@ -158,7 +174,7 @@ void transform_request(struct stream *s, struct http_head *h)
 		http_extra_add(x, SLICE("x-envoy-external-address"), addr_value(px, &s->client.ip));
 	else
 		http_extra_add(x, SLICE("x-envoy-internal"), SLICE("true"));
-	if (!s->keep_request_id && (id = proxy_scratch(px, 37)))
+	if (!s->keep_request_id && (id = proxy_scratch(px, UUID_LEN)))
 		http_extra_add(x, SLICE("x-request-id"), transform_request_id(s, h, id));
 	http_extra_add(x, SLICE("x-envoy-attempt-count"), uint_value(px, s->tries));
 	/* HTTP/1.0 may have no Host; upstream we speak 1.1, which must (RFC 9112 3.2). */

@@ -12,8 +12,10 @@ void transform_response(struct stream *s, struct http_head *h);
 /* Fields of every response, local ones included: server, date. */
 void transform_common(struct proxy *px, const struct http_head *h);
 
+#define UUID_LEN 36
+
 /* The request's id as it travels: the client's own when it is kept, else the generated one.
- * buf: 37 bytes. */
+ * buf: UUID_LEN bytes. */
 struct slice transform_request_id(const struct stream *s, const struct http_head *h, char *buf);
 
 /* X-Forwarded-For as it travels and is logged: "client's,own,list,peer" (Envoy joins without

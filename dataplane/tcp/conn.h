@@ -1,7 +1,9 @@
 /* conn.h - one connection: its state, laid out by who touches what together.
  *
  * Line 0 is what the user sees, 1 what an acknowledgement and a transmission touch, 2 what
- * arriving data touches; the rest is for timers, loss and the ends of a connection's life. */
+ * arriving data touches, 3 what a header is made of and 4 the deadlines; the last is for loss
+ * and the ends of a connection's life. A connection at rest is these six lines and its place in
+ * the flow table. */
 #pragma once
 #include <sys/queue.h>
 
@@ -84,7 +86,7 @@ struct tcp_conn {
 	uint32_t snd_end; /* after the last byte written; the FIN's number */
 	uint32_t cwnd, ssthresh;
 	struct rte_mbuf *sq_head, *sq_tail, *sq_unsent;
-	struct tcp_ctx *ctx;
+	struct tcp_conn *ready_next;
 
 	/* Receive. */
 	uint32_t rcv_nxt;
@@ -110,19 +112,24 @@ struct tcp_conn {
 	uint32_t cwnd_before; /* the last loss was found */
 	struct rte_mbuf *ooo; /* reasm.c: segments beyond rcv_nxt, by sequence */
 
-	/* Timers and lists. */
+	/* Whose it is and how to get there. */
+	struct tcp_tuple tuple;
+	uint64_t path; /* the IP layer's */
+	struct tcp_conn *dirty_next;
+
+	/* Timers. */
 	struct wheel_timer timer;
 	uint32_t due_ms[TCP_DEADLINES];
-	struct tcp_conn *dirty_next, *ready_next;
 	uint32_t since_ms; /* start of the peer's present silence */
+	uint32_t rack_ms;  /* latest transmission known to have arrived */
+	uint32_t sent_ms;  /* last transmission of data */
+	uint32_t sacked;   /* see below */
+	uint64_t cookie;   /* of ops->admit */
 
 	/* Loss: bytes of sent segments by what is known of them (RFC 6675's pipe). */
-	uint32_t sacked;
 	uint32_t lost;
 	uint32_t retrans;  /* lost and sent again */
 	uint32_t recover;  /* snd_nxt when loss was found */
-	uint32_t rack_ms;  /* latest transmission known to have arrived */
-	uint32_t sent_ms;  /* last transmission of data */
 	uint32_t rexmt_ts; /* timestamp of the first retransmission of this recovery */
 	uint16_t n_sacked, n_ooo;
 	uint32_t recent[TCP_RECENT_MAX]; /* in the blocks to report, latest first */
@@ -130,21 +137,17 @@ struct tcp_conn {
 	uint32_t stray_ms;               /* last answer to an empty segment out of the window */
 	/* CUBIC (RFC 9438). */
 	uint32_t cc_w_max, cc_epoch_ms, cc_k_ms;
-	uint64_t cookie; /* of ops->admit */
-
-	struct tcp_tuple tuple;
 	TAILQ_ENTRY(tcp_conn) age; /* on half_open, time_wait or dead */
-
-	uint8_t path[WEIR_CACHE_LINE]; /* the IP layer's */
 } WEIR_CACHE_ALIGNED;
 
 static_assert(sizeof(struct bytestream) <= WEIR_CACHE_LINE, "the user's view is line 0");
 static_assert(offsetof(struct tcp_conn, snd_una) == WEIR_CACHE_LINE, "ACK state opens line 1");
 static_assert(offsetof(struct tcp_conn, rcv_nxt) == 2 * WEIR_CACHE_LINE,
 	      "receive state opens line 2");
-static_assert(offsetof(struct tcp_conn, timer) == 3 * WEIR_CACHE_LINE, "timers open line 3");
-static_assert(offsetof(struct tcp_conn, path) % WEIR_CACHE_LINE == 0, "path is a line");
-static_assert(sizeof(struct tcp_conn) == 7 * WEIR_CACHE_LINE, "seven lines a connection");
+static_assert(offsetof(struct tcp_conn, tuple) == 3 * WEIR_CACHE_LINE, "addresses open line 3");
+static_assert(offsetof(struct tcp_conn, timer) == 4 * WEIR_CACHE_LINE, "timers open line 4");
+static_assert(offsetof(struct tcp_conn, lost) == 5 * WEIR_CACHE_LINE, "loss opens line 5");
+static_assert(sizeof(struct tcp_conn) == 6 * WEIR_CACHE_LINE, "six lines a connection");
 
 static inline bool tcp_conn_is_synchronized(const struct tcp_conn *c)
 {

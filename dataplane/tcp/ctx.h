@@ -1,6 +1,8 @@
 /* ctx.h - what one worker's TCP owns, and what its files share: the life of a connection
  * (tcp.c) and the lists that put work off within a pass. */
 #pragma once
+#include <rte_common.h>
+
 #include <base/slab.h>
 #include <tcp/conn.h>
 #include <tcp/flow.h>
@@ -10,6 +12,7 @@
 TAILQ_HEAD(tcp_conn_list, tcp_conn);
 
 struct tcp_ctx {
+	struct bytestream_ops stream_ops; /* of every stream: leads from one to the context */
 	uint64_t now_us;
 	uint32_t now_ms; /* low bits of the clock */
 
@@ -56,6 +59,11 @@ void tcp_conn_set_mss(struct tcp_ctx *ctx, struct tcp_conn *c, uint16_t peer_mss
 
 /* The MSS that we announce for this tuple. */
 uint16_t tcp_conn_local_mss(struct tcp_ctx *ctx, const struct tcp_tuple *t);
+
+static inline struct tcp_ctx *tcp_conn_ctx(const struct tcp_conn *c)
+{
+	return container_of(c->s.ops, struct tcp_ctx, stream_ops);
+}
 
 /* The flush will look at c. */
 static inline void tcp_conn_mark(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t due)

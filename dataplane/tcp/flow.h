@@ -19,7 +19,7 @@ struct tcp_flow {
 	struct tcp_conn *conns; /* borrowed: what indices count in */
 };
 
-/* Room for max_conns at half load. False when memory is short. */
+/* Room for max_conns, at most two thirds full. False when memory is short. */
 bool tcp_flow_init(struct tcp_flow *f, const struct siphash_key *key, struct tcp_conn *conns,
 		   uint32_t max_conns);
 void tcp_flow_fini(struct tcp_flow *f);
@@ -35,3 +35,6 @@ static inline void tcp_flow_prefetch(const struct tcp_flow *f, uint32_t hash)
 {
 	__builtin_prefetch(&f->slots[hash & f->mask]);
 }
+
+/* What tcp_flow_find() will look at first, or NULL; not touched, so that it can be prefetched. */
+struct tcp_conn *tcp_flow_peek(const struct tcp_flow *f, uint32_t hash);

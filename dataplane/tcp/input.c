@@ -98,11 +98,10 @@ static bool fast(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segment *s)
 	return true;
 }
 
-static void take(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segment *s)
+static void take(struct tcp_ctx *ctx, struct tcp_segment *s)
 {
-	/* An earlier segment of the burst may have made or ended the connection. */
-	if (!c || c->state == TCP_CLOSED)
-		c = tcp_flow_find(&ctx->flow, s->hash, &s->tuple);
+	struct tcp_conn *c = tcp_flow_find(&ctx->flow, s->hash, &s->tuple);
+
 	if (unlikely(!c)) {
 		tcp_options_parse(s->opt_bytes, s->opt_len, &s->opt);
 		tcp_listen_segment(ctx, s);
@@ -138,22 +137,39 @@ static void prefetch_conn(const struct tcp_conn *c)
 	rte_prefetch0(&c->s);
 	rte_prefetch0(&c->snd_una);
 	rte_prefetch0(&c->rcv_nxt);
+	rte_prefetch0(&c->tuple);
 	rte_prefetch0(&c->timer);
+}
+
+/* What the connection leads to: its user's state, and the segment that an acknowledgement will
+ * free. */
+static void prefetch_beyond(const struct tcp_conn *c)
+{
+	const char *user = c->s.user;
+
+	rte_prefetch0(user);
+	rte_prefetch0(user + WEIR_CACHE_LINE);
+	if (c->sq_head)
+		rte_prefetch0(pkt_priv(c->sq_head));
 }
 
 static void take_burst(struct tcp_ctx *ctx, struct rte_mbuf **pkts, unsigned n)
 {
+	const struct tcp_conn *conn[BURST];
 	struct tcp_segment seg[BURST];
-	struct tcp_conn *conn[BURST];
 
 	n = parse_burst(ctx, pkts, n, seg);
 	for (unsigned i = 0; i < n; i++) {
-		conn[i] = tcp_flow_find(&ctx->flow, seg[i].hash, &seg[i].tuple);
+		conn[i] = tcp_flow_peek(&ctx->flow, seg[i].hash);
 		if (conn[i])
 			prefetch_conn(conn[i]);
 	}
 	for (unsigned i = 0; i < n; i++)
-		take(ctx, conn[i], &seg[i]);
+		if (conn[i])
+			prefetch_beyond(conn[i]);
+	/* Looked up only now: an earlier segment may have made or ended the connection. */
+	for (unsigned i = 0; i < n; i++)
+		take(ctx, &seg[i]);
 }
 
 void tcp_take_segments(struct tcp_ctx *ctx, struct rte_mbuf **pkts, unsigned n)

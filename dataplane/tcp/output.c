@@ -114,7 +114,7 @@ static struct rte_mbuf *in_place(struct rte_mbuf *m)
 	m->pkt_len = p->len;
 	m->nb_segs = 1;
 	m->next = NULL;
-	m->ol_flags = 0;
+	m->ol_flags &= PKT_F_SUMMED;
 	return m;
 }
 

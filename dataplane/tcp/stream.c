@@ -19,21 +19,22 @@ static struct tcp_conn *conn_of(struct bytestream *s)
 static void write_queue(struct bytestream *s, struct mbq *q)
 {
 	struct tcp_conn *c = conn_of(s);
+	struct tcp_ctx *ctx = tcp_conn_ctx(c);
 
 	if (c->state == TCP_CLOSED || (c->flags & TCP_F_FIN_QUEUED)) {
 		mbq_free(q);
 		return;
 	}
-	s->tx_limit = c->ctx->snd_limit;
-	tcp_sendq_write(c->ctx, c, q);
-	tcp_conn_mark(c->ctx, c, 0);
+	s->tx_limit = ctx->snd_limit;
+	tcp_sendq_write(ctx, c, q);
+	tcp_conn_mark(ctx, c, 0);
 }
 
 static void consumed(struct bytestream *s, uint32_t n)
 {
 	struct tcp_conn *c = conn_of(s);
 
-	tcp_receive_consumed(c->ctx, c, n);
+	tcp_receive_consumed(tcp_conn_ctx(c), c, n);
 }
 
 static void shutdown_writing(struct bytestream *s)
@@ -41,7 +42,7 @@ static void shutdown_writing(struct bytestream *s)
 	struct tcp_conn *c = conn_of(s);
 
 	if (c->state != TCP_CLOSED)
-		tcp_state_shutdown(c->ctx, c);
+		tcp_state_shutdown(tcp_conn_ctx(c), c);
 }
 
 /* Does the peer expect a word before the connection goes? */
@@ -53,7 +54,7 @@ static bool owes_reset(const struct tcp_conn *c)
 static void abort_stream(struct bytestream *s)
 {
 	struct tcp_conn *c = conn_of(s);
-	struct tcp_ctx *ctx = c->ctx;
+	struct tcp_ctx *ctx = tcp_conn_ctx(c);
 
 	if (owes_reset(c))
 		tcp_output_reset(ctx, c);
@@ -64,7 +65,7 @@ static void abort_stream(struct bytestream *s)
 static void release(struct bytestream *s)
 {
 	struct tcp_conn *c = conn_of(s);
-	struct tcp_ctx *ctx = c->ctx;
+	struct tcp_ctx *ctx = tcp_conn_ctx(c);
 
 	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED) {
 		abort_stream(s);

@@ -45,6 +45,7 @@ struct tcp_ctx *tcp_create(const struct tcp_config *cfg, const struct tcp_ops *o
 
 	if (!ctx)
 		return NULL;
+	ctx->stream_ops = tcp_stream_ops;
 	ctx->cfg = *cfg;
 	ctx->ops = ops;
 	ctx->owner = owner;
@@ -126,9 +127,8 @@ struct tcp_conn *tcp_conn_create(struct tcp_ctx *ctx, const struct tcp_tuple *t)
 		return NULL;
 	}
 	counter_add(ctx->counters, CTR_TCP_CONNS, 1);
-	c->ctx = ctx;
 	c->tuple = *t;
-	c->s.ops = &tcp_stream_ops;
+	c->s.ops = &ctx->stream_ops;
 	c->s.tx_limit = ctx->snd_limit;
 	c->ts_offset = tcp_isn_ts_offset(ctx, t);
 	c->rcv_mss = MSS_DEFAULT_V4;
@@ -370,5 +370,5 @@ uint32_t tcp_conns_unfinished(const struct tcp_ctx *ctx)
 
 void *tcp_conn_path(struct tcp_conn *c)
 {
-	return c->path;
+	return &c->path;
 }

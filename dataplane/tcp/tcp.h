@@ -113,5 +113,5 @@ uint32_t tcp_conns_in_use(const struct tcp_ctx *ctx);
  * FIN-WAIT-2, where all was said and acknowledged. 0 means that a drain is complete. */
 uint32_t tcp_conns_unfinished(const struct tcp_ctx *ctx);
 
-/* 64 bytes for the IP layer to cache a forwarding decision in; zero at first. */
+/* 8 bytes for the IP layer to cache a forwarding decision in; zero at first. */
 void *tcp_conn_path(struct tcp_conn *c);

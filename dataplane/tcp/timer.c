@@ -19,9 +19,8 @@ static void arm(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t at_ms)
 	int32_t wait_ms = (int32_t)(at_ms - ctx->now_ms);
 	uint64_t at_us = ctx->now_us + (wait_ms > 0 ? (uint64_t)wait_ms * 1000 : 0);
 
-	if (wheel_armed(&c->timer) && c->timer.expires * WHEEL_TICK_US <= at_us + WHEEL_TICK_US)
-		return;
-	wheel_arm(ctx->wheel, &c->timer, at_us);
+	if (!wheel_fires_by(&c->timer, at_us))
+		wheel_arm(ctx->wheel, &c->timer, at_us);
 }
 
 void tcp_timer_set(struct tcp_ctx *ctx, struct tcp_conn *c, enum tcp_deadline which, uint32_t ms)

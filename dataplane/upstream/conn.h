@@ -32,6 +32,8 @@ struct upstream_conn {
 	bool dead;         /* discarded meanwhile */
 };
 
+static_assert(sizeof(struct upstream_conn) <= 2 * WEIR_CACHE_LINE, "two lines a connection");
+
 /* pool.c */
 /* Between these two the object stays, even when it is discarded. */
 void upstream_enter(struct upstream_conn *uc);

@@ -63,8 +63,7 @@ static __rte_noinline void share_memory(struct worker *w, uint64_t now_us)
 	tcp_set_limit(w->tcp, (uint64_t)left * SEGMENT_BYTES / CONN_SHARE);
 }
 
-/* Returns true when there was anything to do. */
-static bool pass(struct worker *w, uint64_t now_us)
+bool worker_pass(struct worker *w, uint64_t now_us)
 {
 	struct rte_mbuf *pkts[PASS_BURST];
 	bool work = false;
@@ -125,7 +124,7 @@ int worker_main(void *arg)
 	publish_online(w->cell, w->index);
 	while (!__atomic_load_n(&w->orders->stop, __ATOMIC_RELAXED)) {
 		uint64_t now_us = worker_clock_us(w, before);
-		bool work = pass(w, now_us);
+		bool work = worker_pass(w, now_us);
 
 		if (work)
 			w->idle_since_us = now_us;

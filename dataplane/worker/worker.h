@@ -47,5 +47,9 @@ bool worker_init(struct worker *w, const struct dataplane_config *cfg, struct ne
 		 struct rte_mempool *pool, char *err, size_t err_len);
 void worker_fini(struct worker *w);
 
+/* One pass at now_us of the worker's clock, which never goes back: everything that has arrived
+ * runs to completion. True when there was anything to do. The worker is online (publish.h). */
+bool worker_pass(struct worker *w, uint64_t now_us);
+
 /* The lcore's main function: polls until orders->stop. arg: struct worker. */
 int worker_main(void *arg);

@@ -337,6 +337,86 @@ static void own_addresses_are_announced(void **state)
 	assert_true(net_next_timer(b->net[0]) == UINT64_MAX);
 }
 
+/* A payload of n bytes as net_rx() gives it: TCP's header cut off, one for the way out put in
+ * front. cut: bytes of payload dropped at its front. */
+static struct rte_mbuf *received(struct box *b, unsigned n, unsigned cut)
+{
+	uint8_t frame[2048];
+	unsigned len = make_tcp(b, frame, PEER, 40000, OWN, 80, n);
+	struct rte_mbuf *m;
+	uint8_t *t;
+
+	box_inject(b, 0, frame, len);
+	assert_int_equal(box_pass(b, 0, &m, 1), 1);
+	rte_pktmbuf_adj(m, (uint16_t)(20 + cut));
+	t = (uint8_t *)rte_pktmbuf_prepend(m, 32);
+	memset(t, 0, 32);
+	put16(t, 80);
+	put16(t + 2, 40000);
+	t[12] = 0x80;
+	t[13] = 0x18;
+	put32(t + 20, 0x0101080a);
+	m->l4_len = 32;
+	return m;
+}
+
+/* Sends it and returns whether the checksum is right; frees it. */
+static bool sent_intact(struct box *b, struct rte_mbuf *m)
+{
+	uint8_t f[2048];
+	unsigned len;
+
+	net_tx_tcp(b->net[0], &own, &peer, m, NULL);
+	m = sent_after(b);
+	len = flatten(m, f);
+	rte_pktmbuf_free(m);
+	return slow_cksum(slow_pseudo(f + 14, 6, len - 34), f + 34, len - 34) == 0;
+}
+
+static void a_relayed_payload_is_not_summed_again(void **state)
+{
+	struct box *b = *state;
+	struct rte_mbuf *m;
+
+	box_introduce(b, 0, PEER);
+	for (unsigned n = 1; n <= 1460; n += n < 300 ? 1 : 29)
+		assert_true(sent_intact(b, received(b, n, 0)));
+	/* The proof: a byte that changes meanwhile is not noticed. */
+	m = received(b, 1000, 0);
+	rte_pktmbuf_mtod(m, uint8_t *)[500]++;
+	assert_false(sent_intact(b, m));
+}
+
+static void a_cut_or_longer_payload_is_summed_anew(void **state)
+{
+	struct box *b = *state;
+	struct rte_mbuf *m;
+
+	box_introduce(b, 0, PEER);
+	for (unsigned cut = 1; cut < 900; cut += 7)
+		assert_true(sent_intact(b, received(b, 1000, cut)));
+	m = received(b, 1000, 0);
+	rte_pktmbuf_trim(m, 1);
+	assert_true(sent_intact(b, m));
+	m = received(b, 1000, 0);
+	*(uint8_t *)rte_pktmbuf_append(m, 1) = 77;
+	assert_true(sent_intact(b, m));
+}
+
+/* An mbuf that held such a payload, used again for another one at the same place. */
+static void a_sum_does_not_outlive_its_packet(void **state)
+{
+	struct box *b = *state;
+	struct rte_mbuf *m;
+
+	box_introduce(b, 0, PEER);
+	for (unsigned i = 0; i < 64; i++) {
+		rte_pktmbuf_free(received(b, 1000, 0));
+		m = make_segment(b, 80, 40000, 1000);
+		assert_true(sent_intact(b, m));
+	}
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, make, done)
@@ -355,6 +435,9 @@ int main(void)
 		TEST(route_tells_source_and_mtu),
 		TEST(a_full_queue_drops_and_counts),
 		TEST(own_addresses_are_announced),
+		TEST(a_relayed_payload_is_not_summed_again),
+		TEST(a_cut_or_longer_payload_is_summed_anew),
+		TEST(a_sum_does_not_outlive_its_packet),
 	};
 #undef TEST
 
