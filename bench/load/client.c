@@ -225,7 +225,8 @@ static inline bool begin_answer(struct client *cl, struct conn *c, struct http_h
 		wrong(cl, c, "an answer without a length");
 		return false;
 	}
-	cl->counts.status[RTE_MIN(h->status, CLIENT_STATUSES - 1)]++;
+	if (unlikely(!right))
+		cl->odd_status[tcp_index(&cl->tcp, c)] = RTE_MIN(h->status, CLIENT_STATUSES - 1);
 	if (unlikely(!body_begin(c, h, flags))) {
 		wrong(cl, c, "a length of %" PRIu64 " bytes", h->length);
 		return false;
@@ -238,6 +239,8 @@ static inline bool begin_answer(struct client *cl, struct conn *c, struct http_h
 
 static inline void end_answer(struct client *cl, struct conn *c)
 {
+	bool right = c->parse & BODY_CHECK;
+
 	if (unlikely((c->parse & (BODY_CHECK | BODY_WRONG)) == BODY_CHECK &&
 		     c->body_at != expected(cl, c)))
 		wrong(cl, c, "%u bytes of body instead of %u", c->body_at, expected(cl, c));
@@ -246,6 +249,8 @@ static inline void end_answer(struct client *cl, struct conn *c)
 								       c->client.answered));
 	c->client.answered++;
 	cl->counts.responses++;
+	cl->counts.status[likely(right) ? cl->o->expect_status
+					: cl->odd_status[tcp_index(&cl->tcp, c)]]++;
 	c->parse &= BODY_CLOSE;
 }
 

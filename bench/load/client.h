@@ -72,6 +72,7 @@ struct client {
 
 	uint64_t *stamps; /* when each request in flight was, or should have been, sent */
 	uint32_t stamp_mask, stamp_shift;
+	uint16_t *odd_status; /* of the answer that is arriving, when it is not the right one */
 	uint32_t known_last;
 	struct known_head known[CLIENT_HEADS];
 
