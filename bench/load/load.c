@@ -219,6 +219,9 @@ static uint32_t receive(struct load *l, struct wire *w)
 		if (b.to[i])
 			b.key[i] = tcp_lookup_begin(b.to[i], &b.segs[i]);
 	}
+	for (unsigned i = 0; i < n; i++)
+		if (b.to[i])
+			tcp_lookup_fetch(b.to[i], b.key[i]);
 	for (unsigned i = 0; i < n; i++) {
 		if (b.to[i])
 			input(l, b.to[i], &b.segs[i],
