@@ -317,6 +317,8 @@ static void end_window(struct load *l)
 	l->ended = l->clock.now;
 	l->connections = l->client.tcp.n_open;
 	l->backend_connections = l->backend.tcp.n_open;
+	if (l->o.client)
+		l->unanswered = client_unanswered(&l->client, &l->oldest);
 	read_counts(l, &l->at_end);
 	l->measured = true;
 	say("measured");
