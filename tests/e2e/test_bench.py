@@ -81,7 +81,9 @@ def some_results():
     for number in (0, 1):
         for sut, path, rps in (("weir", "memif", 700_000), ("weir", "veth", 90_000),
                                ("nginx", "veth", 40_000), ("haproxy", "veth", 30_000)):
-            it.add("keepalive-64", Fake(sut, path), sample(rps=rps * (1 + number)), number)
+            it.add("keepalive-64", Fake(sut, path), sample(
+                rps=rps * (1 + number), one_core_rps=rps, busy_cycles_per_request=1e9 / rps,
+                foreign_receive_cycles=10, receive_cycles_elsewhere=20), number)
     memif = Fake("weir", "memif")
     it.add("latency-50", memif, {**sample(added_p99_us=12.5), "rate": 350_000, "direct": sample()})
     it.add("idle-1m", memif, {
@@ -121,6 +123,7 @@ def test_reach_says_what_was_met(tmp_path):
 def test_report_is_written(tmp_path):
     text = report.write(str(tmp_path), some_results(), {}, ABOUT, "/nonexistent")
     assert "it is too much" in text and "900" in text and "](latency.svg)" in text
+    assert "## Whose core receives" in text
     assert len(json.loads((tmp_path / "report.json").read_text())) == 7
     for name in figures.ALL:
         ET.parse(tmp_path / name)
