@@ -134,7 +134,7 @@ struct tcp_conn {
 	uint16_t n_sacked, n_ooo;
 	uint32_t recent[TCP_RECENT_MAX]; /* in the blocks to report, latest first */
 	uint32_t fin_seq;                /* the peer's FIN */
-	uint32_t stray_ms;               /* last answer to an empty segment out of the window */
+	uint32_t answer_ms;              /* limit.c: the allowance of unasked-for answers */
 	/* CUBIC (RFC 9438). */
 	uint32_t cc_w_max, cc_epoch_ms, cc_k_ms;
 	TAILQ_ENTRY(tcp_conn) age; /* on half_open, time_wait or dead */

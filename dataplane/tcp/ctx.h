@@ -34,9 +34,14 @@ struct tcp_ctx {
 	struct tcp_conn_list half_open, time_wait; /* oldest first */
 	struct tcp_conn_list dead; /* closed in this pass; still named by its batch */
 
-	uint32_t challenge_ms; /* start of the second that challenges is of */
-	uint32_t challenges;
-	struct siphash_key isn_key, ts_key, port_key;
+	/* limit.c */
+	uint32_t challenge_second; /* that challenges_left is of; 0: none yet */
+	uint32_t challenges_left, resets_left, reset_ms;
+	/* cookie.c */
+	bool cookies;               /* any were sent, last in */
+	uint32_t cookie_generation; /* this one */
+
+	struct siphash_key isn_key, ts_key, port_key, cookie_key;
 	uint32_t port_counter[TCP_PORT_COUNTERS];
 };
 
@@ -92,6 +97,3 @@ static inline void tcp_conn_post(struct tcp_ctx *ctx, struct tcp_conn *c, uint8_
 		ctx->ready_head = c;
 	ctx->ready_tail = c;
 }
-
-/* RFC 5961 section 7: may one more challenge ACK go out? */
-bool tcp_challenge_allowed(struct tcp_ctx *ctx);

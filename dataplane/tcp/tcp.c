@@ -18,12 +18,11 @@
 #include <tcp/stream.h>
 #include <tcp/timer.h>
 
-#define CHALLENGES_PER_SECOND 100u
-#define MSS_MIN               64u  /* a smaller offer is an attack on us (CVE-2019-11479) */
-#define MSS_DEFAULT_V4        536u /* RFC 9293 MUST-15 */
-#define MSS_DEFAULT_V6        1220u
-#define MTU_MIN_V4            576u
-#define MTU_MIN_V6            1280u
+#define MSS_MIN        64u  /* a smaller offer is an attack on us (CVE-2019-11479) */
+#define MSS_DEFAULT_V4 536u /* RFC 9293 MUST-15 */
+#define MSS_DEFAULT_V6 1220u
+#define MTU_MIN_V4     576u
+#define MTU_MIN_V6     1280u
 
 struct tcp_config tcp_config_default(void)
 {
@@ -133,7 +132,7 @@ struct tcp_conn *tcp_conn_create(struct tcp_ctx *ctx, const struct tcp_tuple *t)
 	c->ts_offset = tcp_isn_ts_offset(ctx, t);
 	c->rcv_mss = MSS_DEFAULT_V4;
 	c->dup_threshold = TCP_DUP_THRESHOLD;
-	c->stray_ms = ctx->now_ms - UINT16_MAX;
+	c->answer_ms = ctx->now_ms;
 	c->rack_ms = ctx->now_ms;
 	c->flags = TCP_F_FLOW;
 	tcp_flow_insert(&ctx->flow, c);
@@ -237,21 +236,6 @@ void tcp_conn_set_mss(struct tcp_ctx *ctx, struct tcp_conn *c, uint16_t peer_mss
 	if (c->flags & TCP_F_TS)
 		mss -= TCP_TS_OPTION;
 	c->mss = (uint16_t)mss;
-}
-
-bool tcp_challenge_allowed(struct tcp_ctx *ctx)
-{
-	if (ctx->now_ms - ctx->challenge_ms >= 1000) {
-		ctx->challenge_ms = ctx->now_ms;
-		ctx->challenges = 0;
-	}
-	if (ctx->challenges >= CHALLENGES_PER_SECOND) {
-		counter_inc(ctx->counters, CTR_TCP_CHALLENGE_SKIP);
-		return false;
-	}
-	ctx->challenges++;
-	counter_inc(ctx->counters, CTR_TCP_CHALLENGE_ACK);
-	return true;
 }
 
 bool tcp_next_event(struct tcp_ctx *ctx)

@@ -39,9 +39,18 @@ struct tcp_ops {
 	bool scattered_output;
 };
 
+/* When a SYN is answered with a cookie (cookie.h). */
+enum tcp_cookies {
+	TCP_COOKIES_AUTO, /* beyond max_half_open */
+	TCP_COOKIES_NEVER,
+	TCP_COOKIES_ALWAYS,
+};
+
 struct tcp_config {
-	uint32_t max_conns;     /* size of the slab and the flow table */
-	uint32_t max_half_open; /* SYN-RECEIVED at most; beyond it the oldest gives way */
+	uint32_t max_conns; /* size of the slab and the flow table */
+	uint32_t
+		max_half_open; /* SYN-RECEIVED at most; beyond it cookies or the oldest gives way */
+	enum tcp_cookies cookies;
 	uint32_t max_time_wait; /* TIME-WAIT at most; beyond it the oldest gives way */
 	uint32_t rcv_buf;       /* bytes of receive window at most, per connection */
 	uint32_t snd_limit;     /* bytestream.tx_limit */

@@ -54,6 +54,9 @@
 	X(TCP_DELAYED_ACK, "weir_tcp_delayed_acks_total", "ACKs sent by the delayed-ACK timer")    \
 	X(TCP_CHALLENGE_ACK, "weir_tcp_challenge_acks_total", "RFC 5961 challenge ACKs sent")      \
 	X(TCP_CHALLENGE_SKIP, "weir_tcp_challenge_acks_limited_total", "Challenge ACKs withheld")  \
+	X(TCP_RST_SKIP, "weir_tcp_resets_limited_total", "RSTs to strangers withheld")             \
+	X(TCP_COOKIE_SENT, "weir_tcp_syn_cookies_sent_total", "SYNs answered with a cookie")       \
+	X(TCP_COOKIE_GOOD, "weir_tcp_syn_cookies_accepted_total", "Cookies that came back")        \
 	X(TCP_KEEPALIVE, "weir_tcp_keepalives_total", "Keep-alive probes sent")                    \
 	X(TCP_TIMEOUT, "weir_tcp_timeouts_total", "Connections given up on unanswered data")       \
 	X(DROP_TCP_PAWS, "weir_tcp_drops_total{reason=\"paws\"}", "Segments dropped, by reason")   \
@@ -63,6 +66,7 @@
 	X(DROP_TCP_RST, "weir_tcp_drops_total{reason=\"rst_sequence\"}", "")                       \
 	X(DROP_TCP_OOO_FULL, "weir_tcp_drops_total{reason=\"reassembly_full\"}", "")               \
 	X(DROP_TCP_BACKLOG, "weir_tcp_drops_total{reason=\"backlog_full\"}", "")                   \
+	X(DROP_TCP_COOKIE, "weir_tcp_drops_total{reason=\"no_cookie\"}", "")                       \
 	X(DROP_TCP_NO_CONN, "weir_tcp_drops_total{reason=\"connections_full\"}", "")               \
 	X(DROP_TCP_CLOSED, "weir_tcp_drops_total{reason=\"closed_port\"}", "")
 
