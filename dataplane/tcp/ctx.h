@@ -7,9 +7,18 @@
 #include <tcp/conn.h>
 #include <tcp/flow.h>
 
-#define TCP_PORT_COUNTERS 256 /* RFC 6056 section 3.3.4 */
+#define TCP_RCV_FIRST     65535u        /* receive window at first, bytes */
+#define TCP_SND_FIRST     (256u * 1024) /* tx_limit at first */
+#define TCP_PORT_COUNTERS 256           /* RFC 6056 section 3.3.4 */
 
 TAILQ_HEAD(tcp_conn_list, tcp_conn);
+
+/* How scarce packet buffers are (pressure.c). */
+enum tcp_pressure {
+	TCP_EASE,
+	TCP_TIGHT,  /* the reserve is touched: no new connections, no data out of order */
+	TCP_STARVED /* no data at all */
+};
 
 struct tcp_ctx {
 	struct bytestream_ops stream_ops; /* of every stream: leads from one to the context */
@@ -23,7 +32,11 @@ struct tcp_ctx {
 	struct counters *counters;
 	struct tcp_config cfg;
 	uint32_t rcv_limit, snd_limit; /* cfg's rcv_buf and snd_limit, or less: tcp_set_limit() */
-	uint8_t rcv_wscale;            /* what rcv_buf needs */
+	uint32_t hold_max;  /* who holds so many bytes gets no more: rcv_limit + 1, or 0 */
+	uint8_t rcv_wscale; /* what rcv_buf needs */
+	uint8_t pressure;   /* enum tcp_pressure */
+	uint32_t scarce_ms, starved_ms, shed_ms; /* pressure.c: since when; last shed */
+	uint32_t shed_at;                        /* index of the next connection to look at */
 
 	struct tcp_flow flow;
 	struct slab conns; /* of struct tcp_conn, indexable: its size has no padding */

@@ -66,6 +66,10 @@ static void accept_syn(struct tcp_ctx *ctx, const struct tcp_segment *s)
 		refuse(ctx, s);
 		return;
 	}
+	if (ctx->pressure != TCP_EASE) {
+		counter_inc(ctx->counters, CTR_DROP_TCP_NEW_MEMORY);
+		return;
+	}
 	if (ctx->cfg.cookies == TCP_COOKIES_ALWAYS ||
 	    (full && ctx->cfg.cookies == TCP_COOKIES_AUTO)) {
 		answer_by_cookie(ctx, s);
@@ -85,6 +89,10 @@ static void accept_cookie(struct tcp_ctx *ctx, struct tcp_segment *s,
 	struct tcp_segment syn = *s;
 	struct tcp_conn *c;
 
+	if (ctx->pressure != TCP_EASE) {
+		counter_inc(ctx->counters, CTR_DROP_TCP_NEW_MEMORY);
+		return;
+	}
 	syn.seq = s->seq - 1;
 	syn.opt = *offered;
 	c = half_open(ctx, &syn, s->ack - 1, cookie);

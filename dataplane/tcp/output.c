@@ -14,6 +14,7 @@
 #include <tcp/receive.h>
 #include <tcp/sendq.h>
 #include <tcp/seq.h>
+#include <tcp/state.h>
 #include <tcp/timer.h>
 
 /* Room that the layers below need in front of a segment: IPv6 and a tagged Ethernet header. */
@@ -86,7 +87,7 @@ static void send_segment(struct tcp_ctx *ctx, struct tcp_conn *c, struct rte_mbu
 		c->flags &= ~TCP_F_ACK_DUE;
 		tcp_timer_clear(c, TCP_DUE_ACK);
 	} else if (h->flags & TCP_SYN) {
-		wnd = (uint16_t)RTE_MIN(ctx->rcv_limit, (uint32_t)UINT16_MAX);
+		wnd = tcp_state_first_window(ctx);
 	}
 	fill(m, &c->tuple, h, ack, wnd);
 	ctx->ops->output(ctx->owner, c, &c->tuple, m);

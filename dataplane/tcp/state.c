@@ -281,7 +281,7 @@ static void negotiate(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_
 
 uint16_t tcp_state_first_window(const struct tcp_ctx *ctx)
 {
-	return (uint16_t)RTE_MIN(ctx->rcv_limit, (uint32_t)UINT16_MAX);
+	return (uint16_t)RTE_MIN(ctx->rcv_limit, TCP_RCV_FIRST);
 }
 
 void tcp_state_peer_syn(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_segment *s)
@@ -308,6 +308,9 @@ static void open_up(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_se
 	tcp_cc_cubic.init(c);
 	tcp_sendq_resegment(ctx, c);
 	tcp_conn_enter(ctx, c, TCP_ESTABLISHED);
+	c->rcv_mark = c->rcv_nxt;
+	c->rcv_mark_ms = ctx->now_ms;
+	c->mss_max = c->mss;
 	if (ctx->cfg.keepalive_us)
 		tcp_timer_set(ctx, c, TCP_DUE_KEEPALIVE, (uint32_t)(ctx->cfg.keepalive_us / 1000));
 }

@@ -30,8 +30,8 @@ struct tcp_config tcp_config_default(void)
 		.max_conns = 65536,
 		.max_half_open = 4096,
 		.max_time_wait = 16384,
-		.rcv_buf = 256 * 1024,
-		.snd_limit = 256 * 1024,
+		.rcv_buf = 4 * 1024 * 1024,
+		.snd_limit = 4 * 1024 * 1024,
 		.time_wait_us = 60ull * 1000 * 1000,
 		.keepalive_us = 7200ull * 1000 * 1000,
 	};
@@ -103,6 +103,7 @@ void tcp_set_limit(struct tcp_ctx *ctx, uint64_t bytes)
 	bytes = RTE_MAX(bytes, (uint64_t)TCP_LIMIT_MIN);
 	ctx->rcv_limit = (uint32_t)RTE_MIN(bytes, (uint64_t)ctx->cfg.rcv_buf);
 	ctx->snd_limit = (uint32_t)RTE_MIN(bytes, (uint64_t)ctx->cfg.snd_limit);
+	ctx->hold_max = ctx->pressure == TCP_STARVED ? 0 : ctx->rcv_limit + 1;
 }
 
 /* A slot for now or for the next pass: what dies in this pass is freed by its flush. */
@@ -128,7 +129,7 @@ struct tcp_conn *tcp_conn_create(struct tcp_ctx *ctx, const struct tcp_tuple *t)
 	counter_add(ctx->counters, CTR_TCP_CONNS, 1);
 	c->tuple = *t;
 	c->s.ops = &ctx->stream_ops;
-	c->s.tx_limit = ctx->snd_limit;
+	c->s.tx_limit = RTE_MIN(ctx->snd_limit, TCP_SND_FIRST);
 	c->ts_offset = tcp_isn_ts_offset(ctx, t);
 	c->rcv_mss = MSS_DEFAULT_V4;
 	c->dup_threshold = TCP_DUP_THRESHOLD;
