@@ -32,9 +32,9 @@ struct tcp_ctx {
 	struct counters *counters;
 	struct tcp_config cfg;
 	uint32_t rcv_limit, snd_limit; /* cfg's rcv_buf and snd_limit, or less: tcp_set_limit() */
-	uint32_t hold_max;  /* who holds so many bytes gets no more: rcv_limit + 1, or 0 */
-	uint8_t rcv_wscale; /* what rcv_buf needs */
-	uint8_t pressure;   /* enum tcp_pressure */
+	uint32_t hold_max;             /* who holds so many bytes gets no more (pressure.c) */
+	uint8_t rcv_wscale;            /* what rcv_buf needs */
+	uint8_t pressure;              /* enum tcp_pressure */
 	uint32_t scarce_ms, starved_ms, shed_ms; /* pressure.c: since when; last shed */
 	uint32_t shed_at;                        /* index of the next connection to look at */
 

@@ -3,10 +3,10 @@
  * Windows follow what is left (dynamic thresholds, Choudhury and Hahne 1998): the more slow
  * readers there are, the less each of them may hold, and a reserve stays free. But a promised
  * window is not taken back, so that promises made in better times may eat into the reserve. Then,
- * in this order: new connections are not taken; what arrives out of order is forgotten, and who
- * takes nothing is reset; who holds most is reset. Below the last part of the reserve data is
- * dropped as it arrives, because without buffers for acknowledgements nothing would ever be
- * freed again. */
+ * in this order: new connections are not taken, and who holds more than its share gets no more,
+ * in spite of the promise; what arrived out of order is forgotten, and who takes nothing is reset;
+ * who holds most is reset. Below the last part of the reserve all data is dropped as it arrives,
+ * because without buffers for acknowledgements nothing would ever be freed again. */
 #include <rte_common.h>
 
 #include <tcp/ctx.h>
@@ -19,8 +19,9 @@
 #define SEGMENT_BYTES 1448u
 
 #define STALLED_AFTER_MS 1000u /* scarce for so long: stalled connections go */
-#define LARGEST_AFTER_MS 5000u /* ... the largest go; without any buffers after STALLED_AFTER_MS   \
-				*/
+#define LARGEST_AFTER_MS                                                                           \
+	5000u /* ... the largest go; without any buffers after STALLED_AFTER_MS                    \
+	       */
 #define SHED_EVERY_MS 100u
 #define SCAN          8192u /* connections looked at each time, round robin */
 #define VICTIMS       16u   /* at most, each time */
@@ -161,4 +162,5 @@ void tcp_set_memory(struct tcp_ctx *ctx, uint32_t left, uint32_t total)
 		endure(ctx, now, reserve + reserve / 2 - RTE_MIN(left, reserve + reserve / 2));
 	left = left > reserve ? left - reserve : 0;
 	tcp_set_limit(ctx, (uint64_t)left * SEGMENT_BYTES / CONN_PART);
+	ctx->hold_max = now == TCP_EASE ? UINT32_MAX : now == TCP_TIGHT ? ctx->rcv_limit + 1 : 0;
 }

@@ -52,6 +52,7 @@ struct tcp_ctx *tcp_create(const struct tcp_config *cfg, const struct tcp_ops *o
 	ctx->pool = pool;
 	ctx->counters = counters;
 	tcp_set_limit(ctx, UINT64_MAX);
+	ctx->hold_max = UINT32_MAX;
 	TAILQ_INIT(&ctx->half_open);
 	TAILQ_INIT(&ctx->time_wait);
 	TAILQ_INIT(&ctx->dead);
@@ -103,7 +104,6 @@ void tcp_set_limit(struct tcp_ctx *ctx, uint64_t bytes)
 	bytes = RTE_MAX(bytes, (uint64_t)TCP_LIMIT_MIN);
 	ctx->rcv_limit = (uint32_t)RTE_MIN(bytes, (uint64_t)ctx->cfg.rcv_buf);
 	ctx->snd_limit = (uint32_t)RTE_MIN(bytes, (uint64_t)ctx->cfg.snd_limit);
-	ctx->hold_max = ctx->pressure == TCP_STARVED ? 0 : ctx->rcv_limit + 1;
 }
 
 /* A slot for now or for the next pass: what dies in this pass is freed by its flush. */
