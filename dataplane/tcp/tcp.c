@@ -155,6 +155,7 @@ static void account(struct tcp_ctx *ctx, struct tcp_conn *c, int d)
 	} else if (c->state == TCP_FIN_WAIT_2) {
 		ctx->n_fin_wait_2 += (uint32_t)d;
 	} else if (c->state == TCP_SYN_RECEIVED) {
+		counter_add(ctx->counters, CTR_TCP_HALF_OPEN, d);
 		ctx->n_half_open += (uint32_t)d;
 		if (d > 0)
 			TAILQ_INSERT_TAIL(&ctx->half_open, c, age);

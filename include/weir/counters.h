@@ -103,6 +103,7 @@
 	X(TCP_CURR_ESTAB, "weir_tcp_curr_estab", "RFC 4022 tcpCurrEstab")                          \
 	X(TCP_CONNS, "weir_tcp_connections", "Connection records in use, any state")               \
 	X(TCP_TIME_WAIT, "weir_tcp_time_wait", "Connections in TIME-WAIT")                         \
+	X(TCP_HALF_OPEN, "weir_tcp_half_open", "Connections in SYN-RECEIVED")                      \
 	X(TCP_PRESSURE, "weir_tcp_memory_pressure", "0 ease, 1 scarce, 2 no data taken")           \
 	X(HTTP_ACTIVE, "weir_http_active_requests", "Requests in progress")                        \
 	X(UPSTREAM_IDLE, "weir_upstream_idle_connections", "Pooled upstream connections")
