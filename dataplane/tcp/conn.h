@@ -57,6 +57,7 @@ enum tcp_conn_flag {
 	TCP_F_DOUBT = 1u << 21,       /* cwnd_before is what it was when the loss was found */
 	TCP_F_DOUBT_TIMED = 1u << 22, /* rexmt_ts is the first retransmission's timestamp */
 	TCP_F_DOUBT_SLOW = 1u << 23,  /* it was in slow start */
+	TCP_F_MTU_LOW = 1u << 30,     /* mss is less than mss_max: mtu.c */
 };
 
 enum tcp_recovery {

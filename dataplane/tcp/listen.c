@@ -70,8 +70,8 @@ static void accept_syn(struct tcp_ctx *ctx, const struct tcp_segment *s)
 		counter_inc(ctx->counters, CTR_DROP_TCP_NEW_MEMORY);
 		return;
 	}
-	if (ctx->cfg.cookies == TCP_COOKIES_ALWAYS ||
-	    (full && ctx->cfg.cookies == TCP_COOKIES_AUTO)) {
+	if (ctx->cfg.cookies == SYN_COOKIES_ALWAYS ||
+	    (full && ctx->cfg.cookies == SYN_COOKIES_AUTO)) {
 		answer_by_cookie(ctx, s);
 		return;
 	}

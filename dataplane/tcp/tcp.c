@@ -9,6 +9,7 @@
 
 #include <tcp/ctx.h>
 #include <tcp/isn.h>
+#include <tcp/mtu.h>
 #include <tcp/output.h>
 #include <tcp/reasm.h>
 #include <tcp/recover.h>
@@ -34,6 +35,7 @@ struct tcp_config tcp_config_default(void)
 		.snd_limit = 4 * 1024 * 1024,
 		.time_wait_us = 60ull * 1000 * 1000,
 		.keepalive_us = 7200ull * 1000 * 1000,
+		.zero_window_us = 900ull * 1000 * 1000,
 	};
 }
 
@@ -304,22 +306,6 @@ static struct tcp_conn *find(const struct tcp_ctx *ctx, const struct tcp_tuple *
 	return tcp_flow_find(&ctx->flow, tcp_flow_hash(&ctx->flow, t), t);
 }
 
-/* RFC 1191; never below the minimum that every path has (RFC 5927 section 7.2). */
-static void lower_mss(struct tcp_ctx *ctx, struct tcp_conn *c, uint16_t mtu)
-{
-	bool v4 = ip_addr_is_v4(&c->tuple.remote.ip);
-	uint32_t mss = RTE_MAX((uint32_t)mtu, v4 ? MTU_MIN_V4 : MTU_MIN_V6) - (v4 ? 40 : 60);
-
-	if (c->flags & TCP_F_TS)
-		mss -= TCP_TS_OPTION;
-	if (mss >= c->mss)
-		return;
-	c->mss = (uint16_t)mss;
-	tcp_sendq_resegment(ctx, c);
-	if (c->lost)
-		tcp_conn_mark(ctx, c, TCP_F_REXMT_DUE);
-}
-
 void tcp_take_icmp_error(struct tcp_ctx *ctx, const struct tcp_tuple *t, uint32_t seq, bool hard,
 			 uint16_t mtu)
 {
@@ -329,7 +315,7 @@ void tcp_take_icmp_error(struct tcp_ctx *ctx, const struct tcp_tuple *t, uint32_
 	if (!c || seq_lt(seq, c->snd_una) || seq_geq(seq, c->snd_nxt))
 		return;
 	if (mtu && tcp_conn_is_synchronized(c))
-		lower_mss(ctx, c, mtu);
+		tcp_mtu_told(ctx, c, mtu);
 	else if (!mtu && hard && c->state == TCP_SYN_SENT)
 		tcp_conn_close(ctx, c, BS_REFUSED);
 }

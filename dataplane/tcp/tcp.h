@@ -12,6 +12,7 @@
 #include <base/wheel.h>
 #include <weir/addr.h>
 #include <weir/counters.h>
+#include <weir/dataplane.h>
 
 struct tcp_conn; /* conn.h */
 struct tcp_ctx;
@@ -41,24 +42,18 @@ struct tcp_ops {
 	bool scattered_output;
 };
 
-/* When a SYN is answered with a cookie (cookie.h). */
-enum tcp_cookies {
-	TCP_COOKIES_AUTO, /* beyond max_half_open */
-	TCP_COOKIES_NEVER,
-	TCP_COOKIES_ALWAYS,
-};
-
 struct tcp_config {
 	uint32_t max_conns; /* size of the slab and the flow table */
 	uint32_t
 		max_half_open; /* SYN-RECEIVED at most; beyond it cookies or the oldest gives way */
-	enum tcp_cookies cookies;
-	uint32_t max_time_wait; /* TIME-WAIT at most; beyond it the oldest gives way */
-	uint32_t rcv_buf;       /* bytes of receive window at most, per connection */
-	uint32_t snd_limit;     /* bytestream.tx_limit at most */
-	uint64_t time_wait_us;  /* 2 MSL */
-	uint64_t keepalive_us;  /* idle time before probes; 0 = none */
-	uint8_t secret[16];     /* key of ISNs (RFC 6528) and of timestamp offsets */
+	enum syn_cookies cookies;
+	uint32_t max_time_wait;  /* TIME-WAIT at most; beyond it the oldest gives way */
+	uint32_t rcv_buf;        /* bytes of receive window at most, per connection */
+	uint32_t snd_limit;      /* bytestream.tx_limit at most */
+	uint64_t time_wait_us;   /* 2 MSL */
+	uint64_t keepalive_us;   /* idle time before probes; 0 = none */
+	uint64_t zero_window_us; /* a peer that answers but takes nothing; 0 = for ever */
+	uint8_t secret[16];      /* key of ISNs (RFC 6528) and of timestamp offsets */
 };
 
 struct tcp_config tcp_config_default(void);

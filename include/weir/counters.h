@@ -62,6 +62,9 @@
 	X(TCP_SHED_STALLED, "weir_tcp_shed_total{victim=\"stalled\"}",                             \
 	  "Connections reset for want of memory")                                                  \
 	X(TCP_SHED_LARGEST, "weir_tcp_shed_total{victim=\"largest\"}", "")                         \
+	X(TCP_MTU_TOLD, "weir_tcp_mtu_lowered_total{by=\"icmp\"}",                                 \
+	  "Segment sizes lowered: a router said so, or large packets vanish")                      \
+	X(TCP_MTU_GUESSED, "weir_tcp_mtu_lowered_total{by=\"blackhole\"}", "")                     \
 	X(TCP_KEEPALIVE, "weir_tcp_keepalives_total", "Keep-alive probes sent")                    \
 	X(TCP_TIMEOUT, "weir_tcp_timeouts_total", "Connections given up on unanswered data")       \
 	X(DROP_TCP_PAWS, "weir_tcp_drops_total{reason=\"paws\"}", "Segments dropped, by reason")   \

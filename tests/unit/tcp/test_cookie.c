@@ -6,7 +6,7 @@
 
 static void always(struct rig *r)
 {
-	r->cfg.cookies = TCP_COOKIES_ALWAYS;
+	r->cfg.cookies = SYN_COOKIES_ALWAYS;
 	rig_restart(r);
 }
 

@@ -165,7 +165,7 @@ static void without_cookies_the_oldest_half_open_gives_way(void **state)
 {
 	struct rig *r = *state;
 
-	r->cfg.cookies = TCP_COOKIES_NEVER;
+	r->cfg.cookies = SYN_COOKIES_NEVER;
 	rig_restart(r);
 	for (uint16_t i = 0; i < 20; i++)
 		PEER(r, .flags = TCP_SYN, SEQ(i * 1000u), .port = (uint16_t)(2000 + i));

@@ -64,7 +64,7 @@ static void cookies_are_not_taken_either(void **state)
 {
 	struct rig *r = *state;
 
-	r->cfg.cookies = TCP_COOKIES_ALWAYS;
+	r->cfg.cookies = SYN_COOKIES_ALWAYS;
 	rig_restart(r);
 	rig_listen_syn(r);
 	left(r, RESERVE, 0);
