@@ -43,17 +43,20 @@ void tcp_mtu_told(struct tcp_ctx *ctx, struct tcp_conn *c, uint16_t mtu)
 		tcp_conn_mark(ctx, c, TCP_F_REXMT_DUE);
 }
 
+/* Only a segment that the smaller size would have cut says anything about it. */
+static bool guess(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t mtu)
+{
+	return pkt_priv(c->sq_head)->len > payload(c, mtu) && lower(ctx, c, mtu);
+}
+
 void tcp_mtu_timeout(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
 	bool v4 = ip_addr_is_v4(&c->tuple.remote.ip);
 
 	if (c->backoff < TRIES || !c->sq_head || c->sq_head == c->sq_unsent)
 		return;
-	/* A small one would have come through. */
-	if (pkt_priv(c->sq_head)->len <= payload(c, v4 ? MTU_MIN_V4 : MTU_MIN_V6))
-		return;
-	if (lower(ctx, c, v4 ? MTU_BASE_V4 : MTU_MIN_V6) ||
-	    (c->backoff >= 2 * TRIES && lower(ctx, c, v4 ? MTU_MIN_V4 : MTU_MIN_V6)))
+	if (guess(ctx, c, v4 ? MTU_BASE_V4 : MTU_MIN_V6) ||
+	    (c->backoff >= 2 * TRIES && guess(ctx, c, v4 ? MTU_MIN_V4 : MTU_MIN_V6)))
 		counter_inc(ctx->counters, CTR_TCP_MTU_GUESSED);
 }
 
