@@ -120,7 +120,8 @@ static void shrink(struct rig *r)
 {
 	uint32_t all = r->peer_ack + 1460;
 
-	send_full(r, 1);
+	rig_write(r, 1460, 1460);
+	rig_pass(r, 0);
 	assert_int_equal(repeat(r, 3), 1024);
 	r->peer_ack = all;
 	PEER(r, .flags = TCP_ACK);
