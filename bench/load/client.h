@@ -106,6 +106,9 @@ void client_stray(struct client *cl, const struct segment *s);
 /* Issues a request; stamp: when it should be, or is, sent. */
 void client_issue(struct client *cl, uint32_t conn, uint64_t stamp);
 
+/* Requests without an answer yet; *oldest: for how long the first of them has none, TSC. */
+uint32_t client_unanswered(struct client *cl, uint64_t *oldest);
+
 extern const struct tcp_ops client_ops;
 
 static inline uint32_t client_outstanding(const struct conn *c)

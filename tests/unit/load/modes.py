@@ -97,16 +97,28 @@ LOSSY = {
 }
 
 
+def check_mode(check, exe, args):
+    code, result, err = run(exe, *BOTH, *args)
+    check.that(code == 0 and result, f"exit {code}: {err}")
+    if result:
+        check_right(check, result)
+        words = [w for w in err.split("\n") if w in ("ready", "measuring", "measured")]
+        check.that(words == ["ready", "measuring", "measured"], f"stderr: {err}")
+
+
+def patiently(name, what, exe, args):
+    """Where time is measured, or little of it given, a busy machine may spoil a run."""
+    for _ in range(TRIES):
+        check = Check(name)
+        what(check, exe, args)
+        if not check.failed:
+            break
+    return check
+
+
 def test_right(exe):
     for name, args in RIGHT.items():
-        check = Check(name)
-        code, result, err = run(exe, *BOTH, *args)
-        check.that(code == 0 and result, f"exit {code}: {err}")
-        if result:
-            check_right(check, result)
-            words = [w for w in err.split("\n") if w in ("ready", "measuring", "measured")]
-            check.that(words == ["ready", "measuring", "measured"], f"stderr: {err}")
-        yield check
+        yield patiently(name, check_mode, exe, args)
 
 
 def test_lossy(exe):
@@ -167,21 +179,16 @@ def check_waiting(check, exe, _args):
     # second each second, and requests wait in it.
     _, d, _ = run(exe, *BOTH, "--rate", "1000", "--connections", "1", "--warmup", "0",
                   "--duration", "1", "--backend-latency", "2000")
-    check.that(d["latency_us"]["max"] > 400000, d["latency_us"])
-    check.that(d["latency_us"]["p50"] > 150000, d["latency_us"])
+    # Sent when it can be, a request would take little more than its 2 ms.
+    check.that(d["latency_us"]["mean"] > 40000, d["latency_us"])
+    check.that(d["latency_us"]["max"] > 150000, d["latency_us"])
 
 
 def test_open_loop(exe):
     for name, what, args in (("open loop", check_rate, []),
                              ("open loop, connection per request", check_rate, ["--close"]),
                              ("waiting counts as latency", check_waiting, [])):
-        # Time is what is measured, and a machine may be busy: one good run shows that it works.
-        for _ in range(TRIES):
-            check = Check(name)
-            what(check, exe, args)
-            if not check.failed:
-                break
-        yield check
+        yield patiently(name, what, exe, args)
 
 
 def test_idle(exe):
