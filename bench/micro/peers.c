@@ -122,6 +122,13 @@ static void put_ip(struct frame *f, const struct end *e, uint16_t len)
 	f->ip.hdr_checksum = cksum_finish(cksum_add(0, &f->ip, sizeof(f->ip)));
 }
 
+static uint64_t pseudo_sum(const struct frame *f, uint16_t len)
+{
+	struct ip_addr src = ip_addr_v4(f->ip.src_addr), dst = ip_addr_v4(f->ip.dst_addr);
+
+	return cksum_pseudo(&src, &dst, IPPROTO_TCP, len);
+}
+
 static void send_segment(struct peers *p, struct end *e, uint8_t flags, struct payload data)
 {
 	struct rte_mbuf *m = alloc(p);
@@ -144,9 +151,7 @@ static void send_segment(struct peers *p, struct end *e, uint8_t flags, struct p
 	};
 	if (data.len)
 		memcpy(f->options + n_opt, data.data, data.len);
-	f->tcp.cksum = cksum_finish(cksum_add(
-		cksum_pseudo_v4(f->ip.src_addr, f->ip.dst_addr, IPPROTO_TCP, (uint16_t)len),
-		&f->tcp, len));
+	f->tcp.cksum = cksum_finish(cksum_add(pseudo_sum(f, (uint16_t)len), &f->tcp, len));
 	rte_pktmbuf_append(m, (uint16_t)(sizeof(f->eth) + sizeof(f->ip) + len));
 	e->snd_nxt += data.len + !!(flags & RTE_TCP_SYN_FLAG);
 	queue(p, m);
