@@ -88,6 +88,13 @@ static inline uint64_t cksum_add_chain(uint64_t sum, const struct rte_mbuf *m)
 	return sum;
 }
 
+/* IPv4's pseudo header (RFC 9293 section 3.1); src and dst in network order, len the
+ * bytes of the upper layer's header and payload. */
+static inline uint64_t cksum_pseudo_v4(uint32_t src, uint32_t dst, uint8_t proto, uint16_t len)
+{
+	return (uint64_t)src + dst + __builtin_bswap16(proto) + __builtin_bswap16(len);
+}
+
 /* The pseudo header of either family (RFC 9293 section 3.1, RFC 8200 section 8.1); len is the
  * bytes of the upper layer's header and payload. An IPv4 address's mapped form adds 0xffff to
  * its own sum, which is nothing in ones' complement. */

@@ -141,17 +141,32 @@ static void prefetch_conn(const struct tcp_conn *c)
 	rte_prefetch0(&c->timer);
 }
 
+/* What the connection leads to: its user's state, and the segment that an acknowledgement will
+ * free. */
+static void prefetch_beyond(const struct tcp_conn *c)
+{
+	const char *user = c->s.user;
+
+	rte_prefetch0(user);
+	rte_prefetch0(user + WEIR_CACHE_LINE);
+	if (c->sq_head)
+		rte_prefetch0(pkt_priv(c->sq_head));
+}
+
 static void take_burst(struct tcp_ctx *ctx, struct rte_mbuf **pkts, unsigned n)
 {
+	const struct tcp_conn *conn[BURST];
 	struct tcp_segment seg[BURST];
 
 	n = parse_burst(ctx, pkts, n, seg);
 	for (unsigned i = 0; i < n; i++) {
-		const struct tcp_conn *c = tcp_flow_peek(&ctx->flow, seg[i].hash);
-
-		if (c)
-			prefetch_conn(c);
+		conn[i] = tcp_flow_peek(&ctx->flow, seg[i].hash);
+		if (conn[i])
+			prefetch_conn(conn[i]);
 	}
+	for (unsigned i = 0; i < n; i++)
+		if (conn[i])
+			prefetch_beyond(conn[i]);
 	/* Looked up only now: an earlier segment may have made or ended the connection. */
 	for (unsigned i = 0; i < n; i++)
 		take(ctx, &seg[i]);
