@@ -220,10 +220,10 @@ static bool take_advertisement(struct net *net, uint16_t port, const struct ip_p
 
 	if (ip_addr_is_any(&ip->src) || (solicited && ip6_is_multicast(&ip->dst)))
 		return false;
-	if (a) {
-		nd_object(net, a);
-		return route_own_state(a) != OWN_USABLE;
-	}
+	if (a && route_own_state(a) == OWN_USABLE)
+		return false;
+	if (a)
+		nd_object(net, a); /* from now on it is a neighbour's as any other */
 	neigh_advertised(net->neighs, port, &nd->target, nd->has_mac ? &nd->mac : NULL, solicited,
 			 nd->flags & ND_ADVERT_OVERRIDE);
 	return true;

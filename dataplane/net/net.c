@@ -204,6 +204,19 @@ bool net_route(const struct net *net, const struct ip_addr *dst, struct ip_addr 
 	return route_source(net->routes, r, src);
 }
 
+uint16_t net_ipv6_mtu(const struct net *net)
+{
+	uint16_t least = 0;
+
+	for (unsigned i = 0; i < net->ports->n_ports; i++) {
+		uint16_t mtu = net->ports->ports[i].mtu;
+
+		if (net->routes->v6[i] && (!least || mtu < least))
+			least = mtu;
+	}
+	return least;
+}
+
 bool net_is_local(const struct net *net, const struct ip_addr *ip)
 {
 	return route_is_own(net->routes, ip);

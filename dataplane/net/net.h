@@ -61,6 +61,8 @@ uint64_t net_next_timer(const struct net *net);
 /* The address to use towards dst, and the MTU of the way there. False: no route. */
 bool net_route(const struct net *net, const struct ip_addr *dst, struct ip_addr *src,
 	       uint16_t *mtu);
+/* The smallest MTU of the ports that speak IPv6; 0: none does. */
+uint16_t net_ipv6_mtu(const struct net *net);
 bool net_is_local(const struct net *net, const struct ip_addr *ip);
 bool net_scattered_tx(const struct net *net);
 

@@ -125,7 +125,9 @@ static void the_sample_is_the_defaults(void **state)
 	assert_string_equal(iface->name, "ext");
 	assert_string_equal(iface->device, "net_af_xdp0,iface=veth0");
 	assert_int_equal(iface->mtu, 1500);
-	assert_int_equal(iface->n_routes, 1);
+	assert_int_equal(iface->n_routes, 2);
+	assert_int_equal(iface->dad_transmits, 1);
+	assert_false(iface->router_solicitation);
 	assert_string_equal(l.cfg.directories.items[0], "/etc/weir/resources.d");
 	/* The rest of it says what is the default anyway. */
 	l.cfg.name = NULL;

@@ -401,6 +401,23 @@ static void who_has_the_address_keeps_it(void **state)
 	assert_true(net_is_local(b->net[0], &link_local)); /* the others are ours */
 }
 
+/* Whoever has it is a neighbour like others. */
+static void its_owner_can_be_talked_to(void **state)
+{
+	struct net_addr own = {ip("2001:2:0:1::2"), 80}, owner = {ip(OWN6), 40000};
+	struct box *b = *state;
+
+	inject(b, make_nd(b, f, 136, OWN6, NODES6, 0x20, OWN6, &peer_mac));
+	while (next_word(b))
+		;
+	net_tx_tcp(b->net[0], &own, &owner, make_segment(b, 80, 40000, 5), NULL);
+	net_flush(b->net[0]);
+	assert_int_equal(box6_take_sent(0, g), AT_NEXT + 32);
+	assert_int_equal(
+		inject(b, make_nd(b, f, 136, OWN6, "2001:2:0:1::2", 0x60, OWN6, &peer_mac)),
+		AT_NEXT + 25);
+}
+
 static void two_who_ask_for_one_address_both_lose_it(void **state)
 {
 	struct box *b = *state;
@@ -552,6 +569,7 @@ int main(void)
 		ASKING(addresses_are_asked_for_then_announced),
 		ASKING(tentative_addresses_do_not_answer),
 		ASKING(who_has_the_address_keeps_it),
+		ASKING(its_owner_can_be_talked_to),
 		ASKING(two_who_ask_for_one_address_both_lose_it),
 		ASKING(our_own_question_sent_back_is_no_objection),
 		ASKING(routers_are_asked_for_until_one_speaks),
