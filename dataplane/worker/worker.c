@@ -25,6 +25,13 @@ static void tcp_output(void *owner, struct tcp_conn *conn, const struct tcp_tupl
 	net_tx_tcp(w->net, &t->local, &t->remote, m, conn ? tcp_conn_path(conn) : NULL);
 }
 
+static bool tcp_busy(void *owner)
+{
+	struct worker *w = owner;
+
+	return net_tx_busy(w->net);
+}
+
 static bool tcp_admit(void *owner, const struct tcp_tuple *t, uint64_t *cookie)
 {
 	struct worker *w = owner;
@@ -121,6 +128,7 @@ static bool make_tcp(struct worker *w, uint32_t conns, struct rte_mempool *pool)
 		cfg.connect_mss = (uint16_t)(net_ipv6_mtu(w->net) - IPV6_HEADERS);
 	w->tcp_ops = (struct tcp_ops){
 		.output = tcp_output,
+		.busy = tcp_busy,
 		.admit = tcp_admit,
 		.accepted = tcp_accepted,
 		.mtu = tcp_mtu,
