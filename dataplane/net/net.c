@@ -192,14 +192,15 @@ const struct ip_route *net_find_route(const struct net *net, const struct ip_add
 	return nd_default_route(net);
 }
 
-/* The source of a connection decides which ways it may take: they are those that suit it. */
+/* Any way may give the source; what is sent from it then goes by the ways that suit it. */
 bool net_route(const struct net *net, const struct ip_addr *dst, struct ip_addr *src, uint16_t *mtu)
 {
+	static const struct ip_addr none;
 	const struct ip_route *r = net_find_route(net, dst);
 
 	if (!r)
 		return false;
-	r = route_way(r, src, net_hash(net, dst, 0), 0);
+	r = route_way(r, &none, net_hash(net, dst, 0), 0);
 	*mtu = ip_addr_is_v4(dst) ? net->ports->ports[r->port].mtu : nd_mtu(net, r->port);
 	return route_source(net->routes, r, src);
 }
