@@ -151,13 +151,13 @@ bool ip_take(struct net *net, struct rte_mbuf *m, bool to_all)
 	return false;
 }
 
-static void put_header(struct rte_mbuf *m, uint32_t src, uint32_t dst, uint8_t proto)
+static void put_header(struct rte_mbuf *m, uint32_t src, uint32_t dst, uint8_t proto, uint8_t tos)
 {
 	struct rte_ipv4_hdr *ip;
 
 	ip = (struct rte_ipv4_hdr *)rte_pktmbuf_prepend(m, sizeof(*ip));
 	ip->version_ihl = RTE_IPV4_VHL_DEF;
-	ip->type_of_service = 0;
+	ip->type_of_service = tos;
 	ip->total_length = rte_cpu_to_be_16((uint16_t)m->pkt_len);
 	ip->packet_id = 0; /* atomic datagrams need none (RFC 6864 section 4.1) */
 	ip->fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
@@ -264,6 +264,7 @@ void ip_output(struct net *net, const struct ip_addr *src, const struct ip_addr 
 {
 	uint32_t src4 = ip_addr_to_v4(src), dst4 = ip_addr_to_v4(dst);
 	struct neigh *n = cached(net, path);
+	bool ect = m->ol_flags & PKT_F_ECT;
 
 	if (!n) {
 		const struct ip_route *r = route_find(net->routes, dst);
@@ -282,7 +283,7 @@ void ip_output(struct net *net, const struct ip_addr *src, const struct ip_addr 
 		put_tcp_cksum(&net->ports->ports[n->port], m, src4, dst4);
 	else
 		m->ol_flags = 0;
-	put_header(m, src4, dst4, proto);
+	put_header(m, src4, dst4, proto, ect ? IPV4_ECT0 : 0);
 	n->used = true;
 	if (likely(neigh_usable(n)))
 		send_to(net, n, m);

@@ -7,7 +7,8 @@
 #include <tcp/conn.h>
 #include <tcp/flow.h>
 
-#define TCP_PORT_COUNTERS 256 /* RFC 6056 section 3.3.4 */
+#define TCP_SND_INITIAL   (256u * 1024) /* tx_limit before cwnd has grown */
+#define TCP_PORT_COUNTERS 256           /* RFC 6056 section 3.3.4 */
 
 TAILQ_HEAD(tcp_conn_list, tcp_conn);
 
@@ -26,7 +27,8 @@ struct tcp_ctx {
 	uint8_t rcv_wscale;            /* what rcv_buf needs */
 
 	struct tcp_flow flow;
-	struct slab conns; /* of struct tcp_conn, indexable: its size has no padding */
+	struct slab flights; /* of struct tcp_flight */
+	struct slab conns;   /* of struct tcp_conn, indexable: its size has no padding */
 	uint32_t n_half_open, n_time_wait, n_fin_wait_2;
 
 	struct tcp_conn *dirty;                    /* owes the peer something */

@@ -6,6 +6,7 @@
 
 #include <tcp/output.h>
 #include <tcp/reasm.h>
+#include <tcp/sack.h>
 #include <tcp/seq.h>
 #include <tcp/timer.h>
 
@@ -64,6 +65,17 @@ void tcp_receive_next(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segmen
 	acknowledge(ctx, c);
 }
 
+void tcp_receive_marks(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_segment *s)
+{
+	if (s->flags & TCP_CWR)
+		c->flags &= ~TCP_F_ECE;
+	if (s->ecn != TCP_IP_CE)
+		return;
+	counter_inc(ctx->counters, CTR_TCP_ECN_CE);
+	c->flags |= TCP_F_ECE;
+	tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
+}
+
 /* Cuts s to what is new and inside the window. False when nothing is left. */
 static bool fit(struct tcp_conn *c, struct tcp_segment *s)
 {
@@ -109,6 +121,8 @@ void tcp_receive_data(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segmen
 		counter_inc(ctx->counters, CTR_DROP_NO_MBUF);
 		return;
 	}
+	if (seq_lt(s->seq, c->rcv_nxt))
+		tcp_sack_duplicate(ctx, c, s->seq, seq_min(s->seq + s->len, c->rcv_nxt));
 	if (!fit(c, s)) {
 		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
 		return;
@@ -121,7 +135,8 @@ void tcp_receive_data(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segmen
 	}
 	if (!in_order)
 		counter_inc(ctx->counters, CTR_TCP_OOO);
-	tcp_reasm_take(ctx, c, s->m, s->seq);
+	if (!tcp_reasm_take(ctx, c, s->m, s->seq) && tcp_reasm_holds(c, s->seq, s->seq + s->len))
+		tcp_sack_duplicate(ctx, c, s->seq, s->seq + s->len);
 	s->m = NULL;
 	drain(ctx, c);
 	/* Each segment beside a hole is worth an ACK of its own: the peer counts duplicates to

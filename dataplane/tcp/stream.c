@@ -25,7 +25,7 @@ static void write_queue(struct bytestream *s, struct mbq *q)
 		mbq_free(q);
 		return;
 	}
-	s->tx_limit = ctx->snd_limit;
+	s->tx_limit = RTE_MIN(ctx->snd_limit, RTE_MAX(2 * c->cwnd, TCP_SND_INITIAL));
 	tcp_sendq_write(ctx, c, q);
 	tcp_conn_mark(ctx, c, 0);
 }

@@ -11,6 +11,7 @@
 #include <base/bytestream.h>
 #include <base/wheel.h>
 #include <weir/addr.h>
+#include <weir/congestion.h>
 #include <weir/counters.h>
 
 struct tcp_conn; /* conn.h */
@@ -44,10 +45,12 @@ struct tcp_config {
 	uint32_t max_half_open; /* SYN-RECEIVED at most; beyond it the oldest gives way */
 	uint32_t max_time_wait; /* TIME-WAIT at most; beyond it the oldest gives way */
 	uint32_t rcv_buf;       /* bytes of receive window at most, per connection */
-	uint32_t snd_limit;     /* bytestream.tx_limit */
+	uint32_t snd_limit;     /* bytestream.tx_limit at most; it grows with cwnd */
 	uint64_t time_wait_us;  /* 2 MSL */
 	uint64_t keepalive_us;  /* idle time before probes; 0 = none */
-	uint8_t secret[16];     /* key of ISNs (RFC 6528) and of timestamp offsets */
+	enum congestion cc;
+	bool ecn;           /* marks and answers marks when the peer asks (RFC 3168) */
+	uint8_t secret[16]; /* key of ISNs (RFC 6528) and of timestamp offsets */
 };
 
 struct tcp_config tcp_config_default(void);
