@@ -89,6 +89,22 @@ static const struct field http_fields[] = {
 };
 static const struct message http = {.name = "http", .fields = http_fields, NO_POS, NO_LIST};
 
+/* ---- tcp ---- */
+
+static const struct enum_value congestion_values[] = {
+#define X(id, name) {#name, 0, CONGESTION_##id, false},
+	CONGESTION_LIST(X)
+#undef X
+		{0},
+};
+static const struct field tcp_fields[] = {
+	{"congestionControl", FIELD_ENUM, FIELD_NAMES_ONLY, CFG(dataplane.tcp.congestion),
+	 .values = congestion_values, .initial = "cubic"},
+	{"ecn", FIELD_BOOL, CFG(dataplane.tcp.ecn), .initial = "true"},
+	{0},
+};
+static const struct message tcp = {.name = "tcp", .fields = tcp_fields, NO_POS, NO_LIST};
+
 /* ---- interfaces ---- */
 
 static const struct field route_fields[] = {
@@ -271,6 +287,7 @@ static const struct field file_fields[] = {
 	{"node", FIELD_INLINE, .message = &node},
 	{"dataplane", FIELD_INLINE, .message = &dataplane},
 	{"http", FIELD_INLINE, .message = &http},
+	{"tcp", FIELD_INLINE, .message = &tcp},
 	{"interfaces", FIELD_LIST, WRITTEN(interfaces), COUNT(written_node, n_interfaces),
 	 .message = &interface},
 	{"resources", FIELD_LIST, WRITTEN(sources), COUNT(written_node, n_sources),

@@ -162,8 +162,7 @@ static void turn_cycle(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_fligh
 	bool over = (uint32_t)ctx->now_us - b->cycle_us > b->min_rtt_us;
 
 	if (gain > UNIT)
-		over = over && (d->lost || flight >= window(c, b, gain) ||
-				(uint32_t)ctx->now_us - b->cycle_us > 2 * b->min_rtt_us);
+		over = over && (d->lost || flight >= window(c, b, gain));
 	else if (gain < UNIT)
 		over = over || flight <= window(c, b, UNIT);
 	if (!over)

@@ -14,10 +14,14 @@ static bool models(const struct tcp_conn *c)
 	return tcp_cc_of(c)->model;
 }
 
-/* What follows may turn out to be needless. */
+/* What follows may turn out to be needless; unless a repetition is still under way: what it
+ * brings would be taken for the answer to a later one. */
 static void doubt(struct tcp_conn *c, struct tcp_flight *f)
 {
-	c->flags &= ~(TCP_F_DOUBT_TIMED | TCP_F_DOUBT_ORIGINAL);
+	c->flags &= ~(TCP_F_DOUBT | TCP_F_DOUBT_TIMED | TCP_F_DOUBT_ORIGINAL);
+	f->undo = false;
+	if (c->retrans)
+		return;
 	c->flags |= TCP_F_DOUBT;
 	f->before = c->cwnd;
 	f->before_ssthresh = c->ssthresh;
@@ -224,7 +228,8 @@ void tcp_episode_timeout(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_fli
 	if (c->recovery < TCP_RECOVERY || (c->recovery == TCP_LOSS && !c->backoff)) {
 		doubt(c, f);
 		tcp_cc_of(c)->reduce(c, f);
-		if (c->flags & TCP_F_SACK && c->recovery < TCP_RECOVERY)
+		if ((c->flags & TCP_F_SACK) && (c->flags & TCP_F_DOUBT) &&
+		    c->recovery < TCP_RECOVERY)
 			c->flags |= TCP_F_DOUBT_ORIGINAL;
 	} else {
 		c->flags &= ~TCP_F_DOUBT_ORIGINAL;

@@ -6,14 +6,23 @@
 #include <tcp/cc.h>
 #include <tcp/timer.h>
 
+static uint64_t duration_ns(const struct tcp_flight *f, uint32_t bytes)
+{
+	return (uint64_t)bytes * 1000000000 / RTE_MAX(f->pace_rate, 1u);
+}
+
 bool tcp_pace_waits(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
-	uint64_t now_ns = ctx->now_us * 1000, ahead_ns;
+	uint64_t from_ns, ahead_ns = PACE_AHEAD_NS;
 
-	if (!(c->flags & TCP_F_PACED) || c->flight->pace_ns <= now_ns + PACE_AHEAD_NS)
+	if (!(c->flags & TCP_F_PACED) || c->flight->pace_ns <= ctx->now_us * 1000 + ahead_ns)
 		return false;
-	ahead_ns = c->flight->pace_ns - now_ns - PACE_AHEAD_NS;
-	tcp_timer_set(ctx, c, TCP_DUE_PACE, (uint32_t)(ahead_ns / 1000000) + 1);
+	ahead_ns = RTE_MAX(ahead_ns, duration_ns(c->flight, c->mss));
+	from_ns = ctx->now_us * 1000 + ahead_ns;
+	if (c->flight->pace_ns <= from_ns)
+		return false;
+	tcp_timer_set(ctx, c, TCP_DUE_PACE,
+		      (uint32_t)((c->flight->pace_ns - from_ns) / 1000000) + 1);
 	return true;
 }
 
@@ -34,8 +43,7 @@ void tcp_pace_sent(struct tcp_ctx *ctx, struct tcp_conn *c, struct pkt_priv *p)
 	if (c->flags & TCP_F_PACED) {
 		uint64_t earliest = ctx->now_us * 1000 - PACE_CREDIT_NS;
 
-		f->pace_ns = RTE_MAX(f->pace_ns, earliest) +
-			     (uint64_t)p->len * 1000000000 / RTE_MAX(f->pace_rate, 1u);
+		f->pace_ns = RTE_MAX(f->pace_ns, earliest) + duration_ns(f, p->len);
 	}
 }
 

@@ -2,7 +2,8 @@
  * there.
  *
  * The wheel's tick is 1 ms, so what goes out together is what the rate allows in one: segments
- * leave up to PACE_AHEAD_NS before their time. */
+ * leave up to PACE_AHEAD_NS before their time, or two where the rate allows fewer: a peer that
+ * acknowledges every second one would let its timer decide. */
 #pragma once
 #include <tcp/flight.h>
 

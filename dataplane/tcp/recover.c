@@ -14,6 +14,18 @@
 
 #define NOBODY_WAITS(c) (!((c)->flags & TCP_F_USER))
 
+/* Does the echo speak of an earlier transmission than the last, though there was time for an
+ * answer to that? Then an acknowledgement was lost, and the time until the repetition is none of
+ * the path's. */
+static bool is_ambiguous(const struct tcp_ctx *ctx, const struct tcp_conn *c,
+			 const struct tcp_delivered *d, const struct tcp_options *opt)
+{
+	uint32_t ago_us = (uint32_t)ctx->now_us - d->again_us;
+	uint32_t sent_ts = (uint32_t)((ctx->now_us - ago_us) / 1000) + c->ts_offset;
+
+	return d->again && seq_lt(opt->ts_ecr, sent_ts) && ago_us >= c->min_rtt_us;
+}
+
 /* The RTO is made of what the earliest segment took, the peer's waiting included; everything
  * else of what the latest took. After a repetition only timestamps know. */
 static void measure(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_delivered *d,
@@ -24,7 +36,8 @@ static void measure(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_delivere
 		if (!c->min_rtt_us || d->rtt_us < c->min_rtt_us)
 			c->min_rtt_us = d->rtt_us;
 		tcp_timer_measure(c, (uint32_t)ctx->now_us - d->first_us);
-	} else if ((c->flags & TCP_F_TS) && opt->ts_ecr && d->bytes) {
+	} else if ((c->flags & TCP_F_TS) && opt->ts_ecr && d->bytes &&
+		   !is_ambiguous(ctx, c, d, opt)) {
 		uint32_t ms = ctx->now_ms + c->ts_offset - opt->ts_ecr;
 
 		if (ms < TCP_RTO_MAX_MS)

@@ -7,6 +7,7 @@
 
 #include <weir/abi.h>
 #include <weir/addr.h>
+#include <weir/congestion.h>
 #include <weir/counters.h>
 #include <weir/feedback.h>
 #include <weir/publish.h>
@@ -40,6 +41,11 @@ struct http_config {
 	bool accept_http10;
 };
 
+struct tcp_settings {
+	enum congestion congestion;
+	bool ecn; /* for peers that ask (RFC 3168) */
+};
+
 struct dataplane_config {
 	unsigned n_workers;
 	enum idle_mode idle;
@@ -48,6 +54,7 @@ struct dataplane_config {
 	unsigned n_ifaces;
 	struct iface_config ifaces[WEIR_PORTS_MAX];
 	struct http_config http;
+	struct tcp_settings tcp;
 	bool access_log;
 };
 

@@ -69,6 +69,8 @@ static void check_defaults(const struct node_config *c)
 	assert_int_equal(c->dataplane.http.max_header_bytes, 60 * 1024);
 	assert_int_equal(c->dataplane.http.max_headers, 100);
 	assert_true(c->dataplane.http.accept_http10);
+	assert_int_equal(c->dataplane.tcp.congestion, CONGESTION_CUBIC);
+	assert_true(c->dataplane.tcp.ecn);
 	assert_true(c->dataplane.access_log);
 	assert_false(c->registry_only);
 	assert_false(c->compat_08);
@@ -104,8 +106,9 @@ static void what_is_wrong_has_its_default(void **state)
 	(void)state;
 	load(&l, "dataplane: {workers: 65, idle: lazy, memory: 1MiB, connections: 999}\n"
 		 "http: {maxHeaders: 0, idleTimeout: 1, acceptHTTP10: \"yes\"}\n"
+		 "tcp: {congestionControl: vegas, ecn: 1}\n"
 		 "accessLog: {format: xml}\n");
-	assert_int_equal(l.d.errors, 8);
+	assert_int_equal(l.d.errors, 10);
 	check_defaults(&l.cfg);
 	unload(&l);
 }
@@ -146,6 +149,7 @@ static void every_key(void **state)
 		 "  eal: [--no-pci], connections: \"5000\"}\n"
 		 "http: {idleTimeout: 0s, headerTimeout: 1m, streamIdleTimeout: 250ms,\n"
 		 "  maxHeaderSize: 8KiB, maxHeaders: 20, acceptHTTP10: false}\n"
+		 "tcp: {congestionControl: bbr, ecn: false}\n"
 		 "interfaces:\n"
 		 "- name: int\n  device: 0000:01:00.0\n  mtu: 9000\n"
 		 "  addresses: [198.18.1.1/24, 198.18.2.1/28]\n"
@@ -177,6 +181,8 @@ static void every_key(void **state)
 	assert_int_equal(l.cfg.dataplane.http.max_header_bytes, 8192);
 	assert_int_equal(l.cfg.dataplane.http.max_headers, 20);
 	assert_false(l.cfg.dataplane.http.accept_http10);
+	assert_int_equal(l.cfg.dataplane.tcp.congestion, CONGESTION_BBR);
+	assert_false(l.cfg.dataplane.tcp.ecn);
 	assert_int_equal(l.cfg.directories.n, 2);
 	assert_true(l.cfg.registry_only);
 	assert_true(l.cfg.compat_08);

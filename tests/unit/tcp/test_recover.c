@@ -187,6 +187,24 @@ static void what_was_sent_twice_is_not_measured(void **state)
 	assert_int_equal(rig_conn(r)->srtt_us, srtt);
 }
 
+static void a_lost_ack_is_not_measured_by_its_echo(void **state)
+{
+	struct rig *r = *state;
+	uint32_t srtt, sent;
+
+	fly(r, PEER_TS, 1);
+	rig_wait_ms(r, 20);
+	DUP(r, 1);
+	srtt = rig_conn(r)->srtt_us;
+	rig_write(r, 1000, 1000);
+	rig_pass(r, 0);
+	sent = r->our_ts;
+	rig_wait_ms(r, 250); /* it arrived, the ACK did not; the repetition's does */
+	sack_ts(r, 2, 0, 0, sent);
+	assert_int_equal(rig_conn(r)->snd_una, rig_conn(r)->snd_nxt);
+	assert_int_equal(rig_conn(r)->srtt_us, srtt);
+}
+
 static void rto_follows_rfc_6298(void **state)
 {
 	struct tcp_conn c = {0};
@@ -497,6 +515,7 @@ int main(void)
 		T(round_trips_are_measured_by_timestamps),
 		T(round_trips_are_measured_without),
 		T(what_was_sent_twice_is_not_measured),
+		T(a_lost_ack_is_not_measured_by_its_echo),
 		cmocka_unit_test(rto_follows_rfc_6298),
 		T(three_duplicates_are_a_loss),
 		T(duplicates_with_data_or_window_do_not_count),
