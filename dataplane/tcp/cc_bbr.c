@@ -2,9 +2,8 @@
  * delivers and its shortest round trip, and sends at that bandwidth with little more under way
  * than that round trip holds (draft-cardwell-iccrg-bbr-congestion-control).
  *
- * Loss that a round brings beyond what a bad path explains is taken as a full buffer: the window
- * follows delivery until the next look for more, so that a neighbour who backs off at losses is
- * not driven out. */
+ * Losses do not change the model: after one, what arrives is replaced for a round, and a startup
+ * that loses much has found the buffer full. */
 #include <tcp/cc.h>
 
 #include <rte_common.h>
@@ -48,13 +47,28 @@ static uint32_t pace_gain(const struct tcp_bbr *b)
 	return UNIT;
 }
 
-/* Bytes that the path holds, times gain. */
-static uint32_t window(const struct tcp_conn *c, const struct tcp_bbr *b, uint32_t gain)
+/* Bytes that are under way for so long, times gain. */
+static uint32_t holds(const struct tcp_conn *c, const struct tcp_bbr *b, uint32_t us, uint32_t gain)
 {
-	uint64_t bdp = bandwidth(b) * b->min_rtt_us / 1000000 * gain / UNIT;
+	uint64_t bdp = bandwidth(b) * us / 1000000 * gain / UNIT;
 
 	return (uint32_t)RTE_MIN(RTE_MAX(bdp, (uint64_t)SEGMENTS_MIN * c->mss),
 				 (uint64_t)TCP_CWND_MAX);
+}
+
+static uint32_t window(const struct tcp_conn *c, const struct tcp_bbr *b, uint32_t gain)
+{
+	return holds(c, b, b->min_rtt_us, gain);
+}
+
+/* The most that may be under way. Where others keep a queue, twice what the empty path holds would
+ * be less than a share of what the full one does, and shrink with it: half of the present round
+ * trip counts at least. Alone that changes nothing, for pacing keeps the queue short. */
+static uint32_t limit(const struct tcp_conn *c, const struct tcp_bbr *b)
+{
+	if (b->mode == STARTUP || b->mode == DRAIN)
+		return window(c, b, GAIN_HIGH);
+	return holds(c, b, RTE_MAX(b->min_rtt_us, c->srtt_us / 2), GAIN_CWND);
 }
 
 static void pace(struct tcp_conn *c, struct tcp_flight *f)
@@ -107,6 +121,11 @@ static void learn_bandwidth(const struct tcp_ctx *ctx, struct tcp_flight *f,
 	struct tcp_bbr *b = &f->bbr;
 	uint64_t bw = sample(ctx, f, d);
 
+	/* While it looks for the shortest round trip it is slow on purpose. */
+	if (b->mode == PROBE_RTT) {
+		b->bw_round = b->rounds;
+		return;
+	}
 	if (f->app_limited && bw < bandwidth(b))
 		return;
 	if (b->rounds - b->bw_round >= HALF_ROUNDS) {
@@ -217,8 +236,7 @@ static void move(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_flight *f,
 static void set_cwnd(struct tcp_conn *c, struct tcp_flight *f, const struct tcp_delivered *d)
 {
 	const struct tcp_bbr *b = &f->bbr;
-	uint32_t gain = b->mode == STARTUP || b->mode == DRAIN ? GAIN_HIGH : GAIN_CWND;
-	uint64_t target = window(c, b, gain) + f->pace_rate * QUANTUM_US / 1000000 + 2u * c->mss;
+	uint64_t target = limit(c, b) + f->pace_rate * QUANTUM_US / 1000000 + 2u * c->mss;
 
 	if (b->full_rounds >= FULL_ROUNDS)
 		c->cwnd = (uint32_t)RTE_MIN((uint64_t)c->cwnd + d->bytes, target);
