@@ -51,8 +51,11 @@ unsigned net_rx(struct net *net, uint64_t now_us, struct rte_mbuf **pkts, unsign
 void net_tx_tcp(struct net *net, const struct net_addr *src, const struct net_addr *dst,
 		struct rte_mbuf *m, void *path);
 
-/* Hands everything queued to the devices. */
-void net_flush(struct net *net);
+/* Hands what is queued to the devices. True: one was busy, and the rest waits for the next
+ * call, which should be soon. */
+bool net_flush(struct net *net);
+/* So much waits for a busy device that nothing should be added that can wait, too. */
+bool net_tx_busy(const struct net *net);
 
 /* Neighbour timers: call once per pass; cheap when nothing is due. next: lower bound. */
 void net_timers(struct net *net, uint64_t now_us);

@@ -22,7 +22,8 @@ import routes  # noqa: E402
 
 SYSTEMS = {("weir", "memif"), ("weir", "veth"), ("nginx", "veth"), ("haproxy", "veth")}
 ABOUT = {"cpus": 2, "cpu": "a CPU", "tsc_hz": 2.5e9, "memory_gib": 4, "kernel": "6", "dpdk": "22",
-         "load_average": 0, "nginx": "1", "haproxy": "2", "revision": "abc", "sut_cpu": 0, "load_cpu": 1,
+         "load_average": 0, "nginx": "1", "haproxy": "2", "revision": "abc", "sut_cpu": 0,
+         "load_cpu": 1,
          "hugepages_mib": 0, "rounds": 2, "seconds": 1, "steal_s": 0, "elapsed_s": 60}
 SANITIZED = "ASAN_OPTIONS" in os.environ  # its runtime must be the first library: no LD_PRELOAD
 
@@ -107,7 +108,8 @@ def test_reach_says_what_was_met(tmp_path):
         {"bench": "route", "case": "exact_100000_last", "ns_per_op": 90},
         {"bench": "route", "case": "mixed_10_miss", "ns_per_op": 100},
         {"bench": "route", "case": "mixed_100000_miss", "ns_per_op": 210}]))
-    lines = {x.what: x.met for x in reach.lines(some_results(), {"rps": 2e6}, str(micro))}
+    generator = {"net_ring": {"rps": 2e6}}
+    lines = {x.what: x.met for x in reach.lines(some_results(), generator, str(micro))}
     assert lines["keepalive-64 over memif"] and lines["p99 latency added at 50% load, memif"]
     assert lines["keepalive-64 over veth"] is False
     assert lines["memory per idle keep-alive connection"]
@@ -117,7 +119,7 @@ def test_reach_says_what_was_met(tmp_path):
 
 
 def test_report_is_written(tmp_path):
-    text = report.write(str(tmp_path), some_results(), None, ABOUT, "/nonexistent")
+    text = report.write(str(tmp_path), some_results(), {}, ABOUT, "/nonexistent")
     assert "it is too much" in text and "900" in text and "](latency.svg)" in text
     assert len(json.loads((tmp_path / "report.json").read_text())) == 7
     for name in figures.ALL:
