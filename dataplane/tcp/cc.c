@@ -94,5 +94,7 @@ void tcp_cc_pace(struct tcp_conn *c, struct tcp_flight *f)
 		return;
 	}
 	c->flags |= TCP_F_PACED;
-	f->pace_rate = (uint64_t)c->cwnd * 10000 * percent / c->srtt_us;
+	/* While cwnd comes down what is under way is more. */
+	f->pace_rate =
+		(uint64_t)RTE_MAX(c->cwnd, c->snd_nxt - c->snd_una) * 10000 * percent / c->srtt_us;
 }

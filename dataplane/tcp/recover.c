@@ -61,10 +61,9 @@ static void arm(struct tcp_ctx *ctx, struct tcp_conn *c)
 		tcp_timer_retrans(ctx, c);
 }
 
-/* snd_una moves. */
-static void forward(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t ack, struct tcp_delivered *d)
+/* snd_una has moved. */
+static void forward(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t ack)
 {
-	tcp_sendq_ack(c, ack, d);
 	c->snd_una = ack;
 	c->backoff = 0;
 	if (NOBODY_WAITS(c) && tcp_timer_is_set(c, TCP_DUE_LIFE))
@@ -78,8 +77,6 @@ static void grow(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_deliv
 	uint32_t room;
 
 	tcp_cc_of(c)->acked(ctx, c, f, d);
-	if (!tcp_cc_of(c)->model)
-		tcp_cc_pace(c, f);
 	/* Room for a window under way and for the next. */
 	room = RTE_MIN(2 * c->cwnd, ctx->snd_limit);
 	if (room > c->s.tx_limit)
@@ -99,39 +96,55 @@ static void track(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_flight *f,
 	tcp_rack_arrived(ctx, c, f, d, opt);
 }
 
-/* After the controller has seen the sample. */
-static void untrack(struct tcp_flight *f)
+/* After the controller has seen the sample. The pace follows the round-trip time also where cwnd
+ * does not grow: too slow a pace would keep it from growing. */
+static void settle(struct tcp_conn *c, struct tcp_flight *f)
 {
+	if (!tcp_cc_of(c)->model)
+		tcp_cc_pace(c, f);
 	if (f->app_limited && seq_gt(f->delivered, f->app_limited))
 		f->app_limited = 0;
 }
 
-static __rte_noinline void acked_flight(struct tcp_ctx *ctx, struct tcp_conn *c,
-					struct tcp_delivered *d, const struct tcp_options *opt)
+static __rte_noinline void acked_flight(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t ack,
+					const struct tcp_options *opt)
 {
-	struct tcp_flight *f = c->flight;
+	struct tcp_flight *f = tcp_flight_get(ctx, c);
+	struct tcp_delivered d = {.fack = f->fack};
 
-	d->fack = f->fack;
-	track(ctx, c, f, d, opt);
+	tcp_sendq_ack(c, ack, &d);
+	forward(ctx, c, ack);
+	measure(ctx, c, &d, opt);
+	track(ctx, c, f, &d, opt);
 	if (f->tlp)
 		tcp_episode_probe_answered(ctx, c, f, true, 0);
 	if (tcp_cc_of(c)->model || (c->flags & TCP_F_CWND_FULL))
-		grow(ctx, c, d);
-	untrack(f);
+		grow(ctx, c, &d);
+	settle(c, f);
+}
+
+/* Of a connection that only exchanges small messages: nothing but the clock. */
+static void acked_plain(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t ack)
+{
+	struct tcp_sendq_span span = tcp_sendq_ack_plain(c, ack);
+	uint32_t rtt_us = RTE_MAX((uint32_t)ctx->now_us - span.last_us, 1u);
+
+	forward(ctx, c, ack);
+	if (!span.bytes)
+		return;
+	if (!c->min_rtt_us || rtt_us < c->min_rtt_us)
+		c->min_rtt_us = rtt_us;
+	tcp_timer_measure(c, (uint32_t)ctx->now_us - span.first_us);
 }
 
 void tcp_recover_acked(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t ack,
 		       const struct tcp_options *opt)
 {
-	struct tcp_delivered d = {0};
-
-	forward(ctx, c, ack, &d);
-	measure(ctx, c, &d, opt);
 	c->dupacks = 0;
-	if (c->flight)
-		acked_flight(ctx, c, &d, opt);
-	else if (c->flags & TCP_F_CWND_FULL)
-		grow(ctx, c, &d);
+	if (c->flight || c->lost || (c->flags & TCP_F_CWND_FULL))
+		acked_flight(ctx, c, ack, opt);
+	else
+		acked_plain(ctx, c, ack);
 	arm(ctx, c);
 	if (c->sq_unsent || (c->flags & TCP_F_FIN_QUEUED))
 		tcp_conn_mark(ctx, c, 0);
@@ -178,8 +191,10 @@ static uint32_t read_report(struct tcp_ctx *ctx, struct tcp_conn *c, const struc
 	bool advances = seq_gt(s->ack, una), sack = c->flags & TCP_F_SACK;
 
 	d->fack = c->flight ? c->flight->fack : una;
-	if (advances)
-		forward(ctx, c, s->ack, d);
+	if (advances) {
+		tcp_sendq_ack(c, s->ack, d);
+		forward(ctx, c, s->ack);
+	}
 	if (sack && s->opt.n_sack)
 		twice = tcp_sack_take(ctx, c, &s->opt, una, d);
 	else if (!sack && advances)
@@ -251,7 +266,7 @@ void tcp_recover_segment(struct tcp_ctx *ctx, struct tcp_conn *c, const struct t
 		tcp_episode_probe_answered(ctx, c, f, advances || d.bytes, twice);
 	wait_ms = find_losses(ctx, c, f, &d);
 	set_window(ctx, c, f, &d, advances, reducing);
-	untrack(f);
+	settle(c, f);
 	rearm(ctx, c, wait_ms, advances);
 	tcp_conn_mark(ctx, c, 0);
 }

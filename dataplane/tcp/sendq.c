@@ -146,6 +146,23 @@ void tcp_sendq_ack(struct tcp_conn *c, uint32_t una, struct tcp_delivered *d)
 	trim(c, una);
 }
 
+struct tcp_sendq_span tcp_sendq_ack_plain(struct tcp_conn *c, uint32_t una)
+{
+	struct tcp_sendq_span r = {0};
+	struct rte_mbuf *m;
+
+	while ((m = c->sq_head) && seq_leq(tcp_sendq_end(m), una)) {
+		const struct pkt_priv *p = pkt_priv(m);
+
+		r.first_us = r.bytes ? r.first_us : p->sent_us;
+		r.last_us = p->sent_us;
+		r.bytes += p->len;
+		pop(c);
+	}
+	trim(c, una);
+	return r;
+}
+
 bool tcp_sendq_split(struct tcp_ctx *ctx, struct tcp_conn *c, struct rte_mbuf *m, uint16_t n)
 {
 	struct rte_mbuf *rest = rte_pktmbuf_alloc(ctx->pool);

@@ -14,6 +14,13 @@ void tcp_sendq_write(struct tcp_ctx *ctx, struct tcp_conn *c, struct mbq *q);
 /* Frees what lies before una and trims a part; notes in d what had not arrived before. */
 void tcp_sendq_ack(struct tcp_conn *c, uint32_t una, struct tcp_delivered *d);
 
+/* The same where nothing was ever sent twice, held or lost. */
+struct tcp_sendq_span {
+	uint32_t bytes;
+	uint32_t first_us, last_us; /* transmissions; when bytes is not 0 */
+};
+struct tcp_sendq_span tcp_sendq_ack_plain(struct tcp_conn *c, uint32_t una);
+
 /* Leaves m its first n bytes and makes an entry of the rest behind it. False when there is
  * no mbuf. */
 bool tcp_sendq_split(struct tcp_ctx *ctx, struct tcp_conn *c, struct rte_mbuf *m, uint16_t n);

@@ -3,6 +3,7 @@
 #include "link.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,6 +171,17 @@ static void corrupt(struct link *l, struct rte_mbuf *m)
 	rte_pktmbuf_free(m);
 }
 
+/* What would arrive in a pause arrives at its end. */
+static uint64_t after_pause(const struct link_config *cfg, uint64_t at_us)
+{
+	uint64_t into_us;
+
+	if (!cfg->pause_every_us)
+		return at_us;
+	into_us = at_us % cfg->pause_every_us;
+	return into_us < cfg->pause_us ? at_us - into_us + cfg->pause_us : at_us;
+}
+
 static void send_one(struct link *l, unsigned to, uint64_t now_us, const struct rte_mbuf *m,
 		     const struct ip_addr *src, const struct ip_addr *dst)
 {
@@ -187,7 +199,18 @@ static void send_one(struct link *l, unsigned to, uint64_t now_us, const struct 
 		at_us += rng_below(l->rng, l->cfg.reorder_us + 1);
 	pkt_priv(copy)->src = *src;
 	pkt_priv(copy)->dst = *dst;
-	push(l, to, at_us, copy);
+	push(l, to, after_pause(&l->cfg, at_us), copy);
+}
+
+static void print(unsigned to, uint64_t now_us, const struct rte_mbuf *m, const char *what)
+{
+	const struct rte_tcp_hdr *th = rte_pktmbuf_mtod(m, const struct rte_tcp_hdr *);
+	uint16_t port = rte_be_to_cpu_16(to ? th->src_port : th->dst_port);
+
+	printf("%12.6f >%u port %u seq %u ack %u len %u flags %02x wnd %u%s\n",
+	       (double)now_us / 1e6, to, port, rte_be_to_cpu_32(th->sent_seq),
+	       rte_be_to_cpu_32(th->recv_ack), m->pkt_len - (th->data_off >> 4) * 4u, th->tcp_flags,
+	       rte_be_to_cpu_16(th->rx_win), what);
 }
 
 void link_send(struct link *l, unsigned to, uint64_t now_us, const struct rte_mbuf *m,
@@ -198,6 +221,8 @@ void link_send(struct link *l, unsigned to, uint64_t now_us, const struct rte_mb
 		uint64_t start = l->free_at_us[to] > now_us ? l->free_at_us[to] : now_us;
 
 		if (start - now_us > l->cfg.queue_us) {
+			if (l->cfg.trace)
+				print(to, now_us, m, " overflow");
 			l->dropped++;
 			return;
 		}
@@ -205,9 +230,13 @@ void link_send(struct link *l, unsigned to, uint64_t now_us, const struct rte_mb
 		l->free_at_us[to] = now_us;
 	}
 	if (lost(l, to, m)) {
+		if (l->cfg.trace)
+			print(to, now_us, m, " lost");
 		l->dropped++;
 		return;
 	}
+	if (l->cfg.trace)
+		print(to, now_us, m, "");
 	send_one(l, to, now_us, m, src, dst);
 	if (rng_chance(l->rng, l->cfg.duplicate))
 		send_one(l, to, now_us, m, src, dst);

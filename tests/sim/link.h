@@ -34,9 +34,11 @@ struct link_config {
 	double reorder; /* share of packets delayed by up to reorder_us more */
 	uint32_t reorder_us;
 	uint32_t delay_us, jitter_us;
-	double mbit;       /* 0: infinitely fast */
+	uint32_t pause_us, pause_every_us; /* nothing arrives for so long, now and then */
+	double mbit;                       /* 0: infinitely fast */
 	uint32_t queue_us; /* longest wait for the wire; beyond it packets are dropped */
 	unsigned strip;    /* enum link_strip */
+	bool trace;        /* print every segment */
 };
 
 struct link_packet {

@@ -2,7 +2,7 @@
  * order, nothing stalls for longer than its losses explain, nothing leaks. Prints the seed of a
  * run that fails.
  *
- *   sim [runs [first seed]]
+ *   sim [runs [first seed [trace]]]
  *   sim table [FILE]     throughput by link and controller; compared with FILE's */
 #include <inttypes.h>
 #include <math.h>
@@ -76,7 +76,7 @@ static void random_losses(struct rng *g, struct link_config *l)
 	if (rng_chance(g, 0.7))
 		l->loss[0] = l->loss[1] = rng_below(g, 100) / 1000.0;
 	if (rng_chance(g, 0.2))
-		l->loss[rng_below(g, 2)] = rng_below(g, 150) / 1000.0;
+		l->loss[rng_below(g, 2)] = rng_below(g, 120) / 1000.0;
 	if (rng_chance(g, 0.15))
 		l->ack_loss = rng_below(g, 200) / 1000.0;
 	if (rng_chance(g, 0.15)) {
@@ -84,7 +84,7 @@ static void random_losses(struct rng *g, struct link_config *l)
 		l->burst_end = 0.5 + rng_below(g, 400) / 1000.0;
 	}
 	if (rng_chance(g, 0.2))
-		l->corrupt = rng_below(g, 50) / 1000.0;
+		l->corrupt = rng_below(g, 30) / 1000.0;
 }
 
 static struct link_config random_link(struct rng *g)
@@ -103,6 +103,10 @@ static struct link_config random_link(struct rng *g)
 	if (rng_chance(g, 0.5)) {
 		l.mbit = 1 + rng_below(g, 200);
 		l.queue_us = 2000 + rng_below(g, 60000);
+	}
+	if (rng_chance(g, 0.1)) {
+		l.pause_every_us = 200000 + rng_below(g, 2000000);
+		l.pause_us = rng_below(g, l.pause_every_us / 2);
 	}
 	if (rng_chance(g, 0.4))
 		l.strip = rng_below(g, 8);
@@ -142,8 +146,8 @@ static double loss_towards(const struct link_config *l, unsigned to)
 static uint64_t stall_bound_us(const struct link_config *l)
 {
 	double q = 1 - (1 - loss_towards(l, 0)) * (1 - loss_towards(l, 1));
-	uint64_t rto_us =
-		1200000 + 4ull * (l->delay_us + l->jitter_us + l->reorder_us + l->queue_us);
+	uint64_t rto_us = 1200000 + 4ull * (l->delay_us + l->jitter_us + l->reorder_us +
+					    l->queue_us + l->pause_us);
 	uint64_t sum = 0;
 	unsigned k;
 
@@ -166,7 +170,7 @@ static bool within_bound(struct run *r, const struct link_config *l)
 	return false;
 }
 
-static bool run_seed(struct run *r, uint64_t seed, struct rte_mempool *pool)
+static bool run_seed(struct run *r, uint64_t seed, bool trace, struct rte_mempool *pool)
 {
 	struct tcp_config cfg[2];
 	struct link_config l;
@@ -177,6 +181,7 @@ static bool run_seed(struct run *r, uint64_t seed, struct rte_mempool *pool)
 	r->seed = seed;
 	r->rng.s = seed * 0x2545f4914f6cdd1dull + 1;
 	l = random_link(&r->rng);
+	l.trace = trace;
 	cfg[0] = random_config(&r->rng);
 	cfg[1] = random_config(&r->rng);
 	run_set_up(r, &l, cfg, pool,
@@ -216,12 +221,13 @@ static void describe(const struct run *r)
 		       r->cfg[i].rcv_buf, r->cfg[i].snd_limit, (int)r->cfg[i].cc, r->side[i].mtu);
 }
 
-static int run_seeds(struct run *r, struct rte_mempool *pool, uint64_t runs, uint64_t first)
+static int run_seeds(struct run *r, struct rte_mempool *pool, uint64_t runs, uint64_t first,
+		     bool trace)
 {
 	int bad = 0;
 
 	for (uint64_t i = 0; i < runs && bad < 10; i++) {
-		if (run_seed(r, first + i, pool))
+		if (run_seed(r, first + i, trace, pool))
 			continue;
 		describe(r);
 		bad++;
@@ -256,6 +262,6 @@ int main(int argc, char **argv)
 		bad = table_check(&r, pool, argc > 2 ? argv[2] : NULL);
 	else
 		bad = run_seeds(&r, pool, argc > 1 ? strtoull(argv[1], NULL, 0) : RUNS,
-				argc > 2 ? strtoull(argv[2], NULL, 0) : 1);
+				argc > 2 ? strtoull(argv[2], NULL, 0) : 1, argc > 3);
 	return bad ? 1 : 0;
 }

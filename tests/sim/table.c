@@ -27,6 +27,7 @@ static const struct row {
 	{.name = "reorder-5%", .link = {.reorder = 0.05, .reorder_us = 3000}},
 	{.name = "duplicate-1%", .link = {.duplicate = 0.01}},
 	{.name = "jitter-2ms", .link = {.jitter_us = 2000}},
+	{.name = "pauses", .link = {.pause_us = 120000, .pause_every_us = 1000000}},
 	{.name = "queue-2ms", .link = {.queue_us = 2000}},
 	{.name = "queue-200ms", .link = {.queue_us = 200000}},
 	{.name = "far", .link = {.delay_us = 50000, .queue_us = 100000}},

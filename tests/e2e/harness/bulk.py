@@ -1,12 +1,13 @@
 """Both ends of bulk transfers over HTTP, as a program: what is measured is what arrives.
 
-    bulk.py serve IP PORT                     GET: bytes without end; POST: takes them, and says
-                                              at each end how many came
+    bulk.py serve IP PORT                     GET: bytes without end; POST: takes them for the
+                                              seconds that the head says, and says how many came
     bulk.py pull|push IP PORT FLOWS SECONDS   so many at once, for so long; pull says how many came
 
 BULK_CONGESTION in the environment names the kernel's controller.
 """
 import os
+import re
 import socket
 import struct
 import sys
@@ -16,6 +17,7 @@ import time
 BLOCK = bytes(1 << 18)
 ENDLESS = 1 << 50
 CONNECT_S = 20
+GRACE_S = 2  # what is late may still be counted
 HOST = "bulk.example.com"
 
 
@@ -77,8 +79,9 @@ def answer(sock):
             sock.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {ENDLESS}\r\n\r\n".encode())
             pour(sock)
         else:
-            # In one piece: others write, too.
-            os.write(1, f"{begun + count(sock)}\n".encode())
+            seconds = float(re.search(rb"\r\nBulk-Seconds: (\S+)", head, re.I).group(1))
+            total = begun + count(sock, time.monotonic() + seconds)
+            os.write(1, f"{total}\n".encode())  # in one piece: others write, too
     except OSError:
         pass
     finally:
@@ -103,8 +106,9 @@ def flow(role, address, seconds, start, totals):
             totals.append(count(sock, until))
         else:
             sock.sendall(f"POST / HTTP/1.1\r\nHost: {HOST}\r\n"
+                         f"Bulk-Seconds: {seconds}\r\n"
                          f"Content-Length: {ENDLESS}\r\n\r\n".encode())
-            pour(sock, until)
+            pour(sock, until + GRACE_S)
         drop(sock)
 
 

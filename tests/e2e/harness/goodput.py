@@ -79,16 +79,16 @@ class Path:
                                    cell.seconds, timeout=cell.seconds + 60,
                                    env={**os.environ, **self.env})
         assert done.returncode == 0, done.stdout
-        self.lab.stop_wire()
         if role == "pull":
             n = int(done.stdout.split()[-1])
         else:
             n = sum(self._arrived(server, before, cell.flows))
+        self.lab.stop_wire()
         return n * 8 / cell.seconds / 1e6
 
     @staticmethod
     def _arrived(server, before, flows):
-        """What each flow brought; a reset may be lost, then the rest arrives for a while."""
+        """What each flow brought."""
         end = time.monotonic() + 5
         while True:
             lines = [int(line) for line in server.log()[before:].split() if line.isdigit()]

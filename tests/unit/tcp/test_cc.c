@@ -355,6 +355,26 @@ static void a_paced_connection_does_not_stall_with_a_late_clock(void **state)
 	assert_in_range(r->n_out, 60, 62);
 }
 
+static void the_pace_follows_the_round_trip_where_cwnd_stands(void **state)
+{
+	struct rig *r = *state;
+	struct tcp_conn *c;
+
+	fly(r, PEER_SACK, 1);
+	DUP(r, 1);
+	c = rig_conn(r);
+	c->cwnd = c->ssthresh = 400000;
+	c->srtt_us = 400000; /* a pause has spoilt it */
+	tcp_cc_pace(c, tcp_flight_get(r->tcp, c));
+	rig_write(r, 60000, 1000);
+	rig_pass(r, 0);
+	for (unsigned i = 0; i < 20; i++) {
+		rig_wait_ms(r, 2);
+		PEER(r, .flags = TCP_ACK, ACKNO(c->snd_nxt));
+	}
+	assert_true(c->flight->pace_rate > 400000ull * 1000000 / 200000);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
 int main(void)
@@ -377,6 +397,7 @@ int main(void)
 		T(bbr_looks_for_a_shorter_round_trip),
 		T(a_large_window_is_paced),
 		T(a_small_window_is_not),
+		T(the_pace_follows_the_round_trip_where_cwnd_stands),
 		T(a_paced_connection_does_not_stall_with_a_late_clock),
 	};
 
