@@ -97,10 +97,31 @@ static const struct enum_value congestion_values[] = {
 #undef X
 		{0},
 };
+static const struct enum_value cookies_values[] = {
+	{"auto", 0, SYN_COOKIES_AUTO, false},
+	{"never", 0, SYN_COOKIES_NEVER, false},
+	{"always", 0, SYN_COOKIES_ALWAYS, false},
+	{0},
+};
 static const struct field tcp_fields[] = {
 	{"congestionControl", FIELD_ENUM, FIELD_NAMES_ONLY, CFG(dataplane.tcp.congestion),
 	 .values = congestion_values, .initial = "cubic"},
 	{"ecn", FIELD_BOOL, CFG(dataplane.tcp.ecn), .initial = "true"},
+	{"synCookies", FIELD_ENUM, FIELD_NAMES_ONLY, CFG(dataplane.tcp.cookies),
+	 .values = cookies_values, .initial = "auto"},
+	{"halfOpen", FIELD_UINT32, CFG(dataplane.tcp.half_open), RANGE(16, 1000000),
+	 .initial = "4096"},
+	{"timeWaits", FIELD_UINT32, CFG(dataplane.tcp.time_waits), RANGE(1, 10000000),
+	 .initial = "16384"},
+	{"timeWait", FIELD_DURATION, CFG(dataplane.tcp.time_wait_us), .initial = "60s"},
+	{"keepalive", FIELD_DURATION, FIELD_ZERO_OK, CFG(dataplane.tcp.keepalive_us),
+	 .initial = "2h"},
+	{"zeroWindowTimeout", FIELD_DURATION, FIELD_ZERO_OK, CFG(dataplane.tcp.zero_window_us),
+	 .initial = "15m"},
+	{"receiveBuffer", FIELD_SIZE, CFG(dataplane.tcp.rcv_buf), RANGE(16384, 64 * MIB),
+	 .initial = "4MiB"},
+	{"sendBuffer", FIELD_SIZE, CFG(dataplane.tcp.snd_buf), RANGE(16384, 64 * MIB),
+	 .initial = "4MiB"},
 	{0},
 };
 static const struct message tcp = {.name = "tcp", .fields = tcp_fields, NO_POS, NO_LIST};

@@ -61,9 +61,10 @@ enum tcp_conn_flag {
 	TCP_F_PACED = 1u << 25,          /* flight->pace_* say when the next segment may go */
 	TCP_F_DSACK_DUE = 1u << 26,      /* flight->dsack is to be reported */
 	/* RFC 3168. */
-	TCP_F_ECN = 1u << 27, /* both ends want it */
-	TCP_F_ECE = 1u << 28, /* congestion was met: said until the peer answers CWR */
-	TCP_F_CWR = 1u << 29, /* the next new data tells the peer that it was heard */
+	TCP_F_ECN = 1u << 27,     /* both ends want it */
+	TCP_F_ECE = 1u << 28,     /* congestion was met: said until the peer answers CWR */
+	TCP_F_CWR = 1u << 29,     /* the next new data tells the peer that it was heard */
+	TCP_F_MTU_LOW = 1u << 30, /* mss is less than mss_max: mtu.c */
 };
 
 enum tcp_recovery {
@@ -123,7 +124,8 @@ struct tcp_conn {
 	uint8_t snd_wscale : 4;
 	uint8_t retrans_kind : 4; /* enum tcp_retrans_kind */
 	uint8_t due;              /* bits by enum tcp_deadline: due_ms is valid */
-	uint8_t probes;           /* keep-alives without an answer */
+	uint8_t probes : 4;       /* keep-alives without an answer */
+	uint8_t rcv_grown : 4;    /* the receive window has doubled as often */
 	uint16_t mss;             /* payload bytes in a full segment to the peer */
 	uint16_t rcv_mss;         /* largest segment seen from the peer */
 	uint32_t srtt_us;         /* 0: never measured */
@@ -151,10 +153,17 @@ struct tcp_conn {
 	uint16_t n_sacked, n_ooo;
 	uint32_t recent[TCP_RECENT_MAX]; /* in the blocks to report, latest first */
 	uint32_t fin_seq;                /* the peer's FIN */
-	uint32_t stray_ms;               /* last answer to an empty segment out of the window */
+	uint32_t answer_ms;              /* limit.c: the allowance of unasked-for answers */
 	uint32_t ecn_mark;               /* snd_nxt when a mark was last answered */
 	struct tcp_flight *flight;       /* NULL until it fills its window or loses something */
-	TAILQ_ENTRY(tcp_conn) age;       /* on half_open, time_wait or dead */
+	union {
+		TAILQ_ENTRY(tcp_conn) age;              /* on half_open, time_wait or dead */
+		struct {                                /* from ESTABLISHED until TIME-WAIT */
+			uint32_t rcv_mark, rcv_mark_ms; /* receive.c: the present round trip */
+			uint32_t mtu_ms;                /* mtu.c: when mss was lowered */
+			uint16_t mss_max;               /* what it was before */
+		};
+	};
 } WEIR_CACHE_ALIGNED;
 
 static_assert(sizeof(struct bytestream) <= WEIR_CACHE_LINE, "the user's view is line 0");

@@ -16,6 +16,7 @@
 #include "table.h"
 
 #define RUNS        10000
+#define COOKIES_US  (180ull * 1000 * 1000)
 #define CLEAN_UP_US (400ull * 1000 * 1000)
 
 /* What the end of one user implies for what it got. */
@@ -119,6 +120,7 @@ static struct tcp_config random_config(struct rng *g)
 
 	c.max_conns = 64;
 	c.max_half_open = 32;
+	c.cookies = rng_chance(g, 0.2) ? SYN_COOKIES_ALWAYS : SYN_COOKIES_AUTO;
 	c.max_time_wait = 16;
 	c.rcv_buf = rng_chance(g, 0.3) ? 3000 + rng_below(g, 8000) : 20000 + rng_below(g, 300000);
 	if (rng_chance(g, 0.05))
@@ -162,6 +164,10 @@ static uint64_t stall_bound_us(const struct link_config *l)
 static bool within_bound(struct run *r, const struct link_config *l)
 {
 	uint64_t bound_us = stall_bound_us(l);
+
+	/* While cookies are out nobody is told that a connection is no more. */
+	if (r->cfg[0].cookies == SYN_COOKIES_ALWAYS || r->cfg[1].cookies == SYN_COOKIES_ALWAYS)
+		bound_us += COOKIES_US;
 
 	if (r->gap_us <= bound_us)
 		return true;

@@ -71,6 +71,14 @@ static void check_defaults(const struct node_config *c)
 	assert_true(c->dataplane.http.accept_http10);
 	assert_int_equal(c->dataplane.tcp.congestion, CONGESTION_CUBIC);
 	assert_true(c->dataplane.tcp.ecn);
+	assert_int_equal(c->dataplane.tcp.cookies, SYN_COOKIES_AUTO);
+	assert_int_equal(c->dataplane.tcp.half_open, 4096);
+	assert_int_equal(c->dataplane.tcp.time_waits, 16384);
+	assert_int_equal(c->dataplane.tcp.time_wait_us, 60 * 1000000);
+	assert_int_equal(c->dataplane.tcp.keepalive_us, 7200ull * 1000000);
+	assert_int_equal(c->dataplane.tcp.zero_window_us, 900 * 1000000);
+	assert_int_equal(c->dataplane.tcp.rcv_buf, 4 << 20);
+	assert_int_equal(c->dataplane.tcp.snd_buf, 4 << 20);
 	assert_true(c->dataplane.access_log);
 	assert_false(c->registry_only);
 	assert_false(c->compat_08);
@@ -149,7 +157,9 @@ static void every_key(void **state)
 		 "  eal: [--no-pci], connections: \"5000\"}\n"
 		 "http: {idleTimeout: 0s, headerTimeout: 1m, streamIdleTimeout: 250ms,\n"
 		 "  maxHeaderSize: 8KiB, maxHeaders: 20, acceptHTTP10: false}\n"
-		 "tcp: {congestionControl: bbr, ecn: false}\n"
+		 "tcp: {congestionControl: bbr, ecn: false,\n"
+		 "  synCookies: always, halfOpen: 16, timeWaits: 9, timeWait: 1s, keepalive: 0s,\n"
+		 "  zeroWindowTimeout: 0s, receiveBuffer: 64KiB, sendBuffer: 32KiB}\n"
 		 "interfaces:\n"
 		 "- name: int\n  device: 0000:01:00.0\n  mtu: 9000\n"
 		 "  addresses: [198.18.1.1/24, 198.18.2.1/28]\n"
@@ -183,6 +193,14 @@ static void every_key(void **state)
 	assert_false(l.cfg.dataplane.http.accept_http10);
 	assert_int_equal(l.cfg.dataplane.tcp.congestion, CONGESTION_BBR);
 	assert_false(l.cfg.dataplane.tcp.ecn);
+	assert_int_equal(l.cfg.dataplane.tcp.cookies, SYN_COOKIES_ALWAYS);
+	assert_int_equal(l.cfg.dataplane.tcp.half_open, 16);
+	assert_int_equal(l.cfg.dataplane.tcp.time_waits, 9);
+	assert_int_equal(l.cfg.dataplane.tcp.time_wait_us, 1000000);
+	assert_int_equal(l.cfg.dataplane.tcp.keepalive_us, 0);
+	assert_int_equal(l.cfg.dataplane.tcp.zero_window_us, 0);
+	assert_int_equal(l.cfg.dataplane.tcp.rcv_buf, 64 << 10);
+	assert_int_equal(l.cfg.dataplane.tcp.snd_buf, 32 << 10);
 	assert_int_equal(l.cfg.directories.n, 2);
 	assert_true(l.cfg.registry_only);
 	assert_true(l.cfg.compat_08);
