@@ -31,6 +31,7 @@ void tcp_cc_open(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
 	c->cwnd = tcp_cc_initial_window(c->mss);
 	c->ssthresh = TCP_CWND_MAX;
+	c->ecn_mark = c->snd_una;
 	if (tcp_cc_of(c)->model)
 		tcp_flight_get(ctx, c);
 }

@@ -27,9 +27,11 @@ struct tcp_flight *tcp_flight_get(struct tcp_ctx *ctx, struct tcp_conn *c)
 
 void tcp_flight_put(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
-	if (c->flight)
-		slab_put(&ctx->flights, c->flight);
+	if (!c->flight)
+		return;
+	slab_put(&ctx->flights, c->flight);
 	c->flight = NULL;
+	c->flags &= ~(TCP_F_PACED | TCP_F_DSACK_DUE | TCP_F_TLP_DUE | TCP_F_DOUBT);
 }
 
 static bool later(bool known, uint32_t us, uint32_t end, uint32_t than_us, uint32_t than_end)

@@ -105,6 +105,7 @@ struct tcp_delivered {
 
 /* c's, made when there is none: never NULL. */
 struct tcp_flight *tcp_flight_get(struct tcp_ctx *ctx, struct tcp_conn *c);
+/* There is nothing to send any more. */
 void tcp_flight_put(struct tcp_ctx *ctx, struct tcp_conn *c);
 
 /* p, not acknowledged before, has arrived: notes it in d. */

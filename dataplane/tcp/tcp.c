@@ -194,6 +194,7 @@ void tcp_conn_enter(struct tcp_ctx *ctx, struct tcp_conn *c, enum tcp_state stat
 	account(ctx, c, 1);
 	if (state == TCP_TIME_WAIT) {
 		drop_bytes(c);
+		tcp_flight_put(ctx, c);
 		if (ctx->n_time_wait > ctx->cfg.max_time_wait)
 			tcp_conn_close(ctx, TAILQ_FIRST(&ctx->time_wait), BS_OK);
 	}

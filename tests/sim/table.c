@@ -1,12 +1,13 @@
 /* table.c - bulk transfers over links of one fault each, for every controller. */
 #include "table.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define BYTES    (4u << 20)
-#define SEEDS    6u
+#define SEEDS    20u
 #define SEED     100u /* the first */
 #define SHARE_US (20ull * 1000 * 1000)
 
@@ -98,10 +99,15 @@ static uint64_t transfer(struct run *r, const struct row *row, enum congestion c
 }
 
 /* Mbit/s over several seeds; negative when one failed. */
-static double goodput(struct run *r, const struct row *row, enum congestion cc,
-		      struct rte_mempool *pool)
+struct goodput {
+	double mbit;
+	double error; /* standard error, as a share */
+};
+
+static struct goodput goodput(struct run *r, const struct row *row, enum congestion cc,
+			      struct rte_mempool *pool)
 {
-	uint64_t us = 0;
+	double us = 0, squares = 0, mean;
 
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
 		uint64_t one = transfer(r, row, cc, SEED + seed, pool);
@@ -109,11 +115,14 @@ static double goodput(struct run *r, const struct row *row, enum congestion cc,
 		if (!one) {
 			printf("%s, %s, seed %u: %s\n", row->name, names[cc], (unsigned)seed,
 			       r->why);
-			return -1;
+			return (struct goodput){-1, 0};
 		}
-		us += one;
+		us += (double)one;
+		squares += (double)one * (double)one;
 	}
-	return BYTES * 8.0 * SEEDS / (double)us;
+	mean = us / SEEDS;
+	return (struct goodput){BYTES * 8.0 / mean,
+				sqrt(fmax(squares / SEEDS - mean * mean, 0) / (SEEDS - 1)) / mean};
 }
 
 /* What the file says of this row and column; negative when it says nothing. */
@@ -132,13 +141,17 @@ static double recorded(FILE *f, const char *row, enum congestion cc)
 	return -1;
 }
 
-static bool is_worse(FILE *f, const char *row, enum congestion cc, double now)
+/* Any change of the code throws the dice of a lossy link anew: what that explains (three standard
+ * errors of the difference) is no regression. */
+static bool is_worse(FILE *f, const char *row, enum congestion cc, struct goodput now)
 {
 	double before = recorded(f, row, cc);
+	double less = fmax(TABLE_TOLERANCE / 100.0, 3 * M_SQRT2 * now.error);
 
-	if (now >= 0 && now * 100 >= before * (100 - TABLE_TOLERANCE))
+	if (now.mbit >= before * (1 - less))
 		return false;
-	fprintf(stderr, "%s, %s: %.2f Mbit/s, recorded are %.2f\n", row, names[cc], now, before);
+	fprintf(stderr, "%s, %s: %.2f Mbit/s, recorded are %.2f\n", row, names[cc], now.mbit,
+		before);
 	return true;
 }
 
@@ -210,11 +223,11 @@ int table_check(struct run *r, struct rte_mempool *pool, const char *file)
 	for (unsigned i = 0; i < ROWS; i++) {
 		printf("\n%-16s", rows[i].name);
 		for (unsigned cc = 0; cc < CONGESTIONS; cc++) {
-			double now = goodput(r, &rows[i], cc, pool);
+			struct goodput now = goodput(r, &rows[i], cc, pool);
 
-			printf("%9.2f", now);
+			printf("%9.2f", now.mbit);
 			fflush(stdout);
-			bad += now < 0 || (file && is_worse(f, rows[i].name, cc, now));
+			bad += now.mbit < 0 || (file && is_worse(f, rows[i].name, cc, now));
 		}
 	}
 	bad += print_shares(r, pool);

@@ -119,6 +119,22 @@ static void an_echo_reduces_once_a_round_trip(void **state)
 	assert_int_equal(rig_conn(r)->cwnd, ssthresh);
 }
 
+static void the_first_echo_counts_whatever_the_sequence_numbers(void **state)
+{
+	struct rig *r = *state;
+
+	for (uint8_t i = 0; i < 8; i++) {
+		r->cfg.secret[0] = i;
+		rig_restart(r);
+		establish_marked(r, ASKS);
+		rig_write(r, 4000, 1000);
+		rig_pass(r, 0);
+		PEER(r, .flags = TCP_ACK | TCP_ECE, ACKNO(r->iss + 1 + 2000));
+		assert_int_equal(rig_count(r, CTR_TCP_ECN_REDUCED), i + 1u);
+		rig_forget(r);
+	}
+}
+
 static void the_reduction_is_announced_once(void **state)
 {
 	struct rig *r = *state;
@@ -165,6 +181,7 @@ int main(void)
 		T(without_ecn_nothing_is_capable),
 		T(a_mark_is_echoed_until_it_was_heard),
 		T(an_echo_reduces_once_a_round_trip),
+		T(the_first_echo_counts_whatever_the_sequence_numbers),
 		T(the_reduction_is_announced_once),
 		T(marks_without_agreement_say_nothing),
 	};
