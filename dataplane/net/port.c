@@ -143,9 +143,11 @@ static int check_kernel_iface(const struct iface_config *iface, char *err, size_
 	return 0;
 }
 
+/* A socket of another type: the kernel says whether there is a server, and the server, whose
+ * driver does not like who hangs up at once, notices nothing. */
 static bool answers(const struct sockaddr_un *addr)
 {
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	bool dead = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 &&
 		    errno == ECONNREFUSED;
 
