@@ -16,7 +16,7 @@ struct node_config {
 	const char *lcores;    /* "2-5"; NULL: workers decides */
 	const char *hugepages; /* "auto", "on", "off" */
 	struct string_list eal;
-	struct dataplane_config dataplane; /* filled from dataplane:, interfaces:, http: */
+	struct dataplane_config dataplane; /* filled from dataplane:, interfaces:, http:, tcp: */
 
 	struct string_list directories; /* resources: */
 	const char *kubeconfig;         /* accepted by the schema, refused with the reason */

@@ -91,6 +91,12 @@ static const struct message http = {.name = "http", .fields = http_fields, NO_PO
 
 /* ---- tcp ---- */
 
+static const struct enum_value congestion_values[] = {
+#define X(id, name) {#name, 0, CONGESTION_##id, false},
+	CONGESTION_LIST(X)
+#undef X
+		{0},
+};
 static const struct enum_value cookies_values[] = {
 	{"auto", 0, SYN_COOKIES_AUTO, false},
 	{"never", 0, SYN_COOKIES_NEVER, false},
@@ -98,6 +104,9 @@ static const struct enum_value cookies_values[] = {
 	{0},
 };
 static const struct field tcp_fields[] = {
+	{"congestionControl", FIELD_ENUM, FIELD_NAMES_ONLY, CFG(dataplane.tcp.congestion),
+	 .values = congestion_values, .initial = "cubic"},
+	{"ecn", FIELD_BOOL, CFG(dataplane.tcp.ecn), .initial = "true"},
 	{"synCookies", FIELD_ENUM, FIELD_NAMES_ONLY, CFG(dataplane.tcp.cookies),
 	 .values = cookies_values, .initial = "auto"},
 	{"halfOpen", FIELD_UINT32, CFG(dataplane.tcp.half_open), RANGE(16, 1000000),

@@ -31,8 +31,12 @@ bool yaml_is_null(const struct yaml_node *node)
 
 bool yaml_to_bool(const struct yaml_node *node, bool *out)
 {
-	*out = is_word(node, "true", "True", "TRUE");
-	return *out || is_word(node, "false", "False", "FALSE");
+	bool yes = is_word(node, "true", "True", "TRUE");
+
+	if (!yes && !is_word(node, "false", "False", "FALSE"))
+		return false;
+	*out = yes;
+	return true;
 }
 
 static const char *skip_digits(const char *s)

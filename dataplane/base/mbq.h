@@ -16,6 +16,10 @@
 #define PKT_F_SUMMED_BIT 39
 #define PKT_F_SUMMED     (1ull << PKT_F_SUMMED_BIT)
 
+/* Likewise: a segment on its way out whose IP header says ECT(0) (RFC 3168). */
+#define PKT_F_ECT_BIT 40
+#define PKT_F_ECT     (1ull << PKT_F_ECT_BIT)
+
 struct pkt_priv {
 	struct rte_mbuf *next; /* in an mbq */
 	union {
@@ -27,8 +31,11 @@ struct pkt_priv {
 		 * the payload's place is kept here. */
 		struct {
 			uint32_t seq;     /* of the first payload byte */
-			uint32_t sent_ms; /* last transmission, low 32 bits of the clock */
-			uint16_t off;     /* from buf_addr */
+			uint32_t sent_us; /* last transmission, low 32 bits of the clock */
+			/* Of the connection when this was sent: what the rate at which it
+			 * delivers is measured by. */
+			uint32_t delivered, delivered_us, first_sent_us;
+			uint16_t off; /* from buf_addr */
 			uint16_t len;
 			uint8_t flags; /* enum in tcp/output.c */
 			uint8_t transmits;

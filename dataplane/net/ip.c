@@ -148,13 +148,13 @@ bool ip_take(struct net *net, struct rte_mbuf *m, bool to_all)
 	return false;
 }
 
-static void put_header(struct rte_mbuf *m, uint32_t src, uint32_t dst, uint8_t proto)
+static void put_header(struct rte_mbuf *m, uint32_t src, uint32_t dst, uint8_t proto, uint8_t tos)
 {
 	struct rte_ipv4_hdr *ip;
 
 	ip = (struct rte_ipv4_hdr *)rte_pktmbuf_prepend(m, sizeof(*ip));
 	ip->version_ihl = RTE_IPV4_VHL_DEF;
-	ip->type_of_service = 0;
+	ip->type_of_service = tos;
 	ip->total_length = rte_cpu_to_be_16((uint16_t)m->pkt_len);
 	ip->packet_id = 0; /* atomic datagrams need none (RFC 6864 section 4.1) */
 	ip->fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
@@ -311,10 +311,19 @@ static struct neigh *resolve(struct net *net, const struct ip_addr *src, const s
 	return n;
 }
 
+static void put_header6(struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
+			uint8_t proto, uint8_t traffic_class)
+{
+	ip6_put_header(m, src, dst, proto, IP6_HOP_LIMIT);
+	rte_pktmbuf_mtod(m, struct rte_ipv6_hdr *)->vtc_flow |=
+		rte_cpu_to_be_32((uint32_t)traffic_class << RTE_IPV6_HDR_TC_SHIFT);
+}
+
 void ip_output(struct net *net, const struct ip_addr *src, const struct ip_addr *dst, uint8_t proto,
 	       struct rte_mbuf *m, void *path)
 {
 	struct neigh *n = cached(net, path);
+	bool ect = m->ol_flags & PKT_F_ECT;
 
 	if (!n) {
 		n = resolve(net, src, dst, flow_hash(net, dst, proto, m), path);
@@ -328,9 +337,9 @@ void ip_output(struct net *net, const struct ip_addr *src, const struct ip_addr 
 	else
 		m->ol_flags = 0;
 	if (likely(ip_addr_is_v4(dst)))
-		put_header(m, ip_addr_to_v4(src), ip_addr_to_v4(dst), proto);
+		put_header(m, ip_addr_to_v4(src), ip_addr_to_v4(dst), proto, ect ? IP_ECT0 : 0);
 	else
-		ip6_put_header(m, src, dst, proto, IP6_HOP_LIMIT);
+		put_header6(m, src, dst, proto, ect ? IP_ECT0 : 0);
 	n->used = true;
 	if (likely(neigh_usable(n)))
 		send_to(net, n, m);

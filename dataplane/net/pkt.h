@@ -24,6 +24,7 @@
 #define TCP_MIN_HDR      20
 #define ICMP_HDR         8
 #define IPV4_FRAGMENT    (RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)
+#define IP_ECT0          2 /* ECN field: of type of service, of traffic class */
 #define ICMP_UNREACHABLE 3
 #define ICMP_TIME        11
 #define ICMP_PARAMETER   12

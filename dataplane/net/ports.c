@@ -68,7 +68,10 @@ static bool register_flags(void)
 {
 	static const struct rte_mbuf_dynflag summed = {.name = "weir_summed"};
 
-	return rte_mbuf_dynflag_register_bitnum(&summed, PKT_F_SUMMED_BIT) == PKT_F_SUMMED_BIT;
+	static const struct rte_mbuf_dynflag ect = {.name = "weir_ect"};
+
+	return rte_mbuf_dynflag_register_bitnum(&summed, PKT_F_SUMMED_BIT) == PKT_F_SUMMED_BIT &&
+	       rte_mbuf_dynflag_register_bitnum(&ect, PKT_F_ECT_BIT) == PKT_F_ECT_BIT;
 }
 
 static int open_pool(struct net_ports *ports, const struct dataplane_config *cfg, char *err,

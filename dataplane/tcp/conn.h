@@ -54,16 +54,31 @@ enum tcp_conn_flag {
 	TCP_F_PERSIST = 1u << 19,   /* the retransmission timer runs as persist timer */
 	TCP_F_CWND_FULL = 1u << 20, /* the last flush stopped at cwnd: growing it makes sense */
 	/* Was a recovery needless? (RFC 3522) */
-	TCP_F_DOUBT = 1u << 21,       /* cwnd_before is what it was when the loss was found */
-	TCP_F_DOUBT_TIMED = 1u << 22, /* rexmt_ts is the first retransmission's timestamp */
-	TCP_F_DOUBT_SLOW = 1u << 23,  /* it was in slow start */
-	TCP_F_MTU_LOW = 1u << 30,     /* mss is less than mss_max: mtu.c */
+	TCP_F_DOUBT = 1u << 21,       /* flight->before is what it was when the loss was found */
+	TCP_F_DOUBT_TIMED = 1u << 22, /* flight->rexmt_ts is the first retransmission's timestamp */
+	TCP_F_DOUBT_ORIGINAL = 1u << 23, /* RFC 5682: a first transmission arriving would tell */
+	TCP_F_TLP_DUE = 1u << 24,        /* a probe of the tail, whatever cwnd says */
+	TCP_F_PACED = 1u << 25,          /* flight->pace_* say when the next segment may go */
+	TCP_F_DSACK_DUE = 1u << 26,      /* flight->dsack is to be reported */
+	/* RFC 3168. */
+	TCP_F_ECN = 1u << 27,     /* both ends want it */
+	TCP_F_ECE = 1u << 28,     /* congestion was met: said until the peer answers CWR */
+	TCP_F_CWR = 1u << 29,     /* the next new data tells the peer that it was heard */
+	TCP_F_MTU_LOW = 1u << 30, /* mss is less than mss_max: mtu.c */
 };
 
 enum tcp_recovery {
 	TCP_OPEN,     /* nothing is known to be lost */
+	TCP_REDUCING, /* nothing either, but cwnd is on its way down until `recover` */
 	TCP_RECOVERY, /* fast recovery, until `recover` is acknowledged */
 	TCP_LOSS      /* after a timeout, until `recover` is acknowledged */
+};
+
+/* What the retransmission deadline is for; RFC 8985 section 8: never for two of them. */
+enum tcp_retrans_kind {
+	TCP_RETRANS_RTO,
+	TCP_RETRANS_PROBE,  /* tail loss probe */
+	TCP_RETRANS_REORDER /* what is late now is lost then */
 };
 
 /* Deadlines of a connection; the wheel knows only the earliest, and that lazily: moving a
@@ -72,11 +87,14 @@ enum tcp_deadline {
 	TCP_DUE_RETRANS, /* retransmission, persist, SYN */
 	TCP_DUE_ACK,     /* delayed acknowledgement */
 	TCP_DUE_KEEPALIVE,
+	TCP_DUE_PACE, /* the next segment may go */
 	TCP_DUE_LIFE, /* connect timeout, 2 MSL, FIN-WAIT-2, a released stream without progress */
 	TCP_DEADLINES
 };
 
 #define TCP_RECENT_MAX 2 /* out-of-order arrivals remembered; further blocks go by sequence */
+
+struct tcp_flight;
 
 struct tcp_conn {
 	struct bytestream s;
@@ -96,22 +114,23 @@ struct tcp_conn {
 	uint32_t rcv_held;  /* bytes given to the user and not yet consumed */
 	uint32_t ts_recent, ts_recent_ms;
 	uint32_t ts_offset;
-	uint32_t flags;   /* enum tcp_conn_flag */
-	uint8_t state;    /* enum tcp_state */
-	uint8_t recovery; /* enum tcp_recovery */
+	uint32_t flags;       /* enum tcp_conn_flag */
+	uint8_t state;        /* enum tcp_state */
+	uint8_t recovery : 4; /* enum tcp_recovery */
+	uint8_t cc : 4;       /* enum tcp_cc_id */
 	uint8_t dupacks;
 	uint8_t backoff; /* timeouts in a row: the RTO is doubled as often */
 	uint8_t events;  /* enum bytestream_event, not yet delivered */
 	uint8_t snd_wscale : 4;
-	uint8_t due : TCP_DEADLINES; /* bits by enum tcp_deadline: due_ms is valid */
-	uint8_t probes : 4;          /* keep-alives without an answer */
-	uint8_t rcv_grown : 4;       /* the receive window has doubled as often */
-	uint8_t dup_threshold;       /* segments held above a missing one until it is lost */
-	uint16_t mss;                /* payload bytes in a full segment to the peer */
-	uint16_t rcv_mss;            /* largest segment seen from the peer */
-	uint32_t srtt_us;            /* 0: never measured */
+	uint8_t retrans_kind : 4; /* enum tcp_retrans_kind */
+	uint8_t due;              /* bits by enum tcp_deadline: due_ms is valid */
+	uint8_t probes : 4;       /* keep-alives without an answer */
+	uint8_t rcv_grown : 4;    /* the receive window has doubled as often */
+	uint16_t mss;             /* payload bytes in a full segment to the peer */
+	uint16_t rcv_mss;         /* largest segment seen from the peer */
+	uint32_t srtt_us;         /* 0: never measured */
 	uint32_t rttvar_us;
-	uint32_t cwnd_before; /* the last loss was found */
+	uint32_t min_rtt_us;  /* 0: never measured */
 	struct rte_mbuf *ooo; /* reasm.c: segments beyond rcv_nxt, by sequence */
 
 	/* Whose it is and how to get there. */
@@ -123,22 +142,20 @@ struct tcp_conn {
 	struct wheel_timer timer;
 	uint32_t due_ms[TCP_DEADLINES];
 	uint32_t since_ms; /* start of the peer's present silence */
-	uint32_t rack_ms;  /* latest transmission known to have arrived */
 	uint32_t sent_ms;  /* last transmission of data */
 	uint32_t sacked;   /* see below */
 	uint64_t cookie;   /* of ops->admit */
 
 	/* Loss: bytes of sent segments by what is known of them (RFC 6675's pipe). */
 	uint32_t lost;
-	uint32_t retrans;  /* lost and sent again */
-	uint32_t recover;  /* snd_nxt when loss was found */
-	uint32_t rexmt_ts; /* timestamp of the first retransmission of this recovery */
+	uint32_t retrans; /* lost and sent again */
+	uint32_t recover; /* snd_nxt when loss was found */
 	uint16_t n_sacked, n_ooo;
 	uint32_t recent[TCP_RECENT_MAX]; /* in the blocks to report, latest first */
 	uint32_t fin_seq;                /* the peer's FIN */
 	uint32_t answer_ms;              /* limit.c: the allowance of unasked-for answers */
-	/* CUBIC (RFC 9438). */
-	uint32_t cc_w_max, cc_epoch_ms, cc_k_ms;
+	uint32_t ecn_mark;               /* snd_nxt when a mark was last answered */
+	struct tcp_flight *flight;       /* NULL until it fills its window or loses something */
 	union {
 		TAILQ_ENTRY(tcp_conn) age;              /* on half_open, time_wait or dead */
 		struct {                                /* from ESTABLISHED until TIME-WAIT */

@@ -7,10 +7,10 @@
 #include <tcp/conn.h>
 #include <tcp/flow.h>
 
-#define TCP_RCV_FIRST     65535u        /* receive window at first, bytes */
-#define TCP_SND_FIRST     (256u * 1024) /* tx_limit at first */
-#define TCP_NEAR_ENOUGH   (256u * 1024) /* where the round trip is not to be measured */
-#define TCP_PORT_COUNTERS 256           /* RFC 6056 section 3.3.4 */
+#define TCP_RCV_FIRST     65535u              /* receive window at first, bytes */
+#define TCP_SND_FIRST     (256u * 1024)       /* tx_limit at first */
+#define TCP_NEAR_ENOUGH   (4 * TCP_RCV_FIRST) /* where the round trip is not to be measured */
+#define TCP_PORT_COUNTERS 256                 /* RFC 6056 section 3.3.4 */
 
 TAILQ_HEAD(tcp_conn_list, tcp_conn);
 
@@ -40,7 +40,8 @@ struct tcp_ctx {
 	uint32_t shed_at;                        /* index of the next connection to look at */
 
 	struct tcp_flow flow;
-	struct slab conns; /* of struct tcp_conn, indexable: its size has no padding */
+	struct slab flights; /* of struct tcp_flight */
+	struct slab conns;   /* of struct tcp_conn, indexable: its size has no padding */
 	uint32_t n_half_open, n_time_wait, n_fin_wait_2;
 
 	struct tcp_conn *dirty_head, *dirty_tail;  /* owes the peer something; in order */

@@ -35,6 +35,7 @@ static bool parse(struct rte_mbuf *m, struct tcp_segment *s)
 	s->ack = rte_be_to_cpu_32(th->recv_ack);
 	s->wnd = rte_be_to_cpu_16(th->rx_win);
 	s->flags = th->tcp_flags;
+	s->ecn = pkt_priv(m)->ecn;
 	s->opt_bytes = (const uint8_t *)(th + 1);
 	s->opt_len = (uint8_t)(header - sizeof(*th));
 	s->opt.present = 0;
@@ -65,8 +66,8 @@ static bool plain_options(const struct tcp_conn *c, struct tcp_segment *s)
 static bool is_plain(const struct tcp_conn *c, struct tcp_segment *s)
 {
 	return c->state == TCP_ESTABLISHED && (s->flags & ~TCP_PSH) == TCP_ACK &&
-	       s->seq == c->rcv_nxt && !c->ooo && c->recovery == TCP_OPEN && !c->sacked &&
-	       !(c->flags & (TCP_F_FIN_KNOWN | TCP_F_PERSIST)) && plain_options(c, s);
+	       s->seq == c->rcv_nxt && s->ecn != TCP_IP_CE && !c->ooo && c->recovery == TCP_OPEN &&
+	       !c->sacked && !(c->flags & (TCP_F_FIN_KNOWN | TCP_F_PERSIST)) && plain_options(c, s);
 }
 
 /* Returns false, having changed nothing, when s is more than the fast path knows. */

@@ -10,8 +10,9 @@
 
 #include <tcp/cc.h>
 #include <tcp/limit.h>
-#include <tcp/reasm.h>
+#include <tcp/pace.h>
 #include <tcp/receive.h>
+#include <tcp/sack.h>
 #include <tcp/sendq.h>
 #include <tcp/seq.h>
 #include <tcp/state.h>
@@ -33,9 +34,17 @@ static void no_mbuf(struct tcp_ctx *ctx)
 	counter_inc(ctx->counters, CTR_DROP_NO_MBUF);
 }
 
+/* Blocks that fit beside the timestamps, into room bytes. */
+static unsigned sack_room(const struct tcp_conn *c, uint32_t room)
+{
+	uint32_t max = TCP_OPTIONS_MAX - (c->flags & TCP_F_TS ? TCP_TS_OPTION : 0u);
+
+	return RTE_MIN((RTE_MIN(room, max) - 4) / 8, TCP_SACK_MAX);
+}
+
 /* Data, an ACK or a probe of a synchronized connection. room: bytes that options beyond the
  * timestamps may take. */
-static struct header make_header(struct tcp_ctx *ctx, const struct tcp_conn *c, uint32_t seq,
+static struct header make_header(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t seq,
 				 uint8_t flags, uint32_t room)
 {
 	struct header h = {.seq = seq, .flags = flags};
@@ -46,9 +55,11 @@ static struct header make_header(struct tcp_ctx *ctx, const struct tcp_conn *c, 
 		o.ts_val = ctx->now_ms + c->ts_offset;
 		o.ts_ecr = c->ts_recent;
 	}
-	if (unlikely(c->ooo != NULL) && (c->flags & TCP_F_SACK) && room >= 12)
-		o.n_sack =
-			(uint8_t)tcp_reasm_blocks(c, o.sack, RTE_MIN((room - 4) / 8, TCP_SACK_MAX));
+	if (unlikely(c->flags & TCP_F_ECE))
+		h.flags |= TCP_ECE;
+	if (unlikely(c->ooo || (c->flags & TCP_F_DSACK_DUE)) && (c->flags & TCP_F_SACK) &&
+	    room >= 12)
+		o.n_sack = (uint8_t)tcp_sack_report(ctx, c, o.sack, sack_room(c, room));
 	h.opt_len = (uint8_t)tcp_options_write(h.opt, &o);
 	return h;
 }
@@ -172,7 +183,7 @@ static void time_it(struct tcp_ctx *ctx, struct tcp_conn *c)
 	if (c->flags & TCP_F_PERSIST)
 		c->backoff = 0;
 	c->flags &= ~TCP_F_PERSIST;
-	tcp_timer_set(ctx, c, TCP_DUE_RETRANS, tcp_timer_rto_ms(c));
+	tcp_timer_retrans(ctx, c);
 }
 
 static void fin_sent(struct tcp_conn *c)
@@ -180,6 +191,18 @@ static void fin_sent(struct tcp_conn *c)
 	c->flags |= TCP_F_FIN_SENT;
 	c->flags &= ~TCP_F_FIN_DUE;
 	c->snd_nxt = seq_max(c->snd_nxt, c->snd_end + 1);
+}
+
+/* RFC 3168 sections 6.1.1, 6.1.2 and 6.1.5: repetitions say nothing of congestion. */
+static void mark(struct tcp_conn *c, const struct pkt_priv *p, struct rte_mbuf *out,
+		 struct header *h)
+{
+	if (p->transmits > 1)
+		return;
+	out->ol_flags |= PKT_F_ECT;
+	if (c->flags & TCP_F_CWR)
+		h->flags |= TCP_CWR;
+	c->flags &= ~TCP_F_CWR;
 }
 
 /* Sends one entry, for the first time or again. False when there is no mbuf. */
@@ -197,9 +220,14 @@ static bool transmit(struct tcp_ctx *ctx, struct tcp_conn *c, struct rte_mbuf *m
 		no_mbuf(ctx);
 		return false;
 	}
-	p->sent_ms = c->sent_ms = ctx->now_ms;
+	c->sent_ms = ctx->now_ms;
+	p->sent_us = (uint32_t)ctx->now_us;
 	if (p->transmits < UINT8_MAX)
 		p->transmits++;
+	if (c->flags & TCP_F_ECN)
+		mark(c, p, out, &h);
+	if (c->flight)
+		tcp_pace_sent(ctx, c, p);
 	if (fin)
 		fin_sent(c);
 	counter_inc(ctx->counters, p->transmits > 1 ? CTR_TCP_RETRANS_SEGS : CTR_TCP_OUT_SEGS);
@@ -214,7 +242,7 @@ static void note_first(struct tcp_ctx *ctx, struct tcp_conn *c)
 	if ((c->flags & (TCP_F_DOUBT | TCP_F_DOUBT_TIMED)) != TCP_F_DOUBT)
 		return;
 	c->flags |= TCP_F_DOUBT_TIMED;
-	c->rexmt_ts = ctx->now_ms + c->ts_offset;
+	c->flight->rexmt_ts = ctx->now_ms + c->ts_offset;
 }
 
 /* RFC 6675 NextSeg() (1): what is lost, as far as cwnd allows; one in any case when that was
@@ -230,6 +258,8 @@ static void send_lost(struct tcp_ctx *ctx, struct tcp_conn *c)
 			continue;
 		if (under_way && under_way + p->len > c->cwnd && !(c->flags & TCP_F_REXMT_DUE))
 			break;
+		if (!(c->flags & TCP_F_REXMT_DUE) && tcp_pace_waits(ctx, c))
+			break;
 		if (!transmit(ctx, c, m))
 			break;
 		note_first(ctx, c);
@@ -237,7 +267,7 @@ static void send_lost(struct tcp_ctx *ctx, struct tcp_conn *c)
 		c->retrans += p->len;
 		c->flags &= ~TCP_F_REXMT_DUE;
 		if (m == c->sq_head)
-			tcp_timer_set(ctx, c, TCP_DUE_RETRANS, tcp_timer_rto_ms(c));
+			tcp_timer_retrans(ctx, c);
 	}
 	c->flags &= ~TCP_F_REXMT_DUE;
 }
@@ -268,14 +298,40 @@ static struct rte_mbuf *next_new(struct tcp_ctx *ctx, struct tcp_conn *c)
 	return m;
 }
 
+/* RFC 5681 section 4.1: what was learnt about the path is stale. RFC 7661 section 4.3: but not
+ * where slow start had led to. */
+static __rte_noinline void restart(struct tcp_conn *c)
+{
+	if (tcp_cc_of(c)->model)
+		return;
+	if (c->ssthresh != TCP_CWND_MAX)
+		c->ssthresh = RTE_MAX(c->ssthresh, c->cwnd / 4 * 3);
+	c->cwnd = RTE_MIN(c->cwnd, tcp_cc_initial_window(c->mss));
+	if (c->flight)
+		tcp_cc_of(c)->restart(c, c->flight);
+}
+
+static void sent_new(struct tcp_conn *c, struct rte_mbuf *m)
+{
+	c->snd_nxt = seq_max(c->snd_nxt, tcp_sendq_end(m));
+	c->sq_unsent = tcp_sendq_next(m);
+	c->flags &= ~TCP_F_FORCE_DUE;
+}
+
+/* The pace follows from cwnd: to be held back by it late in a window is to fill cwnd. */
+static uint32_t waited_full(const struct tcp_conn *c)
+{
+	return tcp_conn_in_flight(c) >= c->cwnd / 2 ? TCP_F_CWND_FULL : 0;
+}
+
 static void send_new(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
+	uint32_t before = c->snd_nxt;
 	struct rte_mbuf *m;
 
-	/* RFC 5681 section 4.1: what was learnt about the path is stale. */
 	if (c->sq_unsent && c->snd_una == c->snd_nxt &&
 	    ctx->now_ms - c->sent_ms > tcp_timer_rto_ms(c))
-		c->cwnd = RTE_MIN(c->cwnd, tcp_cc_initial_window(c->mss));
+		restart(c);
 	c->flags &= ~TCP_F_CWND_FULL;
 	while ((m = next_new(ctx, c))) {
 		uint32_t under_way = tcp_conn_in_flight(c);
@@ -284,14 +340,51 @@ static void send_new(struct tcp_ctx *ctx, struct tcp_conn *c)
 			c->flags |= TCP_F_CWND_FULL;
 			break;
 		}
-		/* Before the transmission: a FIN may follow in the same segment. */
+		if (tcp_pace_waits(ctx, c)) {
+			c->flags |= waited_full(c);
+			break;
+		}
 		if (!transmit(ctx, c, m))
 			break;
-		c->snd_nxt = seq_max(c->snd_nxt, tcp_sendq_end(m));
-		c->sq_unsent = tcp_sendq_next(m);
-		c->flags &= ~TCP_F_FORCE_DUE;
+		sent_new(c, m);
 	}
 	c->flags &= ~TCP_F_FORCE_DUE;
+	if (c->flight)
+		tcp_pace_starved(c);
+	/* The peer acknowledges two segments at once: the probe need not wait for its timer. */
+	if (c->retrans_kind == TCP_RETRANS_PROBE && c->snd_nxt != before &&
+	    c->snd_nxt - c->snd_una > c->mss)
+		tcp_timer_retrans(ctx, c);
+}
+
+static struct rte_mbuf *last_sent(struct tcp_conn *c)
+{
+	struct rte_mbuf *last = NULL;
+
+	if (!c->sq_unsent)
+		return c->sq_tail;
+	for (struct rte_mbuf *m = c->sq_head; m && m != c->sq_unsent; m = tcp_sendq_next(m))
+		last = m;
+	return last;
+}
+
+/* RFC 8985 section 7.3: new data where there is, whatever cwnd says; else the last again. */
+static __rte_noinline void send_tail_probe(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	struct tcp_flight *f = c->flight;
+	struct rte_mbuf *m = next_new(ctx, c);
+
+	c->flags &= ~TCP_F_TLP_DUE;
+	f->tlp_again = !m;
+	if (!m)
+		m = last_sent(c);
+	if (!m || !transmit(ctx, c, m)) {
+		f->tlp = false;
+		return;
+	}
+	if (!f->tlp_again)
+		sent_new(c, m);
+	f->tlp_end = c->snd_nxt;
 }
 
 static void send_fin(struct tcp_ctx *ctx, struct tcp_conn *c)
@@ -346,7 +439,7 @@ static void send_syn(struct tcp_ctx *ctx, struct tcp_conn *c)
 	o.ts_val = ctx->now_ms + c->ts_offset;
 	o.ts_ecr = active ? 0 : c->ts_recent;
 	if (!active)
-		h.flags |= TCP_ACK;
+		h.flags |= c->flags & TCP_F_ECN ? TCP_ACK | TCP_ECE : TCP_ACK;
 	h.opt_len = (uint8_t)tcp_options_write(h.opt, &o);
 	c->flags &= ~(TCP_F_SYN_DUE | TCP_F_ACK_DUE);
 	if (!c->backoff)
@@ -371,6 +464,8 @@ void tcp_output_conn(struct tcp_ctx *ctx, struct tcp_conn *c)
 	if (c->flags & TCP_F_SYN_DUE)
 		send_syn(ctx, c);
 	if (tcp_conn_is_synchronized(c)) {
+		if (unlikely(c->flags & TCP_F_TLP_DUE))
+			send_tail_probe(ctx, c);
 		send_lost(ctx, c);
 		send_new(ctx, c);
 		send_fin(ctx, c);

@@ -170,6 +170,18 @@ unsigned tcp_reasm_blocks(const struct tcp_conn *c, struct tcp_sack_block *b, un
 	return n;
 }
 
+bool tcp_reasm_holds(const struct tcp_conn *c, uint32_t start, uint32_t end)
+{
+	struct tcp_sack_block b;
+
+	for (struct rte_mbuf *m = c->ooo; m;) {
+		m = block_at(m, &b);
+		if (seq_leq(b.start, start) && seq_geq(b.end, end))
+			return true;
+	}
+	return false;
+}
+
 void tcp_reasm_free(struct tcp_conn *c)
 {
 	struct rte_mbuf *m;

@@ -14,4 +14,7 @@ struct rte_mbuf *tcp_reasm_pop(struct tcp_conn *c);
 /* Blocks to report, the one that grew last first (RFC 2018 section 4). Returns how many. */
 unsigned tcp_reasm_blocks(const struct tcp_conn *c, struct tcp_sack_block *b, unsigned max);
 
+/* Are all bytes of [start, end) there? */
+bool tcp_reasm_holds(const struct tcp_conn *c, uint32_t start, uint32_t end);
+
 void tcp_reasm_free(struct tcp_conn *c);

@@ -6,6 +6,7 @@
 
 #include <tcp/output.h>
 #include <tcp/reasm.h>
+#include <tcp/sack.h>
 #include <tcp/seq.h>
 #include <tcp/timer.h>
 
@@ -66,6 +67,17 @@ void tcp_receive_next(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segmen
 	acknowledge(ctx, c);
 }
 
+void tcp_receive_marks(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_segment *s)
+{
+	if (s->flags & TCP_CWR)
+		c->flags &= ~TCP_F_ECE;
+	if (s->ecn != TCP_IP_CE)
+		return;
+	counter_inc(ctx->counters, CTR_TCP_ECN_CE);
+	c->flags |= TCP_F_ECE;
+	tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
+}
+
 /* Cuts s to what is new and inside the window. False when nothing is left. */
 static bool fit(struct tcp_conn *c, struct tcp_segment *s)
 {
@@ -99,6 +111,15 @@ static void drain(struct tcp_ctx *ctx, struct tcp_conn *c)
 		deliver(ctx, c, m);
 }
 
+/* s beside a hole. What the peer has sent twice it is told (RFC 2883). */
+static void reassemble(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segment *s)
+{
+	if (!tcp_reasm_take(ctx, c, s->m, s->seq) && tcp_reasm_holds(c, s->seq, s->seq + s->len))
+		tcp_sack_duplicate(ctx, c, s->seq, s->seq + s->len);
+	s->m = NULL;
+	drain(ctx, c);
+}
+
 void tcp_receive_data(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segment *s)
 {
 	bool in_order, hole;
@@ -111,6 +132,8 @@ void tcp_receive_data(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segmen
 		counter_inc(ctx->counters, CTR_DROP_TCP_MEMORY);
 		return;
 	}
+	if (seq_lt(s->seq, c->rcv_nxt))
+		tcp_sack_duplicate(ctx, c, s->seq, seq_min(s->seq + s->len, c->rcv_nxt));
 	if (!fit(c, s)) {
 		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
 		return;
@@ -123,13 +146,10 @@ void tcp_receive_data(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segmen
 	}
 	if (!in_order)
 		counter_inc(ctx->counters, CTR_TCP_OOO);
-	if (!in_order && ctx->pressure != TCP_EASE) {
+	if (!in_order && ctx->pressure != TCP_EASE)
 		counter_inc(ctx->counters, CTR_DROP_TCP_MEMORY);
-	} else {
-		tcp_reasm_take(ctx, c, s->m, s->seq);
-		s->m = NULL;
-		drain(ctx, c);
-	}
+	else
+		reassemble(ctx, c, s);
 	/* Each segment beside a hole is worth an ACK of its own: the peer counts duplicates to
 	 * find the loss (RFC 5681 section 4.2). */
 	if (in_order)

@@ -14,6 +14,9 @@ void tcp_receive_next(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segmen
  * has arrived and it has just been taken. */
 bool tcp_receive_fin(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_segment *s);
 
+/* Of an acceptable segment between two ends that speak of congestion (RFC 3168). */
+void tcp_receive_marks(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_segment *s);
+
 /* The user took n bytes. */
 void tcp_receive_consumed(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t n);
 

@@ -1,30 +1,48 @@
-/* recover.c - owns what is known of sent segments: acknowledged, held by the peer, lost. */
+/* recover.c - owns what an acknowledgement does: what is known to have arrived, episodes of
+ * recovery from their beginning to their end or undoing, and cwnd meanwhile. */
 #include <tcp/recover.h>
 
 #include <rte_common.h>
 
 #include <tcp/cc.h>
+#include <tcp/episode.h>
+#include <tcp/rack.h>
+#include <tcp/sack.h>
 #include <tcp/sendq.h>
 #include <tcp/seq.h>
 #include <tcp/timer.h>
 
-#define DUP_THRESHOLD_MAX 100u
-#define REORDER_MIN_MS    2u
-#define NOBODY_WAITS(c)   (!((c)->flags & TCP_F_USER))
+#define NOBODY_WAITS(c) (!((c)->flags & TCP_F_USER))
 
-static void sample_rtt(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_sendq_acked r,
-		       const struct tcp_options *opt)
+/* Does the echo speak of an earlier transmission than the last, though there was time for an
+ * answer to that? Then an acknowledgement was lost, and the time until the repetition is none of
+ * the path's. */
+static bool is_ambiguous(const struct tcp_ctx *ctx, const struct tcp_conn *c,
+			 const struct tcp_delivered *d, const struct tcp_options *opt)
 {
-	if ((c->flags & TCP_F_TS) && opt->ts_ecr) {
+	uint32_t ago_us = (uint32_t)ctx->now_us - d->again_us;
+	uint32_t sent_ts = (uint32_t)((ctx->now_us - ago_us) / 1000) + c->ts_offset;
+
+	return d->again && seq_lt(opt->ts_ecr, sent_ts) && ago_us >= c->min_rtt_us;
+}
+
+/* The RTO is made of what the earliest segment took, the peer's waiting included; everything
+ * else of what the latest took. After a repetition only timestamps know. */
+static void measure(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_delivered *d,
+		    const struct tcp_options *opt)
+{
+	if (d->timed && (!d->again || d->held)) {
+		d->rtt_us = RTE_MAX((uint32_t)ctx->now_us - d->sent_us, 1u);
+		if (!c->min_rtt_us || d->rtt_us < c->min_rtt_us)
+			c->min_rtt_us = d->rtt_us;
+		tcp_timer_measure(c, (uint32_t)ctx->now_us - d->first_us);
+	} else if ((c->flags & TCP_F_TS) && opt->ts_ecr && d->bytes &&
+		   !is_ambiguous(ctx, c, d, opt)) {
 		uint32_t ms = ctx->now_ms + c->ts_offset - opt->ts_ecr;
 
 		if (ms < TCP_RTO_MAX_MS)
 			tcp_timer_measure(c, RTE_MAX(ms, 1u) * 1000);
-	} else if (r.timed && !r.ambiguous) {
-		tcp_timer_measure(c, RTE_MAX(ctx->now_ms - r.sent_ms, 1u) * 1000);
 	}
-	if (r.timed && (int32_t)(r.sent_ms - c->rack_ms) > 0)
-		c->rack_ms = r.sent_ms;
 }
 
 static void wake_writer(struct tcp_ctx *ctx, struct tcp_conn *c)
@@ -35,317 +53,256 @@ static void wake_writer(struct tcp_ctx *ctx, struct tcp_conn *c)
 	tcp_conn_post(ctx, c, BS_WRITABLE);
 }
 
-static void lose_head(struct tcp_conn *c)
+static void arm(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
-	struct pkt_priv *p;
+	if (c->snd_una == c->snd_nxt)
+		tcp_timer_clear(c, TCP_DUE_RETRANS);
+	else
+		tcp_timer_retrans(ctx, c);
+}
 
-	if (!c->sq_head || c->sq_head == c->sq_unsent)
+/* snd_una has moved. */
+static void forward(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t ack)
+{
+	c->snd_una = ack;
+	c->backoff = 0;
+	if (NOBODY_WAITS(c) && tcp_timer_is_set(c, TCP_DUE_LIFE))
+		tcp_timer_set(ctx, c, TCP_DUE_LIFE, TCP_ORPHAN_MS);
+	wake_writer(ctx, c);
+}
+
+static void grow(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_delivered *d)
+{
+	struct tcp_flight *f = tcp_flight_get(ctx, c);
+	uint32_t room;
+
+	tcp_cc_of(c)->acked(ctx, c, f, d);
+	/* Room for a window under way and for the next. */
+	room = RTE_MIN(2 * c->cwnd, ctx->snd_limit);
+	if (room > c->s.tx_limit)
+		c->s.tx_limit = room;
+}
+
+/* Bookkeeping of a connection that has a flight. */
+static void track(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_flight *f,
+		  const struct tcp_delivered *d, const struct tcp_options *opt)
+{
+	if (!d->bytes)
 		return;
-	p = pkt_priv(c->sq_head);
-	if (p->flags)
+	f->delivered += d->bytes;
+	f->delivered_us = (uint32_t)ctx->now_us;
+	if (d->sampled)
+		f->first_sent_us = d->sample_us;
+	tcp_rack_arrived(ctx, c, f, d, opt);
+}
+
+/* After the controller has seen the sample. The pace follows the round-trip time also where cwnd
+ * does not grow: too slow a pace would keep it from growing. */
+static void settle(struct tcp_conn *c, struct tcp_flight *f)
+{
+	if (!tcp_cc_of(c)->model)
+		tcp_cc_pace(c, f);
+	if (f->app_limited && seq_gt(f->delivered, f->app_limited))
+		f->app_limited = 0;
+}
+
+static __rte_noinline void acked_flight(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t ack,
+					const struct tcp_options *opt)
+{
+	struct tcp_flight *f = tcp_flight_get(ctx, c);
+	struct tcp_delivered d = {.fack = f->fack};
+
+	tcp_sendq_ack(c, ack, &d);
+	forward(ctx, c, ack);
+	measure(ctx, c, &d, opt);
+	track(ctx, c, f, &d, opt);
+	if (f->tlp)
+		tcp_episode_probe_answered(ctx, c, f, true, 0);
+	if (tcp_cc_of(c)->model || (c->flags & TCP_F_CWND_FULL))
+		grow(ctx, c, &d);
+	settle(c, f);
+}
+
+/* Of a connection that only exchanges small messages: nothing but the clock. */
+static void acked_plain(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t ack)
+{
+	struct tcp_sendq_span span = tcp_sendq_ack_plain(c, ack);
+	uint32_t rtt_us = RTE_MAX((uint32_t)ctx->now_us - span.last_us, 1u);
+
+	forward(ctx, c, ack);
+	if (!span.bytes)
 		return;
-	p->flags = TCP_SQ_LOST;
-	c->lost += p->len;
-}
-
-static void leave(struct tcp_conn *c)
-{
-	if (c->recovery == TCP_RECOVERY)
-		c->cwnd = RTE_MAX(RTE_MIN(c->cwnd, c->ssthresh), 2u * c->mss);
-	c->recovery = TCP_OPEN;
-	c->dupacks = 0;
-	if (!(c->flags & TCP_F_SACK))
-		c->sacked = 0;
-}
-
-/* How many segments above a missing one make it lost: more than three where reordering was
- * seen, but not more than can be under way. */
-static unsigned dup_threshold(const struct tcp_conn *c)
-{
-	unsigned flight = (c->snd_nxt - c->snd_una) / c->mss;
-
-	/* RFC 5827: nothing more will be sent that could bring the missing duplicates. */
-	if (!c->sq_unsent && flight <= TCP_DUP_THRESHOLD)
-		return RTE_MAX(flight, 2u) - 1;
-	return RTE_MIN((unsigned)c->dup_threshold, RTE_MAX(flight, TCP_DUP_THRESHOLD + 1u) - 1);
-}
-
-/* A loss was found: what follows may turn out to be needless. */
-static void doubt(struct tcp_conn *c)
-{
-	c->flags &= ~(TCP_F_DOUBT_TIMED | TCP_F_DOUBT_SLOW);
-	c->flags |= TCP_F_DOUBT | (c->cwnd < c->ssthresh ? TCP_F_DOUBT_SLOW : 0);
-	c->cwnd_before = c->cwnd;
-}
-
-/* RFC 4015: back to where it was. Next time a segment may be as late as this one was. */
-static void undo(struct tcp_conn *c)
-{
-	unsigned late = RTE_MAX((unsigned)c->n_sacked, (unsigned)c->dupacks) + 1;
-
-	if (late > c->dup_threshold)
-		c->dup_threshold = (uint8_t)RTE_MIN(late, DUP_THRESHOLD_MAX);
-	for (struct rte_mbuf *m = c->sq_head; m && m != c->sq_unsent; m = tcp_sendq_next(m))
-		pkt_priv(m)->flags &= TCP_SQ_SACKED;
-	c->lost = c->retrans = 0;
-	c->cwnd = RTE_MAX(c->cwnd, c->cwnd_before);
-	c->ssthresh = c->flags & TCP_F_DOUBT_SLOW ? TCP_CWND_MAX : c->cwnd;
-	c->recovery = TCP_OPEN;
-	c->dupacks = 0;
-}
-
-/* RFC 3522: the first progress after a retransmission echoes a timestamp from before it, so
- * it was the original that arrived. */
-static void settle_doubt(struct tcp_conn *c, const struct tcp_options *opt)
-{
-	if (!(c->flags & TCP_F_DOUBT_TIMED))
-		return;
-	if (c->recovery != TCP_OPEN && (c->flags & TCP_F_TS) && opt->ts_ecr &&
-	    seq_lt(opt->ts_ecr, c->rexmt_ts))
-		undo(c);
-	c->flags &= ~(TCP_F_DOUBT | TCP_F_DOUBT_TIMED);
-}
-
-/* A partial acknowledgement: the segment that is first now was lost as well (RFC 6582). */
-static void partial(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t acked)
-{
-	if (!(c->flags & TCP_F_SACK)) {
-		c->sacked -= RTE_MIN(c->sacked, acked);
-		c->dupacks = 0;
-	}
-	lose_head(c);
-	tcp_conn_mark(ctx, c, TCP_F_REXMT_DUE);
-}
-
-static void progress(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t acked)
-{
-	if (c->recovery != TCP_OPEN && seq_geq(c->snd_una, c->recover)) {
-		leave(c);
-	} else if (c->recovery == TCP_RECOVERY) {
-		partial(ctx, c, acked);
-	} else if (c->recovery == TCP_LOSS) {
-		/* One segment an ACK: it may be of what was not lost at all. */
-		tcp_cc_cubic.grow(ctx, c, RTE_MIN(acked, c->mss));
-	} else {
-		c->dupacks = 0;
-		if (!(c->flags & TCP_F_SACK))
-			c->sacked = 0;
-		if (c->flags & TCP_F_CWND_FULL)
-			tcp_cc_cubic.grow(ctx, c, acked);
-	}
+	if (!c->min_rtt_us || rtt_us < c->min_rtt_us)
+		c->min_rtt_us = rtt_us;
+	tcp_timer_measure(c, (uint32_t)ctx->now_us - span.first_us);
 }
 
 void tcp_recover_acked(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t ack,
 		       const struct tcp_options *opt)
 {
-	uint32_t acked = ack - c->snd_una;
-
-	settle_doubt(c, opt);
-	sample_rtt(ctx, c, tcp_sendq_ack(c, ack), opt);
-	c->snd_una = ack;
-	c->backoff = 0;
-	progress(ctx, c, acked);
-	if (c->snd_una == c->snd_nxt)
-		tcp_timer_clear(c, TCP_DUE_RETRANS);
+	c->dupacks = 0;
+	if (c->flight || c->lost || (c->flags & TCP_F_CWND_FULL))
+		acked_flight(ctx, c, ack, opt);
 	else
-		tcp_timer_set(ctx, c, TCP_DUE_RETRANS, tcp_timer_rto_ms(c));
-	if (NOBODY_WAITS(c) && tcp_timer_is_set(c, TCP_DUE_LIFE))
-		tcp_timer_set(ctx, c, TCP_DUE_LIFE, TCP_ORPHAN_MS);
-	wake_writer(ctx, c);
-	if (c->sq_unsent || c->recovery != TCP_OPEN || (c->flags & TCP_F_FIN_QUEUED))
+		acked_plain(ctx, c, ack);
+	arm(ctx, c);
+	if (c->sq_unsent || (c->flags & TCP_F_FIN_QUEUED))
 		tcp_conn_mark(ctx, c, 0);
 }
 
-static void sack_entry(struct tcp_conn *c, struct pkt_priv *p)
-{
-	if (p->flags & TCP_SQ_LOST)
-		c->lost -= p->len;
-	if (p->flags & TCP_SQ_RETRANS)
-		c->retrans -= p->len;
-	p->flags = TCP_SQ_SACKED;
-	c->sacked += p->len;
-	c->n_sacked++;
-	if (p->transmits == 1 && (int32_t)(p->sent_ms - c->rack_ms) > 0)
-		c->rack_ms = p->sent_ms;
-}
-
-static bool covered(const struct tcp_sack_block *b, unsigned n, uint32_t start, uint32_t end)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (seq_leq(b[i].start, start) && seq_geq(b[i].end, end))
-			return true;
-	return false;
-}
-
-/* Blocks that make sense; anything else is a duplicate report (RFC 2883) or an attack. */
-static unsigned valid_blocks(const struct tcp_conn *c, const struct tcp_options *o,
-			     struct tcp_sack_block *b)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < o->n_sack; i++) {
-		const struct tcp_sack_block *x = &o->sack[i];
-
-		if (seq_lt(x->start, x->end) && seq_geq(x->start, c->snd_una) &&
-		    seq_leq(x->end, c->snd_nxt))
-			b[n++] = *x;
-	}
-	return n;
-}
-
-/* Returns whether anything was learnt. An entry is held by the peer only as a whole. */
-static bool take_sack(struct tcp_conn *c, const struct tcp_options *o)
-{
-	struct tcp_sack_block b[TCP_SACK_MAX];
-	unsigned n = valid_blocks(c, o, b);
-	bool fresh = false;
-
-	if (!n)
-		return false;
-	for (struct rte_mbuf *m = c->sq_head; m && m != c->sq_unsent; m = tcp_sendq_next(m)) {
-		struct pkt_priv *p = pkt_priv(m);
-
-		if ((p->flags & TCP_SQ_SACKED) || !covered(b, n, p->seq, p->seq + p->len))
-			continue;
-		sack_entry(c, p);
-		fresh = true;
-	}
-	return fresh;
-}
-
-/* Something sent clearly later has arrived (RFC 8985's idea): finds lost retransmissions, and
- * losses in flights too small for the threshold. Where reordering was seen, later is later. */
-static bool is_overdue(const struct tcp_conn *c, const struct pkt_priv *p)
-{
-	uint32_t late_ms = c->srtt_us / 4000 * c->dup_threshold / TCP_DUP_THRESHOLD;
-
-	late_ms = RTE_MAX(RTE_MIN(late_ms, c->srtt_us / 1000), REORDER_MIN_MS);
-	return (int32_t)(c->rack_ms - p->sent_ms - late_ms) > 0;
-}
-
-static void lose(struct tcp_conn *c, struct pkt_priv *p)
-{
-	if (!(p->flags & TCP_SQ_LOST))
-		c->lost += p->len;
-	else if (p->flags & TCP_SQ_RETRANS)
-		c->retrans -= p->len;
-	p->flags = TCP_SQ_LOST;
-}
-
-/* RFC 6675 IsLost(): enough was held above it; or it is overdue. Only what has something held
- * above it can be either. */
-static void find_lost(struct tcp_conn *c)
-{
-	uint32_t above = c->sacked;
-	unsigned n_above = c->n_sacked, enough = dup_threshold(c);
-
-	for (struct rte_mbuf *m = c->sq_head; m && m != c->sq_unsent && n_above;
-	     m = tcp_sendq_next(m)) {
-		struct pkt_priv *p = pkt_priv(m);
-
-		if (p->flags & TCP_SQ_SACKED) {
-			above -= p->len;
-			n_above--;
-		} else if (is_overdue(c, p) ||
-			   (!p->flags && (n_above >= enough || above > (enough - 1) * c->mss))) {
-			lose(c, p);
-		}
-	}
-}
-
-static void enter(struct tcp_ctx *ctx, struct tcp_conn *c)
-{
-	counter_inc(ctx->counters, CTR_TCP_FAST_RETRANS);
-	doubt(c);
-	tcp_cc_cubic.reduce(c);
-	c->cwnd = c->ssthresh;
-	c->recover = c->snd_nxt;
-	c->recovery = TCP_RECOVERY;
-	tcp_conn_mark(ctx, c, TCP_F_REXMT_DUE);
-}
+/* --- the slow path --- */
 
 /* Without SACK a duplicate says that one more segment left the network, not which. */
-static void count_duplicate(struct tcp_ctx *ctx, struct tcp_conn *c)
+static void count_duplicate(struct tcp_conn *c, struct tcp_delivered *d)
 {
-	uint32_t flight = c->snd_nxt - c->snd_una;
+	uint32_t flight = c->snd_nxt - c->snd_una, before = c->sacked;
 
 	if (c->recovery == TCP_LOSS)
 		return;
 	if (c->dupacks < UINT8_MAX)
 		c->dupacks++;
 	c->sacked = RTE_MIN(c->sacked + c->mss, flight > c->lost ? flight - c->lost : 0);
-	if (c->recovery == TCP_OPEN && c->dupacks >= dup_threshold(c) &&
-	    seq_gt(c->snd_una, c->recover)) {
-		lose_head(c);
-		enter(ctx, c);
-	}
-	tcp_conn_mark(ctx, c, 0);
+	d->bytes += RTE_MAX(c->sacked, before) - before;
 }
 
-static void take_duplicate(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_segment *s,
-			   bool same_window, bool fresh)
+/* The duplicates had been counted as delivered already. */
+static void recount(struct tcp_conn *c, struct tcp_delivered *d)
 {
-	bool duplicate = s->ack == c->snd_una && c->snd_nxt != c->snd_una && !s->len &&
-			 !(s->flags & (TCP_SYN | TCP_FIN));
+	uint32_t known = RTE_MIN(c->sacked, d->bytes);
 
-	if (!(c->flags & TCP_F_SACK)) {
-		if (duplicate && same_window)
-			count_duplicate(ctx, c);
-		return;
+	if (c->recovery == TCP_OPEN || c->recovery == TCP_REDUCING)
+		known = c->sacked;
+	c->sacked -= known;
+	d->bytes -= RTE_MIN(known, d->bytes);
+	c->dupacks = 0;
+}
+
+static bool is_duplicate(const struct tcp_conn *c, const struct tcp_segment *s, bool same_window)
+{
+	return s->ack == c->snd_una && c->snd_nxt != c->snd_una && !s->len &&
+	       !(s->flags & (TCP_SYN | TCP_FIN)) && same_window;
+}
+
+/* What s says about what arrived. Returns the bytes reported as received twice. */
+static uint32_t read_report(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_segment *s,
+			    bool same_window, struct tcp_delivered *d)
+{
+	uint32_t una = c->snd_una, twice = 0;
+	bool advances = seq_gt(s->ack, una), sack = c->flags & TCP_F_SACK;
+
+	d->fack = c->flight ? c->flight->fack : una;
+	if (advances) {
+		tcp_sendq_ack(c, s->ack, d);
+		forward(ctx, c, s->ack);
 	}
-	if (!fresh)
-		return;
-	find_lost(c);
-	if (c->lost && c->recovery == TCP_OPEN)
-		enter(ctx, c);
-	tcp_conn_mark(ctx, c, 0);
+	if (sack && s->opt.n_sack)
+		twice = tcp_sack_take(ctx, c, &s->opt, una, d);
+	else if (!sack && advances)
+		recount(c, d);
+	else if (!sack && is_duplicate(c, s, same_window))
+		count_duplicate(c, d);
+	measure(ctx, c, d, &s->opt);
+	return twice;
+}
+
+/* Returns after how many ms more may be lost. */
+static uint32_t find_losses(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_flight *f,
+			    struct tcp_delivered *d)
+{
+	uint32_t wait_ms = 0;
+
+	if (!(c->flags & TCP_F_SACK))
+		tcp_episode_duplicates(c, d);
+	else if (c->n_sacked || c->recovery >= TCP_RECOVERY)
+		wait_ms = tcp_rack_detect(ctx, c, f, d);
+	if (d->lost && c->recovery < TCP_RECOVERY)
+		tcp_episode_enter(ctx, c, f, d);
+	return wait_ms;
+}
+
+/* Between a loss and its repair PRR decides, except for who knows better. */
+static void set_window(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_flight *f,
+		       const struct tcp_delivered *d, bool advances, bool was_reducing)
+{
+	if (tcp_cc_of(c)->model) {
+		if (d->bytes || d->lost)
+			grow(ctx, c, d);
+	} else if (c->recovery == TCP_RECOVERY || c->recovery == TCP_REDUCING) {
+		tcp_episode_window(c, f, d, advances);
+	} else if (advances && d->bytes && !was_reducing &&
+		   (c->recovery == TCP_LOSS || (c->flags & TCP_F_CWND_FULL))) {
+		grow(ctx, c, d);
+	}
+}
+
+static void rearm(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t wait_ms, bool advances)
+{
+	if (c->snd_una == c->snd_nxt) {
+		tcp_timer_clear(c, TCP_DUE_RETRANS);
+	} else if (wait_ms) {
+		c->retrans_kind = TCP_RETRANS_REORDER;
+		tcp_timer_set(ctx, c, TCP_DUE_RETRANS, wait_ms);
+	} else if (advances || c->retrans_kind == TCP_RETRANS_REORDER) {
+		tcp_timer_retrans(ctx, c);
+	}
 }
 
 void tcp_recover_segment(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_segment *s,
 			 bool same_window)
 {
-	bool fresh = false, advances = seq_gt(s->ack, c->snd_una);
+	struct tcp_delivered d = {0};
+	bool advances = seq_gt(s->ack, c->snd_una), reducing;
+	uint32_t twice = read_report(ctx, c, s, same_window, &d), wait_ms;
+	struct tcp_flight *f;
 
-	if (advances)
-		tcp_recover_acked(ctx, c, s->ack, &s->opt);
-	if ((c->flags & TCP_F_SACK) && s->opt.n_sack)
-		fresh = take_sack(c, &s->opt);
-	if (!advances || fresh)
-		take_duplicate(ctx, c, s, same_window, fresh);
+	tcp_episode_marks(ctx, c, s);
+	if (!advances && !d.bytes && !twice && (!c->flight || !c->flight->tlp))
+		return;
+	f = tcp_flight_get(ctx, c);
+	reducing = c->recovery == TCP_RECOVERY || c->recovery == TCP_REDUCING;
+	track(ctx, c, f, &d, &s->opt);
+	tcp_episode_follow(ctx, c, f, &d, &s->opt, advances, twice);
+	if (f->tlp)
+		tcp_episode_probe_answered(ctx, c, f, advances || d.bytes, twice);
+	wait_ms = find_losses(ctx, c, f, &d);
+	set_window(ctx, c, f, &d, advances, reducing);
+	settle(c, f);
+	rearm(ctx, c, wait_ms, advances);
+	tcp_conn_mark(ctx, c, 0);
 }
+
+/* --- silence --- */
 
 void tcp_recover_timeout(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
 	counter_inc(ctx->counters, CTR_TCP_RTO);
-	if (c->recovery != TCP_LOSS || !c->backoff) {
-		if (c->recovery == TCP_OPEN)
-			doubt(c);
-		tcp_cc_cubic.reduce(c);
-	}
-	c->dup_threshold = TCP_DUP_THRESHOLD;
-	if (c->backoff < UINT8_MAX)
-		c->backoff++;
-	c->cwnd = c->mss;
-	c->recovery = TCP_LOSS;
-	c->recover = c->snd_nxt;
-	c->dupacks = 0;
-	/* The peer may forget what it held (RFC 2018 section 8), certainly when it is the first
-	 * byte that it waits for. Without SACK `sacked` was a guess. */
-	if (!(c->flags & TCP_F_SACK) || (c->sq_head && pkt_priv(c->sq_head)->flags & TCP_SQ_SACKED))
-		tcp_sendq_forget(c);
-	for (struct rte_mbuf *m = c->sq_head; m && m != c->sq_unsent; m = tcp_sendq_next(m)) {
-		struct pkt_priv *p = pkt_priv(m);
-
-		if (p->flags & TCP_SQ_SACKED)
-			continue;
-		if (!(p->flags & TCP_SQ_LOST))
-			c->lost += p->len;
-		p->flags = TCP_SQ_LOST;
-	}
-	c->retrans = 0;
+	tcp_episode_timeout(ctx, c, tcp_flight_get(ctx, c));
 	if (c->sq_head != c->sq_unsent)
 		tcp_conn_mark(ctx, c, TCP_F_REXMT_DUE);
 	else if (c->flags & TCP_F_FIN_SENT)
 		tcp_conn_mark(ctx, c, TCP_F_FIN_DUE);
-	tcp_timer_set(ctx, c, TCP_DUE_RETRANS, tcp_timer_rto_ms(c));
+	tcp_timer_retrans(ctx, c);
+}
+
+/* RFC 8985 section 7.3. */
+void tcp_recover_probe(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	struct tcp_flight *f = tcp_flight_get(ctx, c);
+
+	counter_inc(ctx->counters, CTR_TCP_TLP);
+	f->tlp = true;
+	tcp_conn_mark(ctx, c, TCP_F_TLP_DUE);
+	tcp_timer_retrans(ctx, c);
+}
+
+void tcp_recover_reorder(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	struct tcp_flight *f = tcp_flight_get(ctx, c);
+	struct tcp_delivered d = {0};
+	uint32_t wait_ms = find_losses(ctx, c, f, &d);
+
+	if (d.lost)
+		set_window(ctx, c, f, &d, false, false);
+	rearm(ctx, c, wait_ms, true);
+	tcp_conn_mark(ctx, c, 0);
 }

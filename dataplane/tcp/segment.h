@@ -10,6 +10,10 @@
 #define TCP_RST RTE_TCP_RST_FLAG
 #define TCP_PSH RTE_TCP_PSH_FLAG
 #define TCP_ACK RTE_TCP_ACK_FLAG
+#define TCP_ECE RTE_TCP_ECE_FLAG
+#define TCP_CWR RTE_TCP_CWR_FLAG
+
+#define TCP_IP_CE 3 /* the IP header's ECN field: congestion experienced */
 
 struct tcp_segment {
 	struct rte_mbuf *m; /* data is the payload; NULL once somebody took it */
@@ -20,6 +24,7 @@ struct tcp_segment {
 	uint16_t wnd; /* as on the wire, unscaled */
 	uint8_t flags;
 	uint8_t opt_len;
+	uint8_t ecn; /* IP ECN bits */
 	const uint8_t *opt_bytes;
 	struct tcp_options opt; /* read on the slow path only */
 };

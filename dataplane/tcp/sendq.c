@@ -21,7 +21,7 @@ static void push(struct tcp_conn *c, struct rte_mbuf *m, uint16_t off, uint16_t 
 
 	p->next = NULL;
 	p->seq = c->snd_end;
-	p->sent_ms = 0;
+	p->sent_us = 0;
 	p->off = off;
 	p->len = len;
 	p->flags = 0;
@@ -133,20 +133,30 @@ static void trim(struct tcp_conn *c, uint32_t una)
 	c->s.tx_queued -= n;
 }
 
-struct tcp_sendq_acked tcp_sendq_ack(struct tcp_conn *c, uint32_t una)
+void tcp_sendq_ack(struct tcp_conn *c, uint32_t una, struct tcp_delivered *d)
 {
-	struct tcp_sendq_acked r = {0};
-
 	while (c->sq_head && seq_leq(tcp_sendq_end(c->sq_head), una)) {
 		const struct pkt_priv *p = pkt_priv(c->sq_head);
 
 		/* What was selectively acknowledged arrived earlier than now. */
-		if (p->transmits > 1)
-			r.ambiguous = true;
-		else if (!(p->flags & TCP_SQ_SACKED)) {
-			r.timed = true;
-			r.sent_ms = p->sent_ms;
-		}
+		if (!(p->flags & TCP_SQ_SACKED))
+			tcp_flight_arrived(p, d, false);
+		pop(c);
+	}
+	trim(c, una);
+}
+
+struct tcp_sendq_span tcp_sendq_ack_plain(struct tcp_conn *c, uint32_t una)
+{
+	struct tcp_sendq_span r = {0};
+	struct rte_mbuf *m;
+
+	while ((m = c->sq_head) && seq_leq(tcp_sendq_end(m), una)) {
+		const struct pkt_priv *p = pkt_priv(m);
+
+		r.first_us = r.bytes ? r.first_us : p->sent_us;
+		r.last_us = p->sent_us;
+		r.bytes += p->len;
 		pop(c);
 	}
 	trim(c, una);

@@ -1,6 +1,6 @@
 /* sendq.h - bytes written and not yet acknowledged: one mbuf is one segment. */
 #pragma once
-#include <tcp/ctx.h>
+#include <tcp/flight.h>
 
 enum tcp_sendq_flag {
 	TCP_SQ_SACKED = 1u << 0,
@@ -8,18 +8,18 @@ enum tcp_sendq_flag {
 	TCP_SQ_RETRANS = 1u << 2, /* lost, sent again, not known to be lost again */
 };
 
-/* What an acknowledgement removed. */
-struct tcp_sendq_acked {
-	bool timed;       /* sent_ms is of a segment sent once */
-	bool ambiguous;   /* something sent twice was among them: nothing to time (Karn) */
-	uint32_t sent_ms; /* latest such transmission */
-};
-
 /* Takes every mbuf of q. */
 void tcp_sendq_write(struct tcp_ctx *ctx, struct tcp_conn *c, struct mbq *q);
 
-/* Frees what lies before una and trims a part. */
-struct tcp_sendq_acked tcp_sendq_ack(struct tcp_conn *c, uint32_t una);
+/* Frees what lies before una and trims a part; notes in d what had not arrived before. */
+void tcp_sendq_ack(struct tcp_conn *c, uint32_t una, struct tcp_delivered *d);
+
+/* The same where nothing was ever sent twice, held or lost. */
+struct tcp_sendq_span {
+	uint32_t bytes;
+	uint32_t first_us, last_us; /* transmissions; when bytes is not 0 */
+};
+struct tcp_sendq_span tcp_sendq_ack_plain(struct tcp_conn *c, uint32_t una);
 
 /* Leaves m its first n bytes and makes an entry of the rest behind it. False when there is
  * no mbuf. */

@@ -10,6 +10,7 @@
 #include <tcp/output.h>
 #include <tcp/receive.h>
 #include <tcp/recover.h>
+#include <tcp/sack.h>
 #include <tcp/sendq.h>
 #include <tcp/seq.h>
 #include <tcp/timer.h>
@@ -92,6 +93,8 @@ static bool in_window(const struct tcp_conn *c, const struct tcp_segment *s)
 static void answer_stray(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_segment *s)
 {
 	drop(ctx, CTR_DROP_TCP_WINDOW);
+	if (s->len && seq_gt(s->seq, c->rcv_nxt - ctx->cfg.rcv_buf))
+		tcp_sack_duplicate(ctx, c, s->seq, seq_min(s->seq + s->len, c->rcv_nxt));
 	if (tcp_segment_end(s) != s->seq || tcp_limit_stray(ctx, c))
 		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
 }
@@ -110,6 +113,8 @@ static bool acceptable(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp
 		c->ts_recent_ms = ctx->now_ms;
 	}
 	tcp_timer_heard(ctx, c);
+	if (c->flags & TCP_F_ECN)
+		tcp_receive_marks(ctx, c, s);
 	return true;
 }
 
@@ -287,6 +292,9 @@ uint16_t tcp_state_first_window(const struct tcp_ctx *ctx)
 void tcp_state_peer_syn(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_segment *s)
 {
 	negotiate(ctx, c, &s->opt);
+	if (ctx->cfg.ecn &&
+	    (s->flags & (TCP_SYN | TCP_ACK | TCP_ECE | TCP_CWR)) == (TCP_SYN | TCP_ECE | TCP_CWR))
+		c->flags |= TCP_F_ECN;
 	c->rcv_nxt = c->rcv_acked = s->seq + 1;
 	c->rcv_edge = c->rcv_nxt + tcp_state_first_window(ctx);
 	c->snd_wnd = c->snd_wnd_max = s->wnd; /* never scaled in a SYN */
@@ -305,7 +313,7 @@ static void open_up(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_se
 	c->recover = c->snd_una - 1;
 	tcp_timer_clear(c, TCP_DUE_RETRANS);
 	tcp_timer_clear(c, TCP_DUE_LIFE);
-	tcp_cc_cubic.init(c);
+	tcp_cc_open(ctx, c);
 	tcp_sendq_resegment(ctx, c);
 	tcp_conn_enter(ctx, c, TCP_ESTABLISHED);
 	c->rcv_mark = c->rcv_nxt;

@@ -8,6 +8,7 @@
 #include <rte_common.h>
 
 #include <tcp/ctx.h>
+#include <tcp/flight.h>
 #include <tcp/isn.h>
 #include <tcp/mtu.h>
 #include <tcp/output.h>
@@ -36,6 +37,8 @@ struct tcp_config tcp_config_default(void)
 		.time_wait_us = 60ull * 1000 * 1000,
 		.keepalive_us = 7200ull * 1000 * 1000,
 		.zero_window_us = 900ull * 1000 * 1000,
+		.cc = CONGESTION_CUBIC,
+		.ecn = true,
 	};
 }
 
@@ -63,12 +66,16 @@ struct tcp_ctx *tcp_create(const struct tcp_config *cfg, const struct tcp_ops *o
 	tcp_isn_init(ctx);
 	if (!slab_init(&ctx->conns, sizeof(struct tcp_conn), cfg->max_conns))
 		goto no_slab;
+	if (!slab_init(&ctx->flights, sizeof(struct tcp_flight), cfg->max_conns))
+		goto no_flights;
 	if (!tcp_flow_init(&ctx->flow, &(struct siphash_key){ctx->flow.key.k0, ctx->flow.key.k1},
 			   (struct tcp_conn *)ctx->conns.base, cfg->max_conns))
 		goto no_flow;
 	return ctx;
 
 no_flow:
+	slab_fini(&ctx->flights);
+no_flights:
 	slab_fini(&ctx->conns);
 no_slab:
 	free(ctx);
@@ -91,6 +98,7 @@ void tcp_destroy(struct tcp_ctx *ctx)
 		wheel_cancel(ctx->wheel, &conns[i].timer);
 	}
 	tcp_flow_fini(&ctx->flow);
+	slab_fini(&ctx->flights);
 	slab_fini(&ctx->conns);
 	free(ctx);
 }
@@ -132,11 +140,10 @@ struct tcp_conn *tcp_conn_create(struct tcp_ctx *ctx, const struct tcp_tuple *t)
 	c->tuple = *t;
 	c->s.ops = &ctx->stream_ops;
 	c->s.tx_limit = RTE_MIN(ctx->snd_limit, TCP_SND_FIRST);
+	c->cc = ctx->cfg.cc;
 	c->ts_offset = tcp_isn_ts_offset(ctx, t);
 	c->rcv_mss = MSS_DEFAULT_V4;
-	c->dup_threshold = TCP_DUP_THRESHOLD;
 	c->answer_ms = ctx->now_ms;
-	c->rack_ms = ctx->now_ms;
 	c->flags = TCP_F_FLOW;
 	tcp_flow_insert(&ctx->flow, c);
 	return c;
@@ -187,6 +194,7 @@ void tcp_conn_enter(struct tcp_ctx *ctx, struct tcp_conn *c, enum tcp_state stat
 	account(ctx, c, 1);
 	if (state == TCP_TIME_WAIT) {
 		drop_bytes(c);
+		tcp_flight_put(ctx, c);
 		if (ctx->n_time_wait > ctx->cfg.max_time_wait)
 			tcp_conn_close(ctx, TAILQ_FIRST(&ctx->time_wait), BS_OK);
 	}
@@ -202,6 +210,7 @@ void tcp_conn_close(struct tcp_ctx *ctx, struct tcp_conn *c, enum bytestream_err
 		tcp_flow_remove(&ctx->flow, c);
 	c->flags &= ~TCP_F_FLOW;
 	drop_bytes(c);
+	tcp_flight_put(ctx, c);
 	if (c->flags & TCP_F_USER) {
 		c->s.error = (uint8_t)error;
 		if (error != BS_OK)

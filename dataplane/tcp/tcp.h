@@ -11,6 +11,7 @@
 #include <base/bytestream.h>
 #include <base/wheel.h>
 #include <weir/addr.h>
+#include <weir/congestion.h>
 #include <weir/counters.h>
 #include <weir/dataplane.h>
 
@@ -49,10 +50,12 @@ struct tcp_config {
 	enum syn_cookies cookies;
 	uint32_t max_time_wait;  /* TIME-WAIT at most; beyond it the oldest gives way */
 	uint32_t rcv_buf;        /* bytes of receive window at most, per connection */
-	uint32_t snd_limit;      /* bytestream.tx_limit at most */
+	uint32_t snd_limit;      /* bytestream.tx_limit at most; it grows with cwnd */
 	uint64_t time_wait_us;   /* 2 MSL */
 	uint64_t keepalive_us;   /* idle time before probes; 0 = none */
 	uint64_t zero_window_us; /* a peer that answers but takes nothing; 0 = for ever */
+	enum congestion cc;
+	bool ecn; /* marks and answers marks when the peer asks (RFC 3168) */
 	/* The largest MSS that tcp_connect() announces, so that what comes in goes out again to a
 	 * peer of any family in as many segments; 0: as the path allows. */
 	uint16_t connect_mss;

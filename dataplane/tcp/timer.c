@@ -5,6 +5,7 @@
 
 #include <tcp/mtu.h>
 #include <tcp/output.h>
+#include <tcp/rack.h>
 #include <tcp/recover.h>
 
 #define SYN_ACK_TRIES        5
@@ -39,6 +40,14 @@ uint32_t tcp_timer_rto_ms(const struct tcp_conn *c)
 		us = c->srtt_us + RTE_MAX(4ull * c->rttvar_us, CLOCK_GRANULARITY_US);
 	us = RTE_MAX(us, TCP_RTO_MIN_MS * 1000u) << RTE_MIN(c->backoff, 16);
 	return (uint32_t)RTE_MIN(us / 1000, TCP_RTO_MAX_MS);
+}
+
+void tcp_timer_retrans(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	uint32_t rto_ms = tcp_timer_rto_ms(c), probe_ms = tcp_rack_probe_ms(c, rto_ms);
+
+	c->retrans_kind = probe_ms ? TCP_RETRANS_PROBE : TCP_RETRANS_RTO;
+	tcp_timer_set(ctx, c, TCP_DUE_RETRANS, probe_ms ? probe_ms : rto_ms);
 }
 
 void tcp_timer_measure(struct tcp_conn *c, uint32_t rtt_us)
@@ -104,7 +113,7 @@ static void handshake_again(struct tcp_ctx *ctx, struct tcp_conn *c, unsigned tr
 	tcp_conn_mark(ctx, c, TCP_F_SYN_DUE);
 }
 
-static void retransmit(struct tcp_ctx *ctx, struct tcp_conn *c)
+static void timeout(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
 	if (c->state == TCP_SYN_SENT) {
 		handshake_again(ctx, c, SYN_TRIES);
@@ -120,6 +129,24 @@ static void retransmit(struct tcp_ctx *ctx, struct tcp_conn *c)
 		tcp_mtu_timeout(ctx, c);
 		tcp_recover_timeout(ctx, c);
 	}
+}
+
+static void retransmit(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	enum tcp_retrans_kind kind = c->retrans_kind;
+
+	c->retrans_kind = TCP_RETRANS_RTO;
+	if (kind == TCP_RETRANS_PROBE)
+		tcp_recover_probe(ctx, c);
+	else if (kind == TCP_RETRANS_REORDER)
+		tcp_recover_reorder(ctx, c);
+	else
+		timeout(ctx, c);
+}
+
+static void go_on(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	tcp_conn_mark(ctx, c, 0);
 }
 
 static void acknowledge(struct tcp_ctx *ctx, struct tcp_conn *c)
@@ -160,9 +187,8 @@ static void expire(struct tcp_ctx *ctx, struct tcp_conn *c)
 }
 
 static void (*const on_deadline[TCP_DEADLINES])(struct tcp_ctx *ctx, struct tcp_conn *c) = {
-	[TCP_DUE_RETRANS] = retransmit,
-	[TCP_DUE_ACK] = acknowledge,
-	[TCP_DUE_KEEPALIVE] = keepalive,
+	[TCP_DUE_RETRANS] = retransmit,  [TCP_DUE_ACK] = acknowledge,
+	[TCP_DUE_KEEPALIVE] = keepalive, [TCP_DUE_PACE] = go_on,
 	[TCP_DUE_LIFE] = expire,
 };
 

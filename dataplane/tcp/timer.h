@@ -25,6 +25,10 @@ static inline bool tcp_timer_is_set(const struct tcp_conn *c, enum tcp_deadline 
 /* The retransmission timeout with its back-off. */
 uint32_t tcp_timer_rto_ms(const struct tcp_conn *c);
 
+/* (Re)starts the retransmission deadline for data under way: a probe where that may help, else
+ * the timeout. */
+void tcp_timer_retrans(struct tcp_ctx *ctx, struct tcp_conn *c);
+
 /* One round-trip time (RFC 6298 section 2). */
 void tcp_timer_measure(struct tcp_conn *c, uint32_t rtt_us);
 

@@ -119,6 +119,8 @@ static struct tcp_config tcp_config(const struct tcp_settings *s)
 {
 	struct tcp_config cfg = tcp_config_default();
 
+	cfg.cc = s->congestion;
+	cfg.ecn = s->ecn;
 	cfg.cookies = s->cookies;
 	cfg.max_half_open = s->half_open;
 	cfg.max_time_wait = s->time_waits;

@@ -56,6 +56,12 @@
 	X(TCP_OUT_RSTS, "weir_tcp_out_rsts_total", "RFC 4022 tcpOutRsts")                          \
 	X(TCP_RTO, "weir_tcp_rto_total", "Retransmission timeouts")                                \
 	X(TCP_FAST_RETRANS, "weir_tcp_fast_retransmits_total", "Fast recoveries entered")          \
+	X(TCP_TLP, "weir_tcp_tail_loss_probes_total", "RFC 8985 tail loss probes")                 \
+	X(TCP_SPURIOUS, "weir_tcp_spurious_recoveries_total", "Recoveries undone as needless")     \
+	X(TCP_DSACK_IN, "weir_tcp_dsacks_in_total", "RFC 2883 reports of duplicates received")     \
+	X(TCP_DSACK_OUT, "weir_tcp_dsacks_out_total", "RFC 2883 reports of duplicates sent")       \
+	X(TCP_ECN_CE, "weir_tcp_ecn_marks_in_total", "Segments received with a congestion mark")   \
+	X(TCP_ECN_REDUCED, "weir_tcp_ecn_reductions_total", "Windows reduced by the peer's echo")  \
 	X(TCP_OOO, "weir_tcp_out_of_order_total", "Segments received out of order")                \
 	X(TCP_ZERO_WINDOW_PROBE, "weir_tcp_zero_window_probes_total", "Window probes sent")        \
 	X(TCP_DELAYED_ACK, "weir_tcp_delayed_acks_total", "ACKs sent by the delayed-ACK timer")    \

@@ -7,6 +7,7 @@
 
 #include <weir/abi.h>
 #include <weir/addr.h>
+#include <weir/congestion.h>
 #include <weir/counters.h>
 #include <weir/feedback.h>
 #include <weir/publish.h>
@@ -48,6 +49,8 @@ enum syn_cookies { SYN_COOKIES_AUTO, SYN_COOKIES_NEVER, SYN_COOKIES_ALWAYS };
 
 /* Of one worker, where it is a number. */
 struct tcp_settings {
+	enum congestion congestion;
+	bool ecn; /* for peers that ask (RFC 3168) */
 	enum syn_cookies cookies;
 	uint32_t half_open;        /* handshakes remembered; beyond them cookies */
 	uint32_t time_waits;       /* at most; beyond them the oldest is forgotten */

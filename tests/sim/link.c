@@ -3,10 +3,13 @@
 #include "link.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <rte_tcp.h>
+
+#include <net/cksum.h>
 
 #define LOWER_HEADERS 54 /* what Ethernet and IPv6 would have taken of the headroom */
 
@@ -139,6 +142,46 @@ static struct rte_mbuf *flatten(struct link *l, const struct rte_mbuf *m)
 	return copy;
 }
 
+/* The Gilbert model, per direction. */
+static bool lost(struct link *l, unsigned to, const struct rte_mbuf *m)
+{
+	const struct rte_tcp_hdr *th = rte_pktmbuf_mtod(m, const struct rte_tcp_hdr *);
+	const struct link_config *cfg = &l->cfg;
+
+	if (rng_chance(l->rng, l->in_burst[to] ? cfg->burst_end : cfg->burst_start))
+		l->in_burst[to] = !l->in_burst[to];
+	if (cfg->burst_start > 0 && l->in_burst[to])
+		return true;
+	if (cfg->ack_loss > 0 && th->tcp_flags == RTE_TCP_ACK_FLAG &&
+	    m->pkt_len == (th->data_off >> 4) * 4u && rng_chance(l->rng, cfg->ack_loss))
+		return true;
+	return rng_chance(l->rng, cfg->loss[to]);
+}
+
+/* Flips a bit. What the IP layer does with it is done here: it goes. */
+static void corrupt(struct link *l, struct rte_mbuf *m)
+{
+	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
+	uint16_t right = cksum_finish(cksum_add(0, p, m->data_len));
+
+	p[rng_below(l->rng, m->data_len)] ^= (uint8_t)(1u << rng_below(l->rng, 8));
+	if (cksum_finish(cksum_add(0, p, m->data_len)) == right)
+		l->broken = "a flipped bit was not noticed";
+	l->corrupted++;
+	rte_pktmbuf_free(m);
+}
+
+/* What would arrive in a pause arrives at its end. */
+static uint64_t after_pause(const struct link_config *cfg, uint64_t at_us)
+{
+	uint64_t into_us;
+
+	if (!cfg->pause_every_us)
+		return at_us;
+	into_us = at_us % cfg->pause_every_us;
+	return into_us < cfg->pause_us ? at_us - into_us + cfg->pause_us : at_us;
+}
+
 static void send_one(struct link *l, unsigned to, uint64_t now_us, const struct rte_mbuf *m,
 		     const struct ip_addr *src, const struct ip_addr *dst)
 {
@@ -146,13 +189,28 @@ static void send_one(struct link *l, unsigned to, uint64_t now_us, const struct 
 	struct rte_tcp_hdr *th = rte_pktmbuf_mtod(copy, struct rte_tcp_hdr *);
 	uint64_t at_us = now_us + l->cfg.delay_us + rng_below(l->rng, l->cfg.jitter_us + 1);
 
+	if (l->cfg.corrupt > 0 && rng_chance(l->rng, l->cfg.corrupt)) {
+		corrupt(l, copy);
+		return;
+	}
 	if (th->tcp_flags & RTE_TCP_SYN_FLAG)
 		strip(th, l->cfg.strip);
 	if (rng_chance(l->rng, l->cfg.reorder))
 		at_us += rng_below(l->rng, l->cfg.reorder_us + 1);
 	pkt_priv(copy)->src = *src;
 	pkt_priv(copy)->dst = *dst;
-	push(l, to, at_us, copy);
+	push(l, to, after_pause(&l->cfg, at_us), copy);
+}
+
+static void print(unsigned to, uint64_t now_us, const struct rte_mbuf *m, const char *what)
+{
+	const struct rte_tcp_hdr *th = rte_pktmbuf_mtod(m, const struct rte_tcp_hdr *);
+	uint16_t port = rte_be_to_cpu_16(to ? th->src_port : th->dst_port);
+
+	printf("%12.6f >%u port %u seq %u ack %u len %u flags %02x wnd %u%s\n",
+	       (double)now_us / 1e6, to, port, rte_be_to_cpu_32(th->sent_seq),
+	       rte_be_to_cpu_32(th->recv_ack), m->pkt_len - (th->data_off >> 4) * 4u, th->tcp_flags,
+	       rte_be_to_cpu_16(th->rx_win), what);
 }
 
 void link_send(struct link *l, unsigned to, uint64_t now_us, const struct rte_mbuf *m,
@@ -163,16 +221,22 @@ void link_send(struct link *l, unsigned to, uint64_t now_us, const struct rte_mb
 		uint64_t start = l->free_at_us[to] > now_us ? l->free_at_us[to] : now_us;
 
 		if (start - now_us > l->cfg.queue_us) {
+			if (l->cfg.trace)
+				print(to, now_us, m, " overflow");
 			l->dropped++;
 			return;
 		}
 		now_us = start + (uint64_t)((m->pkt_len + 60) * 8 / l->cfg.mbit);
 		l->free_at_us[to] = now_us;
 	}
-	if (rng_chance(l->rng, l->cfg.loss[to])) {
+	if (lost(l, to, m)) {
+		if (l->cfg.trace)
+			print(to, now_us, m, " lost");
 		l->dropped++;
 		return;
 	}
+	if (l->cfg.trace)
+		print(to, now_us, m, "");
 	send_one(l, to, now_us, m, src, dst);
 	if (rng_chance(l->rng, l->cfg.duplicate))
 		send_one(l, to, now_us, m, src, dst);

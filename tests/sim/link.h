@@ -1,4 +1,5 @@
-/* link.h - a simulated wire between two TCPs: delay, rate, queue, loss, duplication, reordering.
+/* link.h - a simulated wire between two TCPs: delay, jitter, rate, queue, loss by ones and in
+ * bursts, of acknowledgements alone, duplication, reordering, corruption.
  *
  * Everything is drawn from one seeded generator in the order of the calls, so a seed is a
  * whole run. */
@@ -25,14 +26,19 @@ enum link_strip { /* options of SYNs that a middlebox removes */
 };
 
 struct link_config {
-	double loss[2]; /* by receiver */
+	double loss[2];                /* by receiver */
+	double ack_loss;               /* of segments without payload, besides */
+	double burst_start, burst_end; /* per packet: a burst of loss begins, ends */
+	double corrupt;                /* one bit flipped: the receiver's checksum must notice */
 	double duplicate;
 	double reorder; /* share of packets delayed by up to reorder_us more */
 	uint32_t reorder_us;
 	uint32_t delay_us, jitter_us;
-	double mbit;       /* 0: infinitely fast */
+	uint32_t pause_us, pause_every_us; /* nothing arrives for so long, now and then */
+	double mbit;                       /* 0: infinitely fast */
 	uint32_t queue_us; /* longest wait for the wire; beyond it packets are dropped */
 	unsigned strip;    /* enum link_strip */
+	bool trace;        /* print every segment */
 };
 
 struct link_packet {
@@ -47,8 +53,10 @@ struct link {
 	struct link_packet *heap[2]; /* to receiver 0 and 1 */
 	unsigned n[2], room[2];
 	uint64_t free_at_us[2]; /* the wire towards it is busy until */
+	bool in_burst[2];
 	uint64_t order;
-	uint64_t sent, dropped;
+	uint64_t sent, dropped, corrupted;
+	const char *broken; /* what should never be */
 };
 
 void link_init(struct link *l, const struct link_config *cfg, struct rng *rng,

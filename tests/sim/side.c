@@ -6,6 +6,8 @@
 
 #include <rte_tcp.h>
 
+#include <tcp/ctx.h>
+
 #define BURST      32
 #define PORT       80
 #define LOWER_ROOM 54
@@ -353,6 +355,11 @@ void side_pass(struct side *s, uint64_t now_us)
 	wheel_turn(&s->wheel, now_us);
 	tcp_flush(s->tcp);
 	let_go(s, false);
+}
+
+void side_set_congestion(struct side *s, enum congestion cc)
+{
+	s->tcp->cfg.cc = cc;
 }
 
 uint64_t side_next(const struct side *s)

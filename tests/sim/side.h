@@ -72,6 +72,9 @@ void app_connect(struct app *a, uint16_t port);
 /* One pass of the worker at now_us. */
 void side_pass(struct side *s, uint64_t now_us);
 
+/* Of connections made from now on. */
+void side_set_congestion(struct side *s, enum congestion cc);
+
 /* When it has something to do by itself. */
 uint64_t side_next(const struct side *s);
 

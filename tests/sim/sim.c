@@ -1,10 +1,11 @@
 /* sim.c - two TCPs over a bad wire, thousands of seeded runs: every byte arrives once and in
- * order, nothing stalls, nothing leaks. Prints the seed of a run that fails.
+ * order, nothing stalls for longer than its losses explain, nothing leaks. Prints the seed of a
+ * run that fails.
  *
- *   sim [runs [first seed]]
- *
- * Ends with a table of throughput by loss, so that a change of recovery shows. */
+ *   sim [runs [first seed [trace]]]
+ *   sim table [FILE]     throughput by link and controller; compared with FILE's */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,67 +13,11 @@
 #include <rte_eal.h>
 #include <rte_mempool.h>
 
-#include "side.h"
+#include "table.h"
 
-#define RUNS        3000
-#define MBUFS       16383
-#define STALL_US    (400ull * 1000 * 1000)
+#define RUNS        10000
+#define COOKIES_US  (180ull * 1000 * 1000)
 #define CLEAN_UP_US (400ull * 1000 * 1000)
-#define START_US    1000000
-#define PASS_MIN_US 20
-
-struct run {
-	struct rng rng;
-	struct link link;
-	struct side side[2];
-	uint64_t seed, now_us;
-	char why[160];
-};
-
-static bool fail(struct run *r, const char *why)
-{
-	if (!r->why[0])
-		snprintf(r->why, sizeof(r->why), "%s", why);
-	return false;
-}
-
-static uint64_t next_time(const struct run *r)
-{
-	uint64_t next = link_next(&r->link);
-
-	for (unsigned i = 0; i < 2; i++) {
-		uint64_t t = side_next(&r->side[i]);
-
-		next = t < next ? t : next;
-	}
-	return next;
-}
-
-/* One step of both ends. False when nothing will ever happen again. */
-static bool step(struct run *r)
-{
-	uint64_t next = next_time(r);
-
-	if (next == UINT64_MAX)
-		return false;
-	r->now_us = next > r->now_us + PASS_MIN_US ? next : r->now_us + PASS_MIN_US;
-	for (unsigned i = 0; i < 2; i++)
-		side_pass(&r->side[i], r->now_us);
-	return true;
-}
-
-static bool all_over(const struct run *r)
-{
-	for (unsigned i = 0; i < 2; i++)
-		for (unsigned k = 0; k < r->side[i].n_apps; k++) {
-			const struct app *a = &r->side[i].apps[k];
-
-			/* A server end that never came to be: its client went before. */
-			if (!a->over && !(!a->client && !a->s && a->peer->over))
-				return false;
-		}
-	return true;
-}
 
 /* What the end of one user implies for what it got. */
 static bool check_app(struct run *r, const struct app *a)
@@ -82,13 +27,13 @@ static bool check_app(struct run *r, const struct app *a)
 	if (a->plan.end != APP_CLOSE)
 		return true;
 	if (p->plan.end == APP_ABORT)
-		return a->read <= p->written || fail(r, "more bytes than were written");
+		return a->read <= p->written || run_fail(r, "more bytes than were written");
 	if (a->error && p->plan.end == APP_CLOSE)
-		return fail(r, "closed with an error");
+		return run_fail(r, "closed with an error");
 	if (!a->error && (!a->eof || a->read != p->written))
-		return fail(r, "bytes are missing");
+		return run_fail(r, "bytes are missing");
 	if (p->plan.end == APP_RELEASE && a->error)
-		return fail(r, "a released stream did not deliver");
+		return run_fail(r, "a released stream did not deliver");
 	return true;
 }
 
@@ -101,34 +46,6 @@ static bool check_apps(struct run *r)
 	return true;
 }
 
-static bool is_broken(struct run *r)
-{
-	for (unsigned i = 0; i < 2; i++)
-		if (r->side[i].broken)
-			return !fail(r, r->side[i].broken);
-	return false;
-}
-
-static bool run_until(struct run *r, bool (*done)(const struct run *r), uint64_t limit_us,
-		      const char *why)
-{
-	uint64_t end = r->now_us + limit_us;
-
-	while (!done(r)) {
-		if (is_broken(r))
-			return false;
-		if (r->now_us > end || !step(r))
-			return fail(r, why);
-	}
-	return !is_broken(r);
-}
-
-static bool no_conns(const struct run *r)
-{
-	return !tcp_conns_in_use(r->side[0].tcp) && !tcp_conns_in_use(r->side[1].tcp) &&
-	       link_next(&r->link) == UINT64_MAX;
-}
-
 static struct app_plan random_plan(struct rng *g, uint64_t bytes)
 {
 	struct app_plan p = {.bytes = rng_below(g, (uint32_t)bytes),
@@ -138,8 +55,13 @@ static struct app_plan random_plan(struct rng *g, uint64_t bytes)
 
 	if (rng_chance(g, 0.3))
 		p.read_every_us = rng_below(g, 20000);
-	if (p.read_every_us && p.read_max < 2000)
+	if (rng_chance(g, 0.05)) { /* a silly reader */
+		p.bytes = rng_below(g, 4000);
+		p.read_every_us = 1 + rng_below(g, 2000);
+		p.read_max = 1 + rng_below(g, 40);
+	} else if (p.read_every_us && p.read_max < 2000) {
 		p.read_max = 2000;
+	}
 	if (!p.read_every_us)
 		p.read_max = UINT32_MAX;
 	if (rng_chance(g, 0.15))
@@ -150,14 +72,27 @@ static struct app_plan random_plan(struct rng *g, uint64_t bytes)
 	return p;
 }
 
+static void random_losses(struct rng *g, struct link_config *l)
+{
+	if (rng_chance(g, 0.7))
+		l->loss[0] = l->loss[1] = rng_below(g, 100) / 1000.0;
+	if (rng_chance(g, 0.2))
+		l->loss[rng_below(g, 2)] = rng_below(g, 120) / 1000.0;
+	if (rng_chance(g, 0.15))
+		l->ack_loss = rng_below(g, 200) / 1000.0;
+	if (rng_chance(g, 0.15)) {
+		l->burst_start = rng_below(g, 10) / 1000.0;
+		l->burst_end = 0.5 + rng_below(g, 400) / 1000.0;
+	}
+	if (rng_chance(g, 0.2))
+		l->corrupt = rng_below(g, 30) / 1000.0;
+}
+
 static struct link_config random_link(struct rng *g)
 {
 	struct link_config l = {.delay_us = 20 + rng_below(g, 30000)};
 
-	if (rng_chance(g, 0.7))
-		l.loss[0] = l.loss[1] = rng_below(g, 100) / 1000.0;
-	if (rng_chance(g, 0.2))
-		l.loss[rng_below(g, 2)] = rng_below(g, 150) / 1000.0;
+	random_losses(g, &l);
 	if (rng_chance(g, 0.4))
 		l.duplicate = rng_below(g, 100) / 1000.0;
 	if (rng_chance(g, 0.5)) {
@@ -169,6 +104,10 @@ static struct link_config random_link(struct rng *g)
 	if (rng_chance(g, 0.5)) {
 		l.mbit = 1 + rng_below(g, 200);
 		l.queue_us = 2000 + rng_below(g, 60000);
+	}
+	if (rng_chance(g, 0.1)) {
+		l.pause_every_us = 200000 + rng_below(g, 2000000);
+		l.pause_us = rng_below(g, l.pause_every_us / 2);
 	}
 	if (rng_chance(g, 0.4))
 		l.strip = rng_below(g, 8);
@@ -184,6 +123,9 @@ static struct tcp_config random_config(struct rng *g)
 	c.cookies = rng_chance(g, 0.2) ? SYN_COOKIES_ALWAYS : SYN_COOKIES_AUTO;
 	c.max_time_wait = 16;
 	c.rcv_buf = rng_chance(g, 0.3) ? 3000 + rng_below(g, 8000) : 20000 + rng_below(g, 300000);
+	if (rng_chance(g, 0.05))
+		c.rcv_buf = 300 + rng_below(g, 2000); /* less than a segment, or little more */
+	c.cc = (enum congestion)rng_below(g, CONGESTIONS);
 	c.snd_limit = 2000 + rng_below(g, 200000);
 	c.time_wait_us = 60000000;
 	c.keepalive_us = 20000000;
@@ -192,51 +134,49 @@ static struct tcp_config random_config(struct rng *g)
 	return c;
 }
 
-static void pair(struct run *r, unsigned k, const struct app_plan *client,
-		 const struct app_plan *server)
+/* Of a segment towards `to`, whatever it is. */
+static double loss_towards(const struct link_config *l, unsigned to)
 {
-	const struct app_plan *plans[2] = {client, server};
+	double burst = l->burst_start > 0 ? l->burst_start / (l->burst_start + l->burst_end) : 0;
 
-	for (unsigned i = 0; i < 2; i++) {
-		struct app *a = &r->side[i].apps[k];
-
-		a->side = &r->side[i];
-		a->peer = &r->side[!i].apps[k];
-		a->client = i == 0;
-		a->plan = *plans[i];
-		a->key = rng_next(&r->rng);
-		a->wake_us = UINT64_MAX;
-		r->side[i].n_apps = k + 1;
-	}
-	/* Two ends that both wait for the other's EOF would wait for ever. */
-	r->side[1].apps[k].plan.patient = !client->patient && rng_chance(&r->rng, 0.3);
+	return 1 - (1 - l->loss[to]) * (1 - l->corrupt) * (1 - l->ack_loss) * (1 - burst);
 }
 
-static void set_up(struct run *r, const struct link_config *l, const struct tcp_config cfg[2],
-		   struct rte_mempool *pool, uint16_t mtu)
+/* How long nobody may get anything: a segment and its acknowledgement fail k times in a row,
+ * which would happen in one of 10^9 such sequences, and each time the timeout doubles. A queue
+ * that overflows loses, too. */
+static uint64_t stall_bound_us(const struct link_config *l)
 {
-	link_init(&r->link, l, &r->rng, pool);
-	for (unsigned i = 0; i < 2; i++)
-		side_init(&r->side[i], i, &cfg[i], rng_chance(&r->rng, 0.5), &r->link, &r->rng,
-			  pool, mtu);
-	r->side[0].other = &r->side[1];
-	r->side[1].other = &r->side[0];
-	r->now_us = START_US + rng_next(&r->rng) % (1ull << 40);
-	for (unsigned i = 0; i < 2; i++)
-		side_pass(&r->side[i], r->now_us);
+	double q = 1 - (1 - loss_towards(l, 0)) * (1 - loss_towards(l, 1));
+	uint64_t rto_us = 1200000 + 4ull * (l->delay_us + l->jitter_us + l->reorder_us +
+					    l->queue_us + l->pause_us);
+	uint64_t sum = 0;
+	unsigned k;
+
+	if (l->mbit > 0 && q < 0.1)
+		q = 0.1;
+	k = q > 0 ? (unsigned)ceil(log(1e-9) / log(q)) : 1;
+	for (unsigned i = 0; i < k; i++)
+		sum += rto_us << i < 60000000 && i < 16 ? rto_us << i : 60000000;
+	return sum;
 }
 
-static bool tear_down(struct run *r, struct rte_mempool *pool, bool good)
+static bool within_bound(struct run *r, const struct link_config *l)
 {
-	link_fini(&r->link);
-	for (unsigned i = 0; i < 2; i++)
-		side_fini(&r->side[i]);
-	if (rte_mempool_avail_count(pool) != MBUFS)
-		return fail(r, "mbufs leaked");
-	return good;
+	uint64_t bound_us = stall_bound_us(l);
+
+	/* While cookies are out nobody is told that a connection is no more. */
+	if (r->cfg[0].cookies == SYN_COOKIES_ALWAYS || r->cfg[1].cookies == SYN_COOKIES_ALWAYS)
+		bound_us += COOKIES_US;
+
+	if (r->gap_us <= bound_us)
+		return true;
+	snprintf(r->why, sizeof(r->why), "nothing for %.3f s, at most %.3f s are explained",
+		 (double)r->gap_us / 1e6, (double)bound_us / 1e6);
+	return false;
 }
 
-static bool run_seed(struct run *r, uint64_t seed, struct rte_mempool *pool)
+static bool run_seed(struct run *r, uint64_t seed, bool trace, struct rte_mempool *pool)
 {
 	struct tcp_config cfg[2];
 	struct link_config l;
@@ -247,72 +187,58 @@ static bool run_seed(struct run *r, uint64_t seed, struct rte_mempool *pool)
 	r->seed = seed;
 	r->rng.s = seed * 0x2545f4914f6cdd1dull + 1;
 	l = random_link(&r->rng);
+	l.trace = trace;
 	cfg[0] = random_config(&r->rng);
 	cfg[1] = random_config(&r->rng);
-	set_up(r, &l, cfg, pool,
-	       rng_chance(&r->rng, 0.7) ? 1500 : (uint16_t)(576 + rng_below(&r->rng, 1300)));
+	run_set_up(r, &l, cfg, pool,
+		   rng_chance(&r->rng, 0.7) ? 1500 : (uint16_t)(576 + rng_below(&r->rng, 1300)));
 	n = 1 + rng_below(&r->rng, 4);
 	for (unsigned k = 0; k < n; k++) {
 		uint64_t bytes = rng_chance(&r->rng, 0.2) ? 2 : 1 + rng_below(&r->rng, 120000);
 		struct app_plan c = random_plan(&r->rng, bytes), s = random_plan(&r->rng, bytes);
 
 		c.patient = rng_chance(&r->rng, 0.2);
-		pair(r, k, &c, &s);
+		run_pair(r, k, &c, &s);
 		app_connect(&r->side[0].apps[k],
 			    rng_chance(&r->rng, 0.5) ? 0 : (uint16_t)(2000 + k));
 	}
 	for (unsigned i = 0; i < 2; i++)
 		side_pass(&r->side[i], r->now_us);
-	good = run_until(r, all_over, STALL_US, "stalled") &&
-	       run_until(r, no_conns, CLEAN_UP_US, "connections leaked") && check_apps(r);
-	return tear_down(r, pool, good);
+	good = run_until(r, run_all_over, RUN_LIMIT_US, "stalled") && within_bound(r, &l) &&
+	       run_until(r, run_no_conns, CLEAN_UP_US, "connections leaked") && check_apps(r);
+	return run_tear_down(r, pool, good);
 }
 
-/* One bulk transfer; returns Mbit/s, or a negative number when it failed. */
-static double throughput(struct run *r, double loss, double reorder, struct rte_mempool *pool)
+/* What a failed run was like. */
+static void describe(const struct run *r)
 {
-	struct link_config l = {.loss = {loss, loss},
-				.delay_us = 5000,
-				.mbit = 100,
-				.queue_us = 20000,
-				.reorder = reorder,
-				.reorder_us = 3000};
-	struct app_plan client = {
-		.bytes = 4 << 20, .read_max = UINT32_MAX, .piece_max = 1448, .full = true};
-	struct app_plan server = {.bytes = 0, .read_max = UINT32_MAX, .piece_max = 1448};
-	struct tcp_config cfg[2];
-	uint64_t start;
-	bool good;
+	const struct link_config *l = &r->link.cfg;
 
-	memset(r, 0, sizeof(*r));
-	r->rng.s = 42;
-	cfg[0] = cfg[1] = tcp_config_default();
-	cfg[0].max_conns = cfg[1].max_conns = 16;
-	set_up(r, &l, cfg, pool, 1500);
-	pair(r, 0, &client, &server);
-	start = r->now_us;
-	app_connect(&r->side[0].apps[0], 0);
-	side_pass(&r->side[0], r->now_us);
-	good = run_until(r, all_over, STALL_US, "stalled");
-	start = r->now_us - start;
-	good = tear_down(r, pool, good);
-	return good ? (4 << 20) * 8.0 / (double)start : -1;
+	printf("seed %" PRIu64 ": %s (after %.3f s)\n", r->seed, r->why,
+	       (double)(r->now_us - r->start_us) / 1e6);
+	printf("  loss %.3f/%.3f ack %.3f burst %.3f/%.3f corrupt %.3f duplicate %.3f "
+	       "reorder %.3f by %u us, delay %u us, jitter %u us, %.0f Mbit/s, queue %u us, strip "
+	       "%u\n",
+	       l->loss[0], l->loss[1], l->ack_loss, l->burst_start, l->burst_end, l->corrupt,
+	       l->duplicate, l->reorder, l->reorder_us, l->delay_us, l->jitter_us, l->mbit,
+	       l->queue_us, l->strip);
+	for (unsigned i = 0; i < 2; i++)
+		printf("  side %u: rcv_buf %u, snd_limit %u, controller %d, mtu %u\n", i,
+		       r->cfg[i].rcv_buf, r->cfg[i].snd_limit, (int)r->cfg[i].cc, r->side[i].mtu);
 }
 
-static int print_table(struct run *r, struct rte_mempool *pool)
+static int run_seeds(struct run *r, struct rte_mempool *pool, uint64_t runs, uint64_t first,
+		     bool trace)
 {
-	static const double losses[] = {0, 0.001, 0.01, 0.03, 0.05, 0.1};
 	int bad = 0;
 
-	printf("100 Mbit/s, RTT 10 ms, 20 ms of queue, 4 MiB:\n  loss    in order   5%% "
-	       "reordered\n");
-	for (unsigned i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
-		double a = throughput(r, losses[i], 0, pool);
-		double b = throughput(r, losses[i], 0.05, pool);
-
-		printf("  %4.1f%% %8.2f     %8.2f Mbit/s\n", losses[i] * 100, a, b);
-		bad += a < 0 || b < 0;
+	for (uint64_t i = 0; i < runs && bad < 10; i++) {
+		if (run_seed(r, first + i, trace, pool))
+			continue;
+		describe(r);
+		bad++;
 	}
+	printf("%" PRIu64 " runs, %d failed\n", runs, bad);
 	return bad;
 }
 
@@ -326,30 +252,22 @@ int main(int argc, char **argv)
 			      (char *)"-l",
 			      (char *)"0",
 			      (char *)"-m",
-			      (char *)"128",
+			      (char *)"160",
 			      (char *)"--log-level=error"};
-	uint64_t runs = argc > 1 ? strtoull(argv[1], NULL, 0) : RUNS;
-	uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+	bool table = argc > 1 && strcmp(argv[1], "table") == 0;
 	static struct run r;
 	struct rte_mempool *pool;
-	int bad = 0;
+	int bad;
 
 	if (rte_eal_init(10, eal) < 0)
 		return 2;
-	pool = rte_pktmbuf_pool_create("sim", MBUFS, 0, sizeof(struct pkt_priv),
-				       2048 + RTE_PKTMBUF_HEADROOM, 0);
+	pool = run_pool();
 	if (!pool)
 		return 2;
-	for (uint64_t i = 0; i < runs; i++) {
-		if (run_seed(&r, first + i, pool))
-			continue;
-		printf("seed %" PRIu64 ": %s (at %.3f s)\n", first + i, r.why,
-		       (double)r.now_us / 1e6);
-		if (++bad >= 10)
-			break;
-	}
-	printf("%" PRIu64 " runs, %d failed\n", runs, bad);
-	if (runs > 1 && !bad)
-		bad += print_table(&r, pool);
+	if (table)
+		bad = table_check(&r, pool, argc > 2 ? argv[2] : NULL);
+	else
+		bad = run_seeds(&r, pool, argc > 1 ? strtoull(argv[1], NULL, 0) : RUNS,
+				argc > 2 ? strtoull(argv[2], NULL, 0) : 1, argc > 3);
 	return bad ? 1 : 0;
 }

@@ -69,6 +69,8 @@ static void check_defaults(const struct node_config *c)
 	assert_int_equal(c->dataplane.http.max_header_bytes, 60 * 1024);
 	assert_int_equal(c->dataplane.http.max_headers, 100);
 	assert_true(c->dataplane.http.accept_http10);
+	assert_int_equal(c->dataplane.tcp.congestion, CONGESTION_CUBIC);
+	assert_true(c->dataplane.tcp.ecn);
 	assert_int_equal(c->dataplane.tcp.cookies, SYN_COOKIES_AUTO);
 	assert_int_equal(c->dataplane.tcp.half_open, 4096);
 	assert_int_equal(c->dataplane.tcp.time_waits, 16384);
@@ -112,8 +114,9 @@ static void what_is_wrong_has_its_default(void **state)
 	(void)state;
 	load(&l, "dataplane: {workers: 65, idle: lazy, memory: 1MiB, connections: 999}\n"
 		 "http: {maxHeaders: 0, idleTimeout: 1, acceptHTTP10: \"yes\"}\n"
+		 "tcp: {congestionControl: vegas, ecn: 1}\n"
 		 "accessLog: {format: xml}\n");
-	assert_int_equal(l.d.errors, 8);
+	assert_int_equal(l.d.errors, 10);
 	check_defaults(&l.cfg);
 	unload(&l);
 }
@@ -151,24 +154,24 @@ static void every_key(void **state)
 	char ip[IP_ADDR_STRLEN];
 
 	(void)state;
-	load(&l,
-	     "node: {name: n, namespace: x, locality: eu/a, labels: {b: \"1\", a: c}}\n"
-	     "dataplane: {lcores: \"2-4,9\", idle: poll, memory: 1GiB, hugepages: off,\n"
-	     "  eal: [--no-pci], connections: \"5000\"}\n"
-	     "http: {idleTimeout: 0s, headerTimeout: 1m, streamIdleTimeout: 250ms,\n"
-	     "  maxHeaderSize: 8KiB, maxHeaders: 20, acceptHTTP10: false}\n"
-	     "tcp: {synCookies: always, halfOpen: 16, timeWaits: 9, timeWait: 1s, keepalive: 0s,\n"
-	     "  zeroWindowTimeout: 0s, receiveBuffer: 64KiB, sendBuffer: 32KiB}\n"
-	     "interfaces:\n"
-	     "- name: int\n  device: 0000:01:00.0\n  mtu: 9000\n"
-	     "  addresses: [198.18.1.1/24, 198.18.2.1/28]\n"
-	     "  routes:\n  - {to: 198.18.9.77/20, via: 198.18.2.14}\n"
-	     "- {name: ext, device: net_null0}\n"
-	     "resources: [{directory: /a}, {directory: b}]\n"
-	     "mesh: {outboundTrafficPolicy: {mode: REGISTRY_ONLY}, compatibility: 0.8}\n"
-	     "admin: {listen: \"[::1]:80\", socket: \"\"}\n"
-	     "accessLog: {path: /log, format: none}\n"
-	     "drain: {timeout: 0s}\n");
+	load(&l, "node: {name: n, namespace: x, locality: eu/a, labels: {b: \"1\", a: c}}\n"
+		 "dataplane: {lcores: \"2-4,9\", idle: poll, memory: 1GiB, hugepages: off,\n"
+		 "  eal: [--no-pci], connections: \"5000\"}\n"
+		 "http: {idleTimeout: 0s, headerTimeout: 1m, streamIdleTimeout: 250ms,\n"
+		 "  maxHeaderSize: 8KiB, maxHeaders: 20, acceptHTTP10: false}\n"
+		 "tcp: {congestionControl: bbr, ecn: false,\n"
+		 "  synCookies: always, halfOpen: 16, timeWaits: 9, timeWait: 1s, keepalive: 0s,\n"
+		 "  zeroWindowTimeout: 0s, receiveBuffer: 64KiB, sendBuffer: 32KiB}\n"
+		 "interfaces:\n"
+		 "- name: int\n  device: 0000:01:00.0\n  mtu: 9000\n"
+		 "  addresses: [198.18.1.1/24, 198.18.2.1/28]\n"
+		 "  routes:\n  - {to: 198.18.9.77/20, via: 198.18.2.14}\n"
+		 "- {name: ext, device: net_null0}\n"
+		 "resources: [{directory: /a}, {directory: b}]\n"
+		 "mesh: {outboundTrafficPolicy: {mode: REGISTRY_ONLY}, compatibility: 0.8}\n"
+		 "admin: {listen: \"[::1]:80\", socket: \"\"}\n"
+		 "accessLog: {path: /log, format: none}\n"
+		 "drain: {timeout: 0s}\n");
 	if (l.d.n)
 		diags_print(&l.d, stderr);
 	assert_int_equal(l.d.n, 0);
@@ -190,6 +193,8 @@ static void every_key(void **state)
 	assert_int_equal(l.cfg.dataplane.http.max_header_bytes, 8192);
 	assert_int_equal(l.cfg.dataplane.http.max_headers, 20);
 	assert_false(l.cfg.dataplane.http.accept_http10);
+	assert_int_equal(l.cfg.dataplane.tcp.congestion, CONGESTION_BBR);
+	assert_false(l.cfg.dataplane.tcp.ecn);
 	assert_int_equal(l.cfg.dataplane.tcp.cookies, SYN_COOKIES_ALWAYS);
 	assert_int_equal(l.cfg.dataplane.tcp.half_open, 16);
 	assert_int_equal(l.cfg.dataplane.tcp.time_waits, 9);

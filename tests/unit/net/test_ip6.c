@@ -438,6 +438,20 @@ static void offloaded_checksum_is_the_pseudo_header(void **state)
 	rte_pktmbuf_free(m);
 }
 
+static void a_capable_segment_says_so(void **state)
+{
+	struct box *b = *state;
+	struct rte_mbuf *m;
+
+	box6_introduce(b, 0, PEER6);
+	m = make_segment(b, 80, 40000, 10);
+	m->ol_flags = PKT_F_ECT;
+	net_tx_tcp(b->net[0], &own6, &peer6, m, NULL);
+	net_flush(b->net[0]);
+	assert_true(is_intact6(g, box6_take_sent(0, g)));
+	assert_int_equal(g[14] << 8 | g[15], 0x6020);
+}
+
 /* Received by one family with n bytes of payload, its header replaced by another. */
 static struct rte_mbuf *received(struct box *b, bool v6, unsigned n)
 {
@@ -615,6 +629,7 @@ int main(void)
 		TEST(errors_that_are_not_about_us),
 		TEST(headers_and_checksums_of_every_length),
 		TEST(offloaded_checksum_is_the_pseudo_header),
+		TEST(a_capable_segment_says_so),
 		TEST(a_relayed_payload_is_not_summed_again),
 		TEST(link_local_peers_get_their_checksums_right),
 		TEST(far_destinations_go_by_the_link_local_gateway),

@@ -64,6 +64,23 @@ static void check_frame(struct rte_mbuf *m, const struct net_addr *src, const st
 	rte_pktmbuf_free(m);
 }
 
+static void a_capable_segment_says_so(void **state)
+{
+	struct box *b = *state;
+	struct rte_mbuf *m;
+
+	box_introduce(b, 0, PEER);
+	for (unsigned i = 0; i < 2; i++) {
+		m = make_segment(b, 80, 40000, 10);
+		m->ol_flags = i ? PKT_F_ECT : 0;
+		net_tx_tcp(b->net[0], &own, &peer, m, NULL);
+		m = sent_after(b);
+		assert_int_equal(rte_pktmbuf_mtod(m, uint8_t *)[15], i ? 2 : 0);
+		assert_int_equal(slow_cksum(0, rte_pktmbuf_mtod(m, uint8_t *) + 14, 20), 0);
+		rte_pktmbuf_free(m);
+	}
+}
+
 static void headers_and_checksums_of_every_length(void **state)
 {
 	struct box *b = *state;
@@ -479,6 +496,7 @@ int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, make, done)
 	const struct CMUnitTest tests[] = {
+		TEST(a_capable_segment_says_so),
 		TEST(headers_and_checksums_of_every_length),
 		TEST(chains_are_sent_as_they_are),
 		TEST(chains_are_copied_where_the_device_takes_none),

@@ -59,6 +59,7 @@ static void record(struct rig *r, const struct rte_mbuf *m, struct out *o)
 	o->src_port = rte_be_to_cpu_16(th->src_port);
 	o->dst_port = rte_be_to_cpu_16(th->dst_port);
 	o->flags = th->tcp_flags;
+	o->ect = m->ol_flags & PKT_F_ECT;
 	o->len = m->pkt_len - header;
 	o->segs = m->nb_segs;
 	assert_true(o->len <= sizeof(o->data));
@@ -224,6 +225,7 @@ static struct rte_mbuf *make(struct rig *r, const struct in *in)
 		memset(payload, 'x', in->len);
 	pkt_priv(m)->src = r->peer_ip;
 	pkt_priv(m)->dst = r->our_ip;
+	pkt_priv(m)->ecn = in->ecn;
 	return m;
 }
 

@@ -25,6 +25,7 @@ struct out { /* a segment the TCP sent */
 	uint32_t seq, ack;
 	uint16_t wnd, src_port, dst_port;
 	uint8_t flags;
+	bool ect; /* its IP header is to say so */
 	unsigned len;
 	unsigned segs; /* mbufs it was made of */
 	bool conn;     /* sent on behalf of a connection */
@@ -42,6 +43,7 @@ struct in { /* a segment for it; what is 0 takes the value the peer would send *
 	uint8_t opt[TCP_OPTIONS_MAX];
 	unsigned opt_len;
 	bool no_ts;
+	uint8_t ecn; /* of its IP header */
 	bool has_tsval;
 	uint32_t tsval;
 	uint16_t port; /* 0: PEER_PORT */

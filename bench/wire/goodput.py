@@ -1,0 +1,71 @@
+"""Goodput of weir and of Linux over the same bad wire, as a table (docs/tcp.md).
+
+    ./run bench wire [--controllers cubic,reno,bbr] [--quick] [--rounds N]
+"""
+import argparse
+import datetime
+import signal
+import statistics
+import sys
+
+from harness import proc
+from harness.goodput import WAYS, Cell, Path
+from harness.reap import reap
+
+CONTROLLERS = ("cubic", "reno", "bbr")
+
+
+def cells(quick):
+    """All of delay and loss, and the other faults at 10 ms."""
+    rtts, losses = ((10,), (0, 1)) if quick else ((0, 10, 100), (0, 0.1, 1, 5))
+    grid = [Cell(rtt=rtt, loss=loss, seconds=8.0 if rtt == 100 else 4.0)
+            for rtt in rtts for loss in losses]
+    return grid + [Cell(rtt=10, reorder=5), Cell(rtt=10, duplicate=1)]
+
+
+def measure(controller, chosen, rounds):
+    """{(cell, way): {system: median Mbit/s}}; systems take turns."""
+    samples = {}
+    with Path(controller, controller) as path:
+        for _ in range(rounds):
+            for system in ("linux", "weir"):
+                for key, mbit in path.measure(system, chosen).items():
+                    samples.setdefault(key, {}).setdefault(system, []).append(mbit)
+    return {key: {s: statistics.median(v) for s, v in by.items()} for key, by in samples.items()}
+
+
+def print_table(controller, chosen, results):
+    print(f"\n### {controller}\n")
+    print("| round trip, faults | Linux sends | weir sends | ratio | Linux receives "
+          "| weir receives | ratio |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for cell in chosen:
+        row = [str(cell)]
+        for way in WAYS:
+            linux, weir = (results[cell, way][s] for s in ("linux", "weir"))
+            row += [f"{linux:.1f}", f"{weir:.1f}", f"{weir / max(linux, 1e-9):.2f}"]
+        print("| " + " | ".join(row) + " |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./run bench wire", description=__doc__)
+    parser.add_argument("--controllers", default="cubic")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--rounds", type=int, default=1)
+    args = parser.parse_args()
+    controllers = args.controllers.split(",")
+    if set(controllers) - set(CONTROLLERS):
+        parser.error(f"controllers are {', '.join(CONTROLLERS)}")
+    # A polite kill takes the same way out as Ctrl-C: namespaces are removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    reap()
+    print(f"Mbit/s of payload; 1 Gbit/s each way, {datetime.date.today()}")
+    try:
+        for controller in controllers:
+            chosen = cells(args.quick)
+            print_table(controller, chosen, measure(controller, chosen, args.rounds))
+    finally:
+        proc.clear_scratch()
+
+
+if __name__ == "__main__":
+    main()

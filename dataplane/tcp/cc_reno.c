@@ -1,0 +1,45 @@
+/* cc_reno.c - the classic (RFC 5681), counting bytes (RFC 3465). */
+#include <tcp/cc.h>
+
+#include <rte_common.h>
+
+static void start(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_flight *f)
+{
+	(void)ctx;
+	tcp_cc_slow_start_init(c, &f->reno.hystart);
+}
+
+static void acked(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_flight *f,
+		  const struct tcp_delivered *d)
+{
+	(void)ctx;
+	if (c->cwnd < c->ssthresh) {
+		tcp_cc_slow_start(c, &f->reno.hystart, d);
+		return;
+	}
+	f->reno.acked += d->bytes;
+	if (f->reno.acked < c->cwnd)
+		return;
+	f->reno.acked -= c->cwnd;
+	c->cwnd = RTE_MIN(c->cwnd + c->mss, TCP_CWND_MAX);
+}
+
+static void reduce(struct tcp_conn *c, struct tcp_flight *f)
+{
+	f->reno.acked = 0;
+	c->ssthresh = RTE_MAX(tcp_cc_used(c) / 2, 2u * c->mss);
+}
+
+static void nothing(struct tcp_conn *c, struct tcp_flight *f)
+{
+	(void)c;
+	(void)f;
+}
+
+const struct tcp_cc tcp_cc_reno = {
+	.start = start,
+	.acked = acked,
+	.reduce = reduce,
+	.undo = nothing,
+	.restart = nothing,
+};
