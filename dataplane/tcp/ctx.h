@@ -9,6 +9,7 @@
 
 #define TCP_RCV_FIRST     65535u        /* receive window at first, bytes */
 #define TCP_SND_FIRST     (256u * 1024) /* tx_limit at first */
+#define TCP_NEAR_ENOUGH   (256u * 1024) /* where the round trip is not to be measured */
 #define TCP_PORT_COUNTERS 256           /* RFC 6056 section 3.3.4 */
 
 TAILQ_HEAD(tcp_conn_list, tcp_conn);
@@ -82,6 +83,13 @@ uint16_t tcp_conn_local_mss(struct tcp_ctx *ctx, const struct tcp_tuple *t);
 static inline struct tcp_ctx *tcp_conn_ctx(const struct tcp_conn *c)
 {
 	return container_of(c->s.ops, struct tcp_ctx, stream_ops);
+}
+
+/* Bytes that are enough each way: a path whose round trip is below the clock's step does not
+ * need more to be full, and what lies in buffers beyond that only leaves the cache. */
+static inline uint32_t tcp_conn_enough(const struct tcp_conn *c)
+{
+	return c->srtt_us && c->srtt_us <= 1000 ? TCP_NEAR_ENOUGH : UINT32_MAX;
 }
 
 /* The flush will look at c. */

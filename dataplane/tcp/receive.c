@@ -210,7 +210,7 @@ static __rte_noinline void tune(struct tcp_ctx *ctx, struct tcp_conn *c)
 	if (lasts < rtt_ms)
 		return;
 	if ((uint64_t)(at - c->rcv_mark) * rtt_ms > half * lasts &&
-	    TCP_RCV_FIRST << c->rcv_grown < ctx->rcv_limit)
+	    TCP_RCV_FIRST << c->rcv_grown < RTE_MIN(ctx->rcv_limit, tcp_conn_enough(c)))
 		c->rcv_grown++;
 	c->rcv_mark = at;
 	c->rcv_mark_ms = ctx->now_ms;

@@ -344,6 +344,29 @@ static void it_doubles_for_who_keeps_up(void **state)
 	assert_in_range(rig_conn(r)->rcv_edge - rig_conn(r)->rcv_nxt, 1000000, 4 << 20);
 }
 
+/* As it_doubles_for_who_keeps_up(), but from next door. */
+static void it_is_enough_for_who_is_near(void **state)
+{
+	struct rig *r = *state;
+	unsigned n = 40;
+
+	big(r);
+	rig_conn(r)->srtt_us = 1000;
+	for (unsigned i = 0; i < 8; i++, n = RTE_MIN(n * 2, 250u)) {
+		for (unsigned k = 0; k < n; k++) {
+			PEER(r, .flags = TCP_ACK, .len = 1000);
+			rig_read(r, NULL, 1000);
+			rig_forget(r);
+		}
+		rig_pass(r, 1 * MS);
+		rig_forget(r);
+	}
+	assert_in_range(rig_conn(r)->rcv_edge - rig_conn(r)->rcv_nxt, TCP_NEAR_ENOUGH / 2,
+			TCP_NEAR_ENOUGH);
+	rig_write(r, 1000, 1000);
+	assert_in_range(r->s->tx_limit, 1, TCP_NEAR_ENOUGH);
+}
+
 static void it_stays_for_who_is_slow(void **state)
 {
 	struct rig *r = *state;
@@ -434,6 +457,7 @@ int main(void)
 		T(idle_connections_are_never_shed),
 		T(a_short_shortage_costs_nobody_anything),
 		T(it_doubles_for_who_keeps_up),
+		T(it_is_enough_for_who_is_near),
 		T(it_stays_for_who_is_slow),
 		T(it_stays_for_who_does_not_read),
 		T(it_stays_within_the_limit),
