@@ -11,6 +11,8 @@ struct written_route {
 struct written_interface {
 	const char *name, *device;
 	uint16_t mtu;
+	uint16_t dad_transmits;
+	bool has_dad_transmits, router_solicitation;
 	struct string_list addresses;
 	uint32_t n_routes;
 	struct written_route *routes;

@@ -13,7 +13,7 @@
 #define US_PER_TOKEN  (1000000 / ICMP_PER_SECOND)
 
 /* A bucket of ICMP_BURST tokens: a flood of echo requests costs us no more than this. */
-static bool take_token(struct net *net)
+bool icmp_take_token(struct net *net)
 {
 	uint64_t tokens = (net->now_us - net->icmp_refill_us) / US_PER_TOKEN;
 
@@ -31,7 +31,7 @@ static void answer_echo(struct net *net, struct rte_mbuf *m, const struct ip_pac
 {
 	struct rte_icmp_hdr *icmp = rte_pktmbuf_mtod(m, struct rte_icmp_hdr *);
 
-	if (!route_is_own(net->routes, &ip->dst) || !take_token(net)) {
+	if (!route_is_own(net->routes, &ip->dst) || !icmp_take_token(net)) {
 		net_drop(net, m, CTR_DROP_ICMP);
 		return;
 	}
@@ -76,21 +76,30 @@ static bool is_ours(const struct net *net, const struct icmp_quote *q, const str
 	       net->ops->captures(net->owner, &q->local, &q->remote);
 }
 
+void icmp_report(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip,
+		 const struct icmp_quote *q, bool hard, uint16_t mtu)
+{
+	if (!is_ours(net, q, ip)) {
+		net_drop(net, m, CTR_DROP_ICMP);
+		return;
+	}
+	counter_inc(net->counters, CTR_NET_ICMP_ERROR);
+	net->ops->icmp_error(net->owner, &q->local, &q->remote, q->seq, hard, mtu);
+	rte_pktmbuf_free(m);
+}
+
 static void report_error(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
 {
 	const uint8_t *icmp = rte_pktmbuf_mtod(m, const uint8_t *);
 	struct icmp_quote q;
 	bool hard;
 
-	if (pkt_parse_icmp_quote(icmp + ICMP_HDR, m->data_len - ICMP_HDR, &q) < 0 ||
-	    !is_ours(net, &q, ip)) {
+	if (pkt_parse_icmp_quote(icmp + ICMP_HDR, m->data_len - ICMP_HDR, &q) < 0) {
 		net_drop(net, m, CTR_DROP_ICMP);
 		return;
 	}
 	hard = icmp[0] == ICMP_UNREACHABLE && (icmp[1] == CODE_PROTOCOL || icmp[1] == CODE_PORT);
-	counter_inc(net->counters, CTR_NET_ICMP_ERROR);
-	net->ops->icmp_error(net->owner, &q.local, &q.remote, q.seq, hard, next_hop_mtu(icmp, &q));
-	rte_pktmbuf_free(m);
+	icmp_report(net, m, ip, &q, hard, next_hop_mtu(icmp, &q));
 }
 
 void icmp_take(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)

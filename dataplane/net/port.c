@@ -92,6 +92,12 @@ static void argument(const char *device, const char *name, char *out, size_t roo
 	snprintf(out, room, "%.*s", (int)strcspn(p, ","), p);
 }
 
+bool port_kernel_iface(const char *device, char *name)
+{
+	argument(device, ",iface=", name, IFNAMSIZ);
+	return name[0] != '\0';
+}
+
 static bool is_up(const char *name)
 {
 	struct ifreq req = {0};
@@ -114,8 +120,7 @@ static int check_kernel_iface(const struct iface_config *iface, char *err, size_
 
 	if (!d || !d->needs_iface)
 		return 0;
-	argument(iface->device, ",iface=", name, sizeof(name));
-	if (!name[0]) {
+	if (!port_kernel_iface(iface->device, name)) {
 		snprintf(err, err_len,
 			 "interface %s: device %s names no kernel interface; add iface=NAME",
 			 iface->name, iface->device);
@@ -259,6 +264,8 @@ int port_probe(struct port *port, const struct iface_config *iface, unsigned ind
 
 	port->vdev = strncmp(iface->device, "net_", 4) == 0;
 	port->mtu = iface->mtu;
+	port->router_solicitation = iface->router_solicitation;
+	port->dad_transmits = iface->dad_transmits;
 	if (iface->mtu + RTE_ETHER_HDR_LEN > PORT_BUF_SIZE) {
 		snprintf(err, err_len,
 			 "interface %s: mtu %u is too large; at most %u fits a buffer", iface->name,
@@ -285,11 +292,14 @@ uint32_t port_mbufs(const struct port *port)
 	return port->n_rxq * (uint32_t)QUEUE_MBUFS;
 }
 
+/* Both families, for a worker expects both from its queue. */
+#define RSS_TYPES (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP)
+
 /* The tuples of virtual devices' hashes are not to be relied on. */
 static bool can_hash(const struct port *port, const struct rte_eth_dev_info *info)
 {
 	return !port->vdev && port->n_rxq > 1 &&
-	       (info->flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV4_TCP);
+	       (info->flow_type_rss_offloads & RSS_TYPES) == RSS_TYPES;
 }
 
 /* Can net_steers_here() compute what the device does? */
@@ -316,7 +326,7 @@ static void fill_conf(const struct port *port, const struct iface_config *iface,
 	if (!can_hash(port, info))
 		return;
 	conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-	conf->rx_adv_conf.rss_conf.rss_hf = RTE_ETH_RSS_NONFRAG_IPV4_TCP;
+	conf->rx_adv_conf.rss_conf.rss_hf = RSS_TYPES;
 	if (hash_is_known(port, info, n_workers)) {
 		conf->rx_adv_conf.rss_conf.rss_key = (uint8_t *)(uintptr_t)port_rss_key;
 		conf->rx_adv_conf.rss_conf.rss_key_len = PORT_RSS_KEY_LEN;
@@ -426,6 +436,8 @@ void port_stop(struct port *port)
 
 	if (port->id == RTE_MAX_ETHPORTS)
 		return;
+	if (port->group_fd >= 0)
+		close(port->group_fd);
 	rte_eth_dev_stop(port->id);
 	if (rte_eth_dev_info_get(port->id, &info) == 0)
 		rte_dev_remove(info.device);

@@ -36,11 +36,14 @@ struct port {
 	uint16_t n_rxq, n_txq;
 	struct rte_ether_addr mac;
 	bool vdev;
+	bool router_solicitation; /* as configured, and the next */
+	uint8_t dad_transmits;
 	bool tx_cksum;                 /* the device computes TCP checksums */
 	bool tx_chains;                /* it sends chained mbufs */
 	uint16_t reta_size;            /* of the RSS table; 0: it does not steer */
 	uint8_t wake[PORT_QUEUES_MAX]; /* enum port_wake */
 	int queue_fd[PORT_QUEUES_MAX];
+	int group_fd; /* keeps memberships of multicast groups in the kernel; -1: none */
 	struct rte_ring *relay[WEIR_WORKERS_MAX]; /* NULL: the worker has a queue */
 };
 
@@ -76,8 +79,16 @@ int port_probe(struct port *port, const struct iface_config *iface, unsigned ind
 /* Configures queues over the pool and starts. rss_key: PORT_RSS_KEY_LEN bytes. */
 int port_start(struct port *port, const struct iface_config *iface, unsigned n_workers,
 	       struct rte_mempool *pool, char *err, size_t err_len);
+/* Makes the device receive the groups of the port's IPv6 addresses (RFC 2464 section 7). On
+ * failure: negative, and a sentence in err. */
+int port_join_groups(struct port *port, const struct iface_config *iface,
+		     const struct route_table *routes, unsigned index, char *err, size_t err_len);
 /* Stops and detaches; harmless on one that was never probed (id RTE_MAX_ETHPORTS). */
 void port_stop(struct port *port);
+
+/* The kernel interface that a virtual device is about ("…,iface=veth0"); false: about none.
+ * name: IFNAMSIZ bytes. */
+bool port_kernel_iface(const char *device, char *name);
 
 /* mbufs that its queues can hold. */
 uint32_t port_mbufs(const struct port *port);

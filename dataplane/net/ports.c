@@ -150,6 +150,18 @@ static void choose_steering(struct net_ports *ports)
 		ports->steer_seed = rte_rdtsc();
 }
 
+static int start_port(struct net_ports *ports, unsigned i, const struct iface_config *iface,
+		      char *err, size_t err_len)
+{
+	struct port *port = &ports->ports[i];
+	int rc = port_start(port, iface, ports->n_workers, ports->pool, err, err_len);
+
+	if (rc != 0)
+		return rc;
+	route_add_link_local(&ports->routes, (uint16_t)i, &port->mac);
+	return port_join_groups(port, iface, &ports->routes, i, err, err_len);
+}
+
 static int open_ports(struct net_ports *ports, const struct dataplane_config *cfg, char *err,
 		      size_t err_len)
 {
@@ -161,8 +173,7 @@ static int open_ports(struct net_ports *ports, const struct dataplane_config *cf
 	if (rc == 0)
 		rc = open_pool(ports, cfg, err, err_len);
 	for (unsigned i = 0; i < ports->n_ports && rc == 0; i++)
-		rc = port_start(&ports->ports[i], &cfg->ifaces[i], ports->n_workers, ports->pool,
-				err, err_len);
+		rc = start_port(ports, i, &cfg->ifaces[i], err, err_len);
 	return rc;
 }
 
@@ -178,8 +189,10 @@ struct net_ports *net_ports_open(const struct dataplane_config *cfg, struct rte_
 	memset(ports, 0, sizeof(*ports));
 	ports->n_ports = cfg->n_ifaces;
 	ports->n_workers = cfg->n_workers;
-	for (unsigned i = 0; i < WEIR_PORTS_MAX; i++)
+	for (unsigned i = 0; i < WEIR_PORTS_MAX; i++) {
 		ports->ports[i].id = RTE_MAX_ETHPORTS;
+		ports->ports[i].group_fd = -1;
+	}
 	for (unsigned w = 0; w < WEIR_WORKERS_MAX; w++)
 		ports->sleepers[w].wake_fd = -1;
 	route_table_init(&ports->routes, cfg->ifaces, cfg->n_ifaces);

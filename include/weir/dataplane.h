@@ -26,6 +26,9 @@ struct iface_config {
 	uint16_t n_addrs, n_routes;
 	struct ip_prefix addrs[IFACE_ADDRS_MAX]; /* own address and the on-link prefix */
 	struct iface_route routes[IFACE_ROUTES_MAX];
+	/* IPv6 only. */
+	uint8_t dad_transmits;    /* questions whether an address is taken (RFC 4862); 0: none */
+	bool router_solicitation; /* ask for routers, believe what they advertise */
 };
 
 enum idle_mode { IDLE_ADAPTIVE, IDLE_POLL };
@@ -88,6 +91,10 @@ bool dataplane_idle(const struct dataplane *dp);
 /* Ends the poll loops and waits for them. */
 void dataplane_stop(struct dataplane *dp);
 void dataplane_destroy(struct dataplane *dp);
+
+/* An own IPv6 address that is not used because another host has it, and the interface's name
+ * (borrowed); each is told once. False: no more. */
+bool dataplane_next_duplicate(struct dataplane *dp, const char **iface, struct ip_addr *ip);
 
 /* What the workers count, for reading at any time. */
 unsigned dataplane_workers(const struct dataplane *dp);
