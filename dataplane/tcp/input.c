@@ -146,10 +146,10 @@ static void prefetch_conn(const struct tcp_conn *c)
  * free. */
 static void prefetch_beyond(const struct tcp_conn *c)
 {
-	const char *user = c->s.user;
+	uintptr_t user = (uintptr_t)c->s.user; /* or none yet */
 
-	rte_prefetch0(user);
-	rte_prefetch0(user + WEIR_CACHE_LINE);
+	rte_prefetch0((const void *)user);
+	rte_prefetch0((const void *)(user + WEIR_CACHE_LINE));
 	if (c->sq_head)
 		rte_prefetch0(pkt_priv(c->sq_head));
 }
