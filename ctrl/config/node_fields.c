@@ -40,6 +40,12 @@ static const struct enum_value hugepages_values[] = {
 	{0},
 };
 
+static const struct enum_value fragments_values[] = {
+	{"reassemble", 0, FRAGMENTS_REASSEMBLE, false},
+	{"drop", 0, FRAGMENTS_DROP, false},
+	{0},
+};
+
 static void decode_lcores(struct decoder *dec, const struct yaml_node *yaml, void *out)
 {
 	struct written_node *w = out;
@@ -66,6 +72,8 @@ static const struct field dataplane_fields[] = {
 	{"eal", FIELD_STRINGS, CFG(eal)},
 	{"connections", FIELD_UINT32, CFG(dataplane.max_connections), RANGE(1000, 100000000),
 	 .initial = "100000"},
+	{"fragments", FIELD_ENUM, FIELD_NAMES_ONLY, CFG(dataplane.fragments),
+	 .values = fragments_values, .initial = "reassemble"},
 	{0},
 };
 static const struct message dataplane = {

@@ -21,7 +21,7 @@ struct txq {
 	struct rte_mbuf *pkts[TXQ_SIZE];
 };
 
-/* Frames for another worker until the burst ends. */
+/* Frames for another worker until the burst ends, or for this one until its next pass. */
 struct handover {
 	uint16_t n;
 	struct rte_mbuf *pkts[NET_BURST];
@@ -33,6 +33,8 @@ struct failure {
 	struct net_addr local, remote;
 };
 
+struct frag_table;
+
 struct net {
 	struct net_ports *ports;
 	const struct route_table *routes;
@@ -43,7 +45,8 @@ struct net {
 	void *owner;
 	struct counters *counters;
 	struct neigh_table *neighs;
-	uint64_t announce_us; /* when next; UINT64_MAX: done */
+	struct frag_table *frags; /* NULL: fragments are dropped */
+	uint64_t announce_us;     /* when next; UINT64_MAX: done */
 	unsigned announced;
 	uint64_t icmp_tokens, icmp_refill_us;
 	unsigned n_failures;
@@ -96,6 +99,8 @@ unsigned steer_worker(const struct net_ports *ports, const struct net_addr *loca
 unsigned steer_burst(struct net *net, struct rte_mbuf **frames, unsigned n);
 /* Copies an ARP frame to all other workers. */
 void steer_copy_to_all(struct net *net, const struct rte_mbuf *m);
+/* Takes a frame for a worker, which may be this one. */
+void steer_hand_over(struct net *net, unsigned to, struct rte_mbuf *m);
 void steer_flush(struct net *net);
 /* Takes frames that others handed to us; at most max. */
 unsigned steer_take(struct net *net, struct rte_mbuf **frames, unsigned max);

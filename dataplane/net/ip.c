@@ -1,6 +1,7 @@
 /* ip.c - IPv4 input and output (RFC 791, RFC 1122 section 3). */
 #include "context.h"
 
+#include "frag_ip.h"
 #include "pkt.h"
 
 #define TTL       64
@@ -120,8 +121,6 @@ static enum counter_id refuse(const struct net *net, const struct ip_packet *ip,
 		return ip->proto == IPPROTO_TCP ? CTR_DROP_IP_MARTIAN : CTR_DROP_IP_NOT_LOCAL;
 	if (to_all)
 		return CTR_DROP_IP_MARTIAN;
-	if (ip->fragment)
-		return CTR_DROP_IP_FRAGMENT;
 	return CTR_COUNT;
 }
 
@@ -139,6 +138,10 @@ bool ip_take(struct net *net, struct rte_mbuf *m, bool to_all)
 	why = n < 0 ? (enum counter_id) - n : refuse(net, &ip, to_all);
 	if (why != CTR_COUNT) {
 		net_drop(net, m, why);
+		return false;
+	}
+	if (unlikely(ip.fragment)) {
+		frag_take_ip4(net, m);
 		return false;
 	}
 	strip(m, &ip);

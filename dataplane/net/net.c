@@ -5,6 +5,7 @@
 
 #include <rte_ethdev.h>
 
+#include "frag.h"
 #include "pkt.h"
 
 /* The reason to drop a frame, or CTR_COUNT. */
@@ -149,6 +150,8 @@ void net_timers(struct net *net, uint64_t now_us)
 	neigh_turn(net->neighs);
 	if (unlikely(net->n_failures))
 		tell_failures(net);
+	if (unlikely(net->frags && frag_count(net->frags)))
+		frag_expire(net->frags, now_us);
 	if (now_us >= net->announce_us) {
 		arp_announce(net);
 		net->announced++;
@@ -204,8 +207,10 @@ struct net *net_create(struct net_ports *ports, unsigned worker, const struct ne
 	net->icmp_tokens = ICMP_BURST;
 	net->announce_us = worker == 0 ? 0 : UINT64_MAX; /* one voice is enough */
 	net->neighs = neigh_table_create(&ip_neigh_ops, net, counters, 0);
-	if (!net->neighs) {
-		free(net);
+	if (ports->reassemble)
+		net->frags = frag_table_create(ports->pool, counters, ports->steer_seed);
+	if (!net->neighs || (ports->reassemble && !net->frags)) {
+		net_destroy(net);
 		return NULL;
 	}
 	return net;
@@ -216,6 +221,7 @@ void net_destroy(struct net *net)
 	if (!net)
 		return;
 	neigh_table_destroy(net->neighs);
+	frag_table_destroy(net->frags);
 	for (unsigned i = 0; i < net->ports->n_ports; i++)
 		rte_pktmbuf_free_bulk(net->tx[i].pkts, net->tx[i].n);
 	for (unsigned i = 0; i < net->ports->n_workers; i++)

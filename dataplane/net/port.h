@@ -60,6 +60,7 @@ struct net_ports {
 	unsigned n_ports, n_workers;
 	struct rte_mempool *pool;
 	enum steering steering;
+	bool reassemble;     /* fragments are put together; else they are dropped */
 	uint16_t reta_size;  /* STEER_DEVICES */
 	uint64_t steer_seed; /* STEER_RINGS: not to be guessed by senders */
 	struct route_table routes;

@@ -178,6 +178,7 @@ struct net_ports *net_ports_open(const struct dataplane_config *cfg, struct rte_
 	memset(ports, 0, sizeof(*ports));
 	ports->n_ports = cfg->n_ifaces;
 	ports->n_workers = cfg->n_workers;
+	ports->reassemble = cfg->fragments == FRAGMENTS_REASSEMBLE;
 	for (unsigned i = 0; i < WEIR_PORTS_MAX; i++)
 		ports->ports[i].id = RTE_MAX_ETHPORTS;
 	for (unsigned w = 0; w < WEIR_WORKERS_MAX; w++)

@@ -9,6 +9,7 @@
 
 #include <rte_thash.h>
 
+#include "frag_ip.h"
 #include "pkt.h"
 
 const uint8_t port_rss_key[PORT_RSS_KEY_LEN] = {
@@ -110,8 +111,10 @@ static unsigned frame_worker(const struct net *net, const struct rte_mbuf *m)
 	if (m->data_len < sizeof(*eth) || eth->ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV4))
 		return net->worker;
 	hdr = pkt_parse_ipv4(eth + 1, m->data_len - sizeof(*eth), true, &ip);
-	if (hdr < 0 || ip.fragment)
+	if (hdr < 0)
 		return net->worker;
+	if (unlikely(ip.fragment))
+		return frag_worker(net, &ip.src, &ip.dst);
 	l4 = (const uint8_t *)(eth + 1) + hdr;
 	len = ip.total_len - (uint32_t)hdr;
 	if (ip.proto == IPPROTO_TCP && net->ports->steering == STEER_RINGS)
@@ -145,13 +148,29 @@ static void flush_to(struct net *net, unsigned to)
 	steer_wake(net, to);
 }
 
-static void hand_over(struct net *net, unsigned to, struct rte_mbuf *m)
+void steer_hand_over(struct net *net, unsigned to, struct rte_mbuf *m)
 {
 	struct handover *h = &net->handovers[to];
 
+	if (unlikely(h->n == NET_BURST)) { /* only to itself: others are flushed before */
+		net_drop(net, m, CTR_DROP_STEER_FULL);
+		return;
+	}
 	h->pkts[h->n++] = m;
-	if (h->n == NET_BURST)
+	if (h->n == NET_BURST && to != net->worker)
 		flush_to(net, to);
+}
+
+/* What this worker put off to its next pass. */
+static unsigned take_own(struct net *net, struct rte_mbuf **frames, unsigned max)
+{
+	struct handover *h = &net->handovers[net->worker];
+	unsigned n = RTE_MIN(h->n, max);
+
+	memcpy(frames, h->pkts, n * sizeof(*frames));
+	h->n = (uint16_t)(h->n - n);
+	memmove(h->pkts, h->pkts + n, h->n * sizeof(*frames));
+	return n;
 }
 
 unsigned steer_burst(struct net *net, struct rte_mbuf **frames, unsigned n)
@@ -166,7 +185,7 @@ unsigned steer_burst(struct net *net, struct rte_mbuf **frames, unsigned n)
 		if (to == net->worker)
 			frames[kept++] = frames[i];
 		else
-			hand_over(net, to, frames[i]);
+			steer_hand_over(net, to, frames[i]);
 	}
 	return kept;
 }
@@ -180,7 +199,7 @@ static void copy_to(struct net *net, unsigned to, const struct rte_mbuf *m)
 		return;
 	}
 	pkt_priv(copy)->port = pkt_priv((struct rte_mbuf *)(uintptr_t)m)->port;
-	hand_over(net, to, copy);
+	steer_hand_over(net, to, copy);
 }
 
 void steer_copy_to_all(struct net *net, const struct rte_mbuf *m)
@@ -195,7 +214,7 @@ void steer_flush(struct net *net)
 	if (net->ports->steering == STEER_NONE)
 		return;
 	for (unsigned to = 0; to < net->ports->n_workers; to++)
-		if (net->handovers[to].n)
+		if (net->handovers[to].n && to != net->worker)
 			flush_to(net, to);
 }
 
@@ -203,8 +222,10 @@ unsigned steer_take(struct net *net, struct rte_mbuf **frames, unsigned max)
 {
 	unsigned n = 0, workers = net->ports->n_workers;
 
+	if (unlikely(net->handovers[net->worker].n))
+		n = take_own(net, frames, max);
 	if (net->ports->steering == STEER_NONE)
-		return 0;
+		return n;
 	/* Another worker is first each time, so that none is starved by a small max. */
 	for (unsigned i = 0; i < workers && n < max; i++) {
 		unsigned from = (net->first_port + i) % workers;

@@ -16,6 +16,8 @@
 	X(NET_ARP_OUT, "weir_net_arp_out_total", "ARP messages sent")                              \
 	X(NET_ICMP_ECHO, "weir_net_icmp_echo_total", "ICMP echo requests answered")                \
 	X(NET_ICMP_ERROR, "weir_net_icmp_errors_in_total", "ICMP errors received")                 \
+	X(NET_FRAGMENTS_IN, "weir_net_fragments_in_total", "IP fragments received")                \
+	X(NET_REASSEMBLED, "weir_net_reassembled_total", "Datagrams put together from fragments")  \
 	X(DROP_ETH_SHORT, "weir_drops_total{reason=\"eth_short\"}", "Frames dropped, by reason")   \
 	X(DROP_ETH_LONG, "weir_drops_total{reason=\"eth_long\"}", "")                              \
 	X(DROP_ETH_DST, "weir_drops_total{reason=\"eth_destination\"}", "")                        \
@@ -26,6 +28,12 @@
 	X(DROP_IP_MARTIAN, "weir_drops_total{reason=\"ip_martian\"}", "")                          \
 	X(DROP_IP_NOT_LOCAL, "weir_drops_total{reason=\"ip_not_local\"}", "")                      \
 	X(DROP_IP_FRAGMENT, "weir_drops_total{reason=\"ip_fragment\"}", "")                        \
+	X(DROP_FRAG_TINY, "weir_drops_total{reason=\"fragment_tiny\"}", "")                        \
+	X(DROP_FRAG_LONG, "weir_drops_total{reason=\"fragment_long\"}", "")                        \
+	X(DROP_FRAG_OVERLAP, "weir_drops_total{reason=\"fragment_overlap\"}", "")                  \
+	X(DROP_FRAG_DUPLICATE, "weir_drops_total{reason=\"fragment_duplicate\"}", "")              \
+	X(DROP_FRAG_FULL, "weir_drops_total{reason=\"fragment_table_full\"}", "")                  \
+	X(DROP_FRAG_TIMEOUT, "weir_drops_total{reason=\"fragment_timeout\"}", "")                  \
 	X(DROP_IP_PROTOCOL, "weir_drops_total{reason=\"ip_protocol\"}", "")                        \
 	X(DROP_IP_NO_ROUTE, "weir_drops_total{reason=\"ip_no_route\"}", "")                        \
 	X(DROP_ICMP, "weir_drops_total{reason=\"icmp\"}", "")                                      \

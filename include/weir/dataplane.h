@@ -30,6 +30,8 @@ struct iface_config {
 
 enum idle_mode { IDLE_ADAPTIVE, IDLE_POLL };
 
+enum fragments_mode { FRAGMENTS_REASSEMBLE, FRAGMENTS_DROP };
+
 /* Times in microseconds; 0 = no limit, where it says so. */
 struct http_config {
 	uint64_t idle_timeout_us;        /* client connection without a request; 0 = none */
@@ -43,6 +45,7 @@ struct http_config {
 struct dataplane_config {
 	unsigned n_workers;
 	enum idle_mode idle;
+	enum fragments_mode fragments;
 	uint32_t max_connections; /* over all workers */
 	uint64_t memory;          /* bytes for EAL and pools */
 	unsigned n_ifaces;

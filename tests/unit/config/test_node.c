@@ -63,6 +63,7 @@ static void check_defaults(const struct node_config *c)
 	assert_int_equal(c->dataplane.idle, IDLE_ADAPTIVE);
 	assert_int_equal(c->dataplane.memory, 512ull << 20);
 	assert_int_equal(c->dataplane.max_connections, 100000);
+	assert_int_equal(c->dataplane.fragments, FRAGMENTS_REASSEMBLE);
 	assert_int_equal(c->dataplane.http.idle_timeout_us, 3600ull * 1000000);
 	assert_int_equal(c->dataplane.http.header_timeout_us, 60 * 1000000);
 	assert_int_equal(c->dataplane.http.stream_idle_timeout_us, 3600000000);
@@ -142,7 +143,8 @@ static void every_key(void **state)
 
 	(void)state;
 	load(&l, "node: {name: n, namespace: x, locality: eu/a, labels: {b: \"1\", a: c}}\n"
-		 "dataplane: {lcores: \"2-4,9\", idle: poll, memory: 1GiB, hugepages: off,\n"
+		 "dataplane: {lcores: \"2-4,9\", idle: poll, memory: 1GiB, hugepages: off, "
+		 "fragments: drop,\n"
 		 "  eal: [--no-pci], connections: \"5000\"}\n"
 		 "http: {idleTimeout: 0s, headerTimeout: 1m, streamIdleTimeout: 250ms,\n"
 		 "  maxHeaderSize: 8KiB, maxHeaders: 20, acceptHTTP10: false}\n"
@@ -167,6 +169,7 @@ static void every_key(void **state)
 	assert_int_equal(l.cfg.workers, 4);
 	assert_int_equal(l.cfg.dataplane.n_workers, 4);
 	assert_int_equal(l.cfg.dataplane.idle, IDLE_POLL);
+	assert_int_equal(l.cfg.dataplane.fragments, FRAGMENTS_DROP);
 	assert_int_equal(l.cfg.dataplane.memory, 1ull << 30);
 	assert_string_equal(l.cfg.hugepages, "off");
 	assert_string_equal(l.cfg.eal.items[0], "--no-pci");
@@ -241,6 +244,8 @@ static const struct {
 	 "dataplane.connections"},
 	{"many connections", "dataplane: {connections: 100000001}\n", DIAG_OUT_OF_RANGE, 1,
 	 "dataplane.connections"},
+	{"fragments", "dataplane: {fragments: keep}\n", DIAG_UNKNOWN_VALUE, 1,
+	 "dataplane.fragments"},
 	{"idle", "dataplane: {idle: lazy}\n", DIAG_UNKNOWN_VALUE, 1, "dataplane.idle"},
 	{"duration without unit", "drain: {timeout: 30}\n", DIAG_DURATION_SYNTAX, 1,
 	 "drain.timeout"},
