@@ -106,10 +106,27 @@ static const struct field route_fields[] = {
 };
 static const struct message route = KEPT("routes", written_route, route_fields);
 
+static const struct enum_value punt_values[] = {
+	{"none", 0, IFACE_PUNT_NONE, false},
+	{"tap", 0, IFACE_PUNT_TAP, false},
+	{0},
+};
+static const struct enum_value echo_values[] = {
+	{"weir", 0, false, false},
+	{"kernel", 0, true, false},
+	{0},
+};
+
 static const struct field interface_fields[] = {
 	{"name", FIELD_STRING, AT(written_interface, name)},
 	{"device", FIELD_STRING, AT(written_interface, device)},
 	{"mtu", FIELD_UINT16, AT(written_interface, mtu), RANGE(576, 9600), .initial = "1500"},
+	{"punt", FIELD_ENUM, FIELD_NAMES_ONLY, AT(written_interface, punt), .values = punt_values,
+	 .initial = "none"},
+	{"puntRate", FIELD_UINT32, FIELD_PRESENT, AT(written_interface, punt_rate),
+	 COUNT(written_interface, has_punt_rate), RANGE(10, 1000000), .initial = "10000"},
+	{"echo", FIELD_ENUM, FIELD_NAMES_ONLY, AT(written_interface, echo), .values = echo_values,
+	 .initial = "weir"},
 	{"addresses", FIELD_STRINGS, AT(written_interface, addresses)},
 	{"routes", FIELD_LIST, AT(written_interface, routes), COUNT(written_interface, n_routes),
 	 .message = &route},

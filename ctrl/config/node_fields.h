@@ -11,6 +11,9 @@ struct written_route {
 struct written_interface {
 	const char *name, *device;
 	uint16_t mtu;
+	int punt, echo;
+	bool has_punt_rate;
+	uint32_t punt_rate;
 	struct string_list addresses;
 	uint32_t n_routes;
 	struct written_route *routes;

@@ -200,12 +200,30 @@ static bool copy_text(struct decoder *dec, const struct written_interface *w, co
 	return false;
 }
 
+/* What only makes sense with a kernel to hand things to is no silent wish without. */
+static void build_punt(struct decoder *dec, const struct written_interface *w,
+		       struct iface_config *out)
+{
+	out->punt = (enum iface_punt)w->punt;
+	out->punt_rate = w->punt_rate;
+	out->kernel_echoes = w->echo;
+	if (w->punt == IFACE_PUNT_NONE && (w->echo || w->has_punt_rate))
+		report(dec, DIAG_NODE_INTERFACE, w->pos,
+		       "echo: kernel and puntRate need punt: tap, which gives the kernel its part");
+	if (w->punt == IFACE_PUNT_TAP && strlen(out->name) > TAP_NAME_MAX)
+		report(dec, DIAG_NODE_INTERFACE, w->pos,
+		       "with punt: tap the name has at most %d bytes: the kernel's interface is "
+		       "called " TAP_PREFIX "NAME",
+		       TAP_NAME_MAX);
+}
+
 static void build_interface(struct decoder *dec, const struct written_node *node,
 			    const struct written_interface *w, struct iface_config *out)
 {
 	out->mtu = w->mtu;
 	copy_text(dec, w, "name", w->name, out->name, sizeof(out->name));
 	copy_text(dec, w, "device", w->device, out->device, sizeof(out->device));
+	build_punt(dec, w, out);
 	build_addresses(dec, node, w, out);
 	build_routes(dec, w, out);
 }

@@ -51,6 +51,7 @@ struct net {
 	uint64_t icmp_tokens, icmp_refill_us;
 	unsigned n_failures;
 	bool work;
+	bool owns_punt; /* sends what the kernel says */
 	struct failure failures[FAILURES_MAX];
 	struct txq tx[WEIR_PORTS_MAX];
 	struct handover handovers[WEIR_WORKERS_MAX];
@@ -67,6 +68,8 @@ void tx_push(struct net *net, uint16_t port, struct rte_mbuf *m);
 void tx_flush(struct net *net);
 /* Sends what other workers handed to this one. */
 void tx_take_relayed(struct net *net);
+/* Takes a frame for an interface that is complete but for its VLAN tag. */
+void tx_push_frame(struct net *net, uint16_t port, struct rte_mbuf *m);
 /* An empty mbuf with headroom; NULL is counted. */
 struct rte_mbuf *tx_alloc(struct net *net);
 /* Puts an Ethernet header in front of m. */

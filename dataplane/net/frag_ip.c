@@ -83,6 +83,7 @@ static void deliver(struct net *net, struct rte_mbuf *m, uint16_t port, const st
 		    const struct frag_whole *about)
 {
 	pkt_priv(m)->port = port;
+	pkt_priv(m)->frame_off = m->data_off;
 	steer_hand_over(net, worker_of(net, p, m, about), m);
 }
 

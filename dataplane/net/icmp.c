@@ -2,6 +2,7 @@
 #include "context.h"
 
 #include "pkt.h"
+#include "punt.h"
 
 #define ECHO_REPLY   0
 #define ECHO_REQUEST 8
@@ -76,6 +77,15 @@ static bool is_ours(const struct net *net, const struct icmp_quote *q, const str
 	       net->ops->captures(net->owner, &q->local, &q->remote);
 }
 
+/* What the kernel may have asked for, or else nobody did. */
+static void refuse(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
+{
+	if (route_is_own(net->routes, &ip->dst))
+		punt_or_drop(net, m, CTR_DROP_ICMP);
+	else
+		net_drop(net, m, CTR_DROP_ICMP);
+}
+
 static void report_error(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
 {
 	const uint8_t *icmp = rte_pktmbuf_mtod(m, const uint8_t *);
@@ -84,7 +94,11 @@ static void report_error(struct net *net, struct rte_mbuf *m, const struct ip_pa
 
 	if (pkt_parse_icmp_quote(icmp + ICMP_HDR, m->data_len - ICMP_HDR, &q) < 0 ||
 	    !is_ours(net, &q, ip)) {
-		net_drop(net, m, CTR_DROP_ICMP);
+		refuse(net, m, ip);
+		return;
+	}
+	if (punt_wants(net, m) && !net->ops->captures(net->owner, &q.local, &q.remote)) {
+		refuse(net, m, ip); /* about a connection of the kernel's */
 		return;
 	}
 	hard = icmp[0] == ICMP_UNREACHABLE && (icmp[1] == CODE_PROTOCOL || icmp[1] == CODE_PORT);
@@ -93,15 +107,23 @@ static void report_error(struct net *net, struct rte_mbuf *m, const struct ip_pa
 	rte_pktmbuf_free(m);
 }
 
+static bool kernel_echoes(const struct net *net, struct rte_mbuf *m)
+{
+	return net->ports->ports[pkt_priv(m)->port].kernel_echoes;
+}
+
+/* Redirects, source quench (RFC 6633) and what nobody should send us are not weir's either. */
 void icmp_take(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
 {
 	const uint8_t *icmp = rte_pktmbuf_mtod(m, const uint8_t *);
 	bool whole = m->data_len >= ICMP_HDR && cksum_finish(cksum_add(0, icmp, m->data_len)) == 0;
 
-	if (whole && icmp[0] == ECHO_REQUEST && icmp[1] == 0)
+	if (whole && icmp[0] == ECHO_REQUEST && icmp[1] == 0 && !kernel_echoes(net, m))
 		answer_echo(net, m, ip);
 	else if (whole && pkt_icmp_is_error(icmp[0]))
 		report_error(net, m, ip);
-	else /* redirects, source quench (RFC 6633) and what nobody should send us, too */
+	else if (whole)
+		refuse(net, m, ip);
+	else
 		net_drop(net, m, CTR_DROP_ICMP);
 }

@@ -3,6 +3,7 @@
 
 #include "frag_ip.h"
 #include "pkt.h"
+#include "punt.h"
 
 #define TTL       64
 #define SUM_WORTH 256u
@@ -124,6 +125,25 @@ static enum counter_id refuse(const struct net *net, const struct ip_packet *ip,
 	return CTR_COUNT;
 }
 
+/* A packet for an own address that weir has no use for. */
+static void take_other(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip,
+		       enum counter_id why)
+{
+	if (route_is_own(net->routes, &ip->dst))
+		punt_or_drop(net, m, why);
+	else
+		net_drop(net, m, why);
+}
+
+/* The kernel puts its own together: weir answers echo requests only when they are whole. */
+static void take_fragment(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
+{
+	if (ip->proto != IPPROTO_TCP && punt_wants(net, m))
+		take_other(net, m, ip, CTR_DROP_IP_FRAGMENT);
+	else
+		frag_take_ip4(net, m);
+}
+
 bool ip_take(struct net *net, struct rte_mbuf *m, bool to_all)
 {
 	enum counter_id why;
@@ -137,11 +157,14 @@ bool ip_take(struct net *net, struct rte_mbuf *m, bool to_all)
 				   &ip);
 	why = n < 0 ? (enum counter_id) - n : refuse(net, &ip, to_all);
 	if (why != CTR_COUNT) {
-		net_drop(net, m, why);
+		if (why == CTR_DROP_IP_NOT_LOCAL && is_group(net, &ip.dst))
+			punt_or_drop(net, m, why);
+		else
+			net_drop(net, m, why);
 		return false;
 	}
 	if (unlikely(ip.fragment)) {
-		frag_take_ip4(net, m);
+		take_fragment(net, m, &ip);
 		return false;
 	}
 	strip(m, &ip);
@@ -150,7 +173,7 @@ bool ip_take(struct net *net, struct rte_mbuf *m, bool to_all)
 	if (ip.proto == IPPROTO_ICMP)
 		icmp_take(net, m, &ip);
 	else
-		net_drop(net, m, CTR_DROP_IP_PROTOCOL);
+		take_other(net, m, &ip, CTR_DROP_IP_PROTOCOL);
 	return false;
 }
 

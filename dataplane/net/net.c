@@ -7,6 +7,7 @@
 
 #include "frag.h"
 #include "pkt.h"
+#include "punt.h"
 
 /* The reason to drop a frame, or CTR_COUNT. */
 static enum counter_id check_frame(const struct net *net, struct rte_mbuf *m)
@@ -26,6 +27,17 @@ static enum counter_id check_frame(const struct net *net, struct rte_mbuf *m)
 	return CTR_COUNT;
 }
 
+/* A group's frames may be for the kernel: routing protocols speak to groups. */
+static __rte_noinline void refuse_frame(struct net *net, struct rte_mbuf *m, enum counter_id why)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+
+	if (why == CTR_DROP_ETH_DST && rte_is_multicast_ether_addr(&eth->dst_addr))
+		punt_or_drop(net, m, why);
+	else
+		net_drop(net, m, why);
+}
+
 /* Takes a frame. True: it was TCP, lies in m and is the caller's. */
 static bool take_frame(struct net *net, struct rte_mbuf *m, bool handed)
 {
@@ -33,7 +45,7 @@ static bool take_frame(struct net *net, struct rte_mbuf *m, bool handed)
 	enum counter_id why = check_frame(net, m);
 
 	if (why != CTR_COUNT) {
-		net_drop(net, m, why);
+		refuse_frame(net, m, why);
 		return false;
 	}
 	switch (eth->ether_type) {
@@ -44,7 +56,7 @@ static bool take_frame(struct net *net, struct rte_mbuf *m, bool handed)
 		arp_take(net, m, handed);
 		return false;
 	default:
-		net_drop(net, m, CTR_DROP_ETH_TYPE);
+		punt_or_drop(net, m, CTR_DROP_ETH_TYPE);
 		return false;
 	}
 }
@@ -69,6 +81,7 @@ static void note_received(struct net *net, unsigned port, struct rte_mbuf **fram
 	for (unsigned i = 0; i < n; i++) {
 		bytes += frames[i]->pkt_len;
 		pkt_priv(frames[i])->port = (uint16_t)port;
+		pkt_priv(frames[i])->frame_off = frames[i]->data_off;
 	}
 	counter_add(net->counters, CTR_NET_RX_PACKETS, n);
 	counter_add(net->counters, CTR_NET_RX_BYTES, bytes);
@@ -117,6 +130,8 @@ unsigned net_rx(struct net *net, uint64_t now_us, struct rte_mbuf **pkts, unsign
 	set_now(net, now_us);
 	net->work = false;
 	tx_take_relayed(net);
+	if (net->owns_punt)
+		punt_take(net);
 	n = poll_rings(net, pkts, max);
 	/* Another port is first each time, so that none is starved by a small max. */
 	for (unsigned i = 0; i < n_ports && n < max; i++)
@@ -205,6 +220,7 @@ struct net *net_create(struct net_ports *ports, unsigned worker, const struct ne
 	net->owner = owner;
 	net->counters = counters;
 	net->icmp_tokens = ICMP_BURST;
+	net->owns_punt = worker == 0 && ports->punt;
 	net->announce_us = worker == 0 ? 0 : UINT64_MAX; /* one voice is enough */
 	net->neighs = neigh_table_create(&ip_neigh_ops, net, counters, 0);
 	if (ports->reassemble)

@@ -51,6 +51,12 @@ unsigned net_rx(struct net *net, uint64_t now_us, struct rte_mbuf **pkts, unsign
 void net_tx_tcp(struct net *net, const struct net_addr *src, const struct net_addr *dst,
 		struct rte_mbuf *m, void *path);
 
+/* Is any interface punted: does the kernel speak for what weir does not own? */
+bool net_punts(const struct net *net);
+/* A segment that net_rx() gave and that no connection or listener is for. True: it was taken,
+ * and goes to the kernel. Its data may start anywhere in the frame. */
+bool net_punt_tcp(struct net *net, struct rte_mbuf *m);
+
 /* Hands everything queued to the devices. */
 void net_flush(struct net *net);
 

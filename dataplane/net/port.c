@@ -238,6 +238,7 @@ int port_probe(struct port *port, const struct iface_config *iface, unsigned ind
 
 	port->vdev = strncmp(iface->device, "net_", 4) == 0;
 	port->mtu = iface->mtu;
+	port->kernel_echoes = iface->kernel_echoes;
 	if (iface->mtu + RTE_ETHER_HDR_LEN > PORT_BUF_SIZE) {
 		snprintf(err, err_len,
 			 "interface %s: mtu %u is too large; at most %u fits a buffer", iface->name,
@@ -389,6 +390,8 @@ int port_start(struct port *port, const struct iface_config *iface, unsigned n_w
 	if (rc != 0)
 		return fail(port, iface, rc, "start", err, err_len);
 	rte_eth_macaddr_get(port->id, &port->mac);
+	if (iface->punt != IFACE_PUNT_NONE) /* a device that cannot may well do so anyway */
+		rte_eth_allmulticast_enable(port->id);
 	port->tx_cksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 	port->tx_chains = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	if (conf.intr_conf.rxq)

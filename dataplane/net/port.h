@@ -11,6 +11,7 @@
 #include <weir/abi.h>
 #include <weir/dataplane.h>
 
+struct punt;
 struct rte_mempool;
 
 #define PORT_QUEUES_MAX  WEIR_WORKERS_MAX
@@ -36,6 +37,8 @@ struct port {
 	uint16_t n_rxq, n_txq;
 	struct rte_ether_addr mac;
 	bool vdev;
+	bool punted;                   /* the kernel has what weir does not own */
+	bool kernel_echoes;            /* and answers echo requests */
 	bool tx_cksum;                 /* the device computes TCP checksums */
 	bool tx_chains;                /* it sends chained mbufs */
 	uint16_t reta_size;            /* of the RSS table; 0: it does not steer */
@@ -63,6 +66,7 @@ struct net_ports {
 	bool reassemble;     /* fragments are put together; else they are dropped */
 	uint16_t reta_size;  /* STEER_DEVICES */
 	uint64_t steer_seed; /* STEER_RINGS: not to be guessed by senders */
+	struct punt *punt;   /* NULL: no interface is punted */
 	struct route_table routes;
 	struct port ports[WEIR_PORTS_MAX];
 	struct port_sleeper sleepers[WEIR_WORKERS_MAX];
@@ -79,6 +83,9 @@ int port_start(struct port *port, const struct iface_config *iface, unsigned n_w
 	       struct rte_mempool *pool, char *err, size_t err_len);
 /* Stops and detaches; harmless on one that was never probed (id RTE_MAX_ETHPORTS). */
 void port_stop(struct port *port);
+
+/* Wakes a worker that may sleep, after something was put into a ring of its. */
+void port_wake_worker(struct net_ports *ports, unsigned worker);
 
 /* mbufs that its queues can hold. */
 uint32_t port_mbufs(const struct port *port);

@@ -14,6 +14,8 @@
 #include <base/mbq.h>
 #include <net/net.h>
 
+#include "punt.h"
+
 #define POOL_CACHE   256
 #define POOL_SHARE   70 /* percent of dataplane.memory; the rest is for tables and the EAL */
 #define WORKER_MBUFS (2 * POOL_CACHE + 1024)
@@ -190,7 +192,8 @@ struct net_ports *net_ports_open(const struct dataplane_config *cfg, struct rte_
 		free(ports);
 		return NULL;
 	}
-	if (open_ports(ports, cfg, err, err_len) != 0 || open_rings(ports, err, err_len) != 0) {
+	if (open_ports(ports, cfg, err, err_len) != 0 || open_rings(ports, err, err_len) != 0 ||
+	    punt_open(ports, cfg, err, err_len) < 0) {
 		net_ports_close(ports);
 		return NULL;
 	}
@@ -213,6 +216,7 @@ void net_ports_close(struct net_ports *ports)
 {
 	if (!ports)
 		return;
+	punt_close(ports);
 	for (unsigned i = 0; i < ports->n_ports; i++)
 		port_stop(&ports->ports[i]);
 	for (unsigned from = 0; from < ports->n_workers; from++)

@@ -124,15 +124,20 @@ static unsigned frame_worker(const struct net *net, const struct rte_mbuf *m)
 	return found ? steer_worker(net->ports, &local, &remote) : net->worker;
 }
 
-void steer_wake(const struct net *net, unsigned worker)
+void port_wake_worker(struct net_ports *ports, unsigned worker)
 {
-	struct port_sleeper *s = &net->ports->sleepers[worker];
+	struct port_sleeper *s = &ports->sleepers[worker];
 
 	/* Either we see the flag, or the sleeper, which raised it before its last look at the
 	 * rings, sees what we put there. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&s->asleep, __ATOMIC_RELAXED) && s->wake_fd >= 0)
 		eventfd_write(s->wake_fd, 1);
+}
+
+void steer_wake(const struct net *net, unsigned worker)
+{
+	port_wake_worker(net->ports, worker);
 }
 
 static void flush_to(struct net *net, unsigned to)
@@ -199,6 +204,7 @@ static void copy_to(struct net *net, unsigned to, const struct rte_mbuf *m)
 		return;
 	}
 	pkt_priv(copy)->port = pkt_priv((struct rte_mbuf *)(uintptr_t)m)->port;
+	pkt_priv(copy)->frame_off = copy->data_off;
 	steer_hand_over(net, to, copy);
 }
 

@@ -100,6 +100,11 @@ void tx_push(struct net *net, uint16_t port, struct rte_mbuf *m)
 		flush_port(net, port);
 }
 
+void tx_push_frame(struct net *net, uint16_t port, struct rte_mbuf *m)
+{
+	tx_push(net, port, m);
+}
+
 void tx_push_ether(struct net *net, uint16_t port, const struct rte_ether_addr *dst,
 		   uint16_t type_be, struct rte_mbuf *m)
 {

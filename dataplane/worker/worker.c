@@ -30,6 +30,13 @@ static bool tcp_admit(void *owner, const struct tcp_tuple *t, uint64_t *cookie)
 	return proxy_admit(w->proxy, &t->local, cookie);
 }
 
+static bool tcp_unclaimed(void *owner, struct rte_mbuf *m)
+{
+	struct worker *w = owner;
+
+	return net_punt_tcp(w->net, m);
+}
+
 static void tcp_accepted(void *owner, struct bytestream *s)
 {
 	struct worker *w = owner;
@@ -117,6 +124,7 @@ static bool make_tcp(struct worker *w, uint32_t conns, struct rte_mempool *pool)
 	w->tcp_ops = (struct tcp_ops){
 		.output = tcp_output,
 		.admit = tcp_admit,
+		.unclaimed = net_punts(w->net) ? tcp_unclaimed : NULL,
 		.accepted = tcp_accepted,
 		.mtu = tcp_mtu,
 		.scattered_output = net_scattered_tx(w->net),

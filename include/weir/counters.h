@@ -18,6 +18,8 @@
 	X(NET_ICMP_ERROR, "weir_net_icmp_errors_in_total", "ICMP errors received")                 \
 	X(NET_FRAGMENTS_IN, "weir_net_fragments_in_total", "IP fragments received")                \
 	X(NET_REASSEMBLED, "weir_net_reassembled_total", "Datagrams put together from fragments")  \
+	X(NET_PUNT_UP, "weir_net_punt_to_kernel_total", "Frames handed to the kernel")             \
+	X(NET_PUNT_DOWN, "weir_net_punt_from_kernel_total", "Frames sent for the kernel")          \
 	X(DROP_ETH_SHORT, "weir_drops_total{reason=\"eth_short\"}", "Frames dropped, by reason")   \
 	X(DROP_ETH_LONG, "weir_drops_total{reason=\"eth_long\"}", "")                              \
 	X(DROP_ETH_DST, "weir_drops_total{reason=\"eth_destination\"}", "")                        \
@@ -42,6 +44,8 @@
 	X(DROP_NEIGH_TABLE, "weir_drops_total{reason=\"neigh_table_full\"}", "")                   \
 	X(DROP_TX_FULL, "weir_drops_total{reason=\"tx_full\"}", "")                                \
 	X(DROP_STEER_FULL, "weir_drops_total{reason=\"steer_full\"}", "")                          \
+	X(DROP_PUNT_FULL, "weir_drops_total{reason=\"punt_queue_full\"}", "")                      \
+	X(DROP_PUNT_LOST, "weir_drops_total{reason=\"punt_refused\"}", "")                         \
 	X(DROP_NO_MBUF, "weir_drops_total{reason=\"no_mbuf\"}", "")
 
 /* The first ones are RFC 4022's, by their names there. */

@@ -19,11 +19,19 @@ struct iface_route {
 	struct ip_addr via;
 };
 
+enum iface_punt { IFACE_PUNT_NONE, IFACE_PUNT_TAP };
+
+#define TAP_PREFIX   "weir-"
+#define TAP_NAME_MAX 10 /* bytes of an interface's name that fit behind it */
+
 struct iface_config {
 	char name[32];
 	char device[256]; /* PCI address or "driver,args" of a vdev */
 	uint16_t mtu;     /* bytes of an IP packet */
 	uint16_t n_addrs, n_routes;
+	enum iface_punt punt;                    /* who gets what weir does not own */
+	uint32_t punt_rate;                      /* packets a second, each way */
+	bool kernel_echoes;                      /* with punt: the kernel answers echo requests */
 	struct ip_prefix addrs[IFACE_ADDRS_MAX]; /* own address and the on-link prefix */
 	struct iface_route routes[IFACE_ROUTES_MAX];
 };

@@ -204,6 +204,17 @@ class Weir:
                                lambda: next(filter(wanted, self.access_log()), None), timeout)
 
 
+def lab_interfaces(**ext):
+    """Both of the lab's, as the node configuration has them; `ext` adds to the outer one."""
+    return [
+        {"name": "ext", "device": f"{driver()},iface=ext", "mtu": MTU,
+         "addresses": [f"{GW_EXT_IP}/24"],
+         "routes": [{"to": "0.0.0.0/0", "via": CLIENT_IP}], **ext},
+        {"name": "int", "device": f"{driver()},iface=int", "mtu": MTU,
+         "addresses": [f"{GW_INT_IP}/24"]},
+    ]
+
+
 def node_config(weir, workers=1, idle="adaptive", log_format="json", **more):
     """A node configuration for the lab; `more` replaces whole top-level sections."""
     config = {
@@ -211,13 +222,7 @@ def node_config(weir, workers=1, idle="adaptive", log_format="json", **more):
                  "labels": {"istio": "ingressgateway"}},
         "dataplane": {"workers": workers, "idle": idle, "memory": "512MiB",
                       "hugepages": "auto", "connections": 30000},
-        "interfaces": [
-            {"name": "ext", "device": f"{driver()},iface=ext", "mtu": MTU,
-             "addresses": [f"{GW_EXT_IP}/24"],
-             "routes": [{"to": "0.0.0.0/0", "via": CLIENT_IP}]},
-            {"name": "int", "device": f"{driver()},iface=int", "mtu": MTU,
-             "addresses": [f"{GW_INT_IP}/24"]},
-        ],
+        "interfaces": lab_interfaces(),
         "resources": [{"directory": weir.resources_dir}],
         "admin": {"listen": ADMIN, "socket": weir.admin_socket},
         "accessLog": {"path": weir.access_log_path, "format": log_format},

@@ -152,7 +152,7 @@ static void every_key(void **state)
 		 "- name: int\n  device: 0000:01:00.0\n  mtu: 9000\n"
 		 "  addresses: [198.18.1.1/24, 198.18.2.1/28]\n"
 		 "  routes:\n  - {to: 198.18.9.77/20, via: 198.18.2.14}\n"
-		 "- {name: ext, device: net_null0}\n"
+		 "- {name: ext, device: net_null0, punt: tap, puntRate: 500, echo: kernel}\n"
 		 "resources: [{directory: /a}, {directory: b}]\n"
 		 "mesh: {outboundTrafficPolicy: {mode: REGISTRY_ONLY}, compatibility: 0.8}\n"
 		 "admin: {listen: \"[::1]:80\", socket: \"\"}\n"
@@ -170,6 +170,12 @@ static void every_key(void **state)
 	assert_int_equal(l.cfg.dataplane.n_workers, 4);
 	assert_int_equal(l.cfg.dataplane.idle, IDLE_POLL);
 	assert_int_equal(l.cfg.dataplane.fragments, FRAGMENTS_DROP);
+	assert_int_equal(l.cfg.dataplane.ifaces[0].punt, IFACE_PUNT_NONE);
+	assert_int_equal(l.cfg.dataplane.ifaces[0].punt_rate, 10000);
+	assert_false(l.cfg.dataplane.ifaces[0].kernel_echoes);
+	assert_int_equal(l.cfg.dataplane.ifaces[1].punt, IFACE_PUNT_TAP);
+	assert_int_equal(l.cfg.dataplane.ifaces[1].punt_rate, 500);
+	assert_true(l.cfg.dataplane.ifaces[1].kernel_echoes);
 	assert_int_equal(l.cfg.dataplane.memory, 1ull << 30);
 	assert_string_equal(l.cfg.hugepages, "off");
 	assert_string_equal(l.cfg.eal.items[0], "--no-pci");
@@ -214,7 +220,8 @@ static const struct {
 } problems[] = {
 	{"unknown section", "adimn: {}\n", DIAG_UNKNOWN_FIELD, 1, "adimn"},
 	{"unknown key", "dataplane:\n  wrokers: 1\n", DIAG_UNKNOWN_FIELD, 2, "dataplane.wrokers"},
-	{"a key of the future", IFACE("punt: tap0"), DIAG_UNKNOWN_FIELD, 2, "interfaces[0].punt"},
+	{"a key of the future", IFACE("mirror: tap0"), DIAG_UNKNOWN_FIELD, 2,
+	 "interfaces[0].mirror"},
 	{"a list", "- a\n", DIAG_WRONG_TYPE, 1, ""},
 	{"a list for a section", "node: [a]\n", DIAG_WRONG_TYPE, 1, "node"},
 	{"syntax", "node: {\n", DIAG_YAML_SYNTAX, 2, ""},
@@ -259,6 +266,16 @@ static const struct {
 	 "interfaces[0].device"},
 	{"interface name", "interfaces: [{device: b, name: " LABEL64 "}]\n", DIAG_NODE_INTERFACE, 1,
 	 "interfaces[0].name"},
+	{"punt", "interfaces: [{name: a, device: b, punt: yes}]\n", DIAG_UNKNOWN_VALUE, 1,
+	 "interfaces[0].punt"},
+	{"punt rate", "interfaces: [{name: a, device: b, punt: tap, puntRate: 9}]\n",
+	 DIAG_OUT_OF_RANGE, 1, "interfaces[0].puntRate"},
+	{"echo without punt", "interfaces: [{name: a, device: b, echo: kernel}]\n",
+	 DIAG_NODE_INTERFACE, 1, "interfaces[0]"},
+	{"punt rate without punt", "interfaces: [{name: a, device: b, puntRate: 99}]\n",
+	 DIAG_NODE_INTERFACE, 1, "interfaces[0]"},
+	{"name of the TAP", "interfaces: [{name: elevenbytes, device: b, punt: tap}]\n",
+	 DIAG_NODE_INTERFACE, 1, "interfaces[0]"},
 	{"interface twice", IFACE("") "- {name: a, device: c}\n", DIAG_NODE_INTERFACE, 3,
 	 "interfaces[1]"},
 	{"device twice", IFACE("") "- {name: c, device: b}\n", DIAG_NODE_INTERFACE, 3,
