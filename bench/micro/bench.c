@@ -32,31 +32,7 @@ static void usage(const char *program)
 	exit(2);
 }
 
-void bench_init(int argc, char **argv, const char *bench, const char *line)
-{
-	self.bench = bench;
-	self.line = line;
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--smoke") == 0)
-			self.smoke = true;
-		else if (strcmp(argv[i], "--requests") == 0 && i + 1 < argc)
-			self.requests = strtoull(argv[++i], NULL, 10);
-		else
-			usage(argv[0]);
-	}
-}
-
-bool bench_is_smoke(void)
-{
-	return self.smoke;
-}
-
-uint64_t bench_requests(void)
-{
-	return self.requests;
-}
-
-void bench_start_eal(unsigned mib)
+static void start_eal(unsigned mib)
 {
 	static char words[][20] = {"bench",
 				   "--no-huge",
@@ -74,6 +50,36 @@ void bench_start_eal(unsigned mib)
 	for (size_t i = 0; i < RTE_DIM(words); i++)
 		args[i] = words[i];
 	bench_require(rte_eal_init(RTE_DIM(args), args) >= 0, "the EAL starts");
+}
+
+void bench_init(int argc, char **argv, const char *bench, const char *line, unsigned mib)
+{
+	self.bench = bench;
+	self.line = line;
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--smoke") == 0)
+			self.smoke = true;
+		else if (strcmp(argv[i], "--requests") == 0 && i + 1 < argc)
+			self.requests = strtoull(argv[++i], NULL, 10);
+		else
+			usage(argv[0]);
+	}
+	start_eal(mib);
+}
+
+int bench_exit(void)
+{
+	return rte_eal_cleanup() ? 1 : 0;
+}
+
+bool bench_is_smoke(void)
+{
+	return self.smoke;
+}
+
+uint64_t bench_requests(void)
+{
+	return self.requests;
 }
 
 struct rte_mempool *bench_create_pool(unsigned n)
@@ -99,7 +105,7 @@ void bench_sample(struct bench_samples *s, uint64_t cycles, uint64_t ops)
 		s->cycles[s->n++] = (double)cycles / (double)ops;
 }
 
-void bench_print(struct bench_samples *s, const char *name, const char *more)
+void bench_print(struct bench_samples *s, const char *name, const char *line, const char *more)
 {
 	double median, ghz = (double)rte_get_tsc_hz() / 1e9;
 
@@ -108,7 +114,7 @@ void bench_print(struct bench_samples *s, const char *name, const char *more)
 	median = s->cycles[s->n / 2];
 	printf("{\"bench\": \"%s\", \"case\": \"%s\", \"line\": \"%s\", \"cycles_per_op\": %.1f, "
 	       "\"p10\": %.1f, \"p90\": %.1f, \"ns_per_op\": %.1f, \"runs\": %u%s%s}\n",
-	       self.bench, name, self.line, median, s->cycles[s->n / 10],
+	       self.bench, name, line ? line : self.line, median, s->cycles[s->n / 10],
 	       s->cycles[s->n - 1 - s->n / 10], median / ghz, s->n, more ? ", " : "",
 	       more ? more : "");
 	fflush(stdout);
@@ -137,7 +143,7 @@ void bench_measure(const struct bench_case *c)
 	end = rte_rdtsc() + rte_get_tsc_hz() / 1000 * CASE_MS;
 	for (unsigned i = 0; i < runs && (i < RUNS_LEAST || rte_rdtsc() < end); i++)
 		bench_sample(&samples, timed(c), c->batch);
-	bench_print(&samples, c->name, NULL);
+	bench_print(&samples, c->name, c->line, NULL);
 }
 
 uint64_t bench_random(void)
@@ -162,10 +168,8 @@ uint32_t *bench_shuffled(uint32_t n)
 	return order;
 }
 
-void bench_require(bool ok, const char *what)
+void bench_fail(const char *what)
 {
-	if (ok)
-		return;
 	fprintf(stderr, "%s: failed: %s\n", self.bench ? self.bench : "bench", what);
 	exit(1);
 }

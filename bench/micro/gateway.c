@@ -4,7 +4,7 @@
  * Only the passes are counted, not the peers, and the clock is a number that the loop moves: every
  * run does the same work. For instructions by function:
  *
- *     valgrind --tool=callgrind --toggle-collect=measured_pass build/bench/micro/bench_gateway \
+ *     valgrind --tool=callgrind '--toggle-collect=measured_pass*' build/bench/micro/bench_gateway \
  *         --requests 2000
  *
  * measured_pass() is what is measured, and nothing else calls the worker once it is warm. */
@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include <rte_cycles.h>
-#include <rte_eal.h>
 
 #include <net/port.h>
 #include <snapshot/publisher.h>
@@ -178,7 +177,7 @@ static void print(struct bench_samples *s, const struct peers_counts *before,
 		 (double)(after->sent - before->sent) / n,
 		 (double)(after->received - before->received) / n,
 		 (double)(after->acks - before->acks) / n);
-	bench_print(s, name, more);
+	bench_print(s, name, NULL, more);
 }
 
 static void measure(const char *name, unsigned clients, unsigned in_flight, unsigned runs)
@@ -209,8 +208,7 @@ static void measure(const char *name, unsigned clients, unsigned in_flight, unsi
 
 int main(int argc, char **argv)
 {
-	bench_init(argc, argv, "gateway", "total");
-	bench_start_eal(256);
+	bench_init(argc, argv, "gateway", "total", 256);
 	if (bench_requests()) {
 		measure("keepalive_64B", 64, 64, 1);
 	} else {
@@ -218,5 +216,5 @@ int main(int argc, char **argv)
 		measure("keepalive_64B_cold", bench_is_smoke() ? 500 : 50000, 64,
 			bench_is_smoke() ? 2 : 200);
 	}
-	return rte_eal_cleanup() ? 1 : 0;
+	return bench_exit();
 }

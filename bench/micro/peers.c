@@ -16,25 +16,13 @@
 #include <net/cksum.h>
 
 #include "bench.h"
+#include "canned.h"
 
 #define PORTS_PER_IP   50000u
 #define FIRST_PORT     10000u
 #define CONNECTING_MAX 256u /* handshakes at a time: the gateway bounds them, too */
-#define MSS            1460
-#define WSCALE         7
-#define TS_BYTES       12
-#define HEADERS                                                                                    \
-	(sizeof(struct rte_ether_hdr) + sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_tcp_hdr))
 
 static const struct rte_ether_addr own_mac = {{2, 0, 0, 0, 0, 1}};
-
-/* One end of a connection; the other is the gateway's. */
-struct end {
-	uint32_t ip, peer_ip;
-	uint16_t port, peer_port;
-	uint32_t snd_nxt, rcv_nxt;
-	uint32_t ts_recent;
-};
 
 struct payload {
 	const char *data;
@@ -45,8 +33,8 @@ struct peers {
 	struct peers_config cfg;
 	struct peers_counts counts;
 	struct payload request, response;
-	struct end *clients;
-	struct end *backends; /* by the gateway's port */
+	struct canned_end *clients;
+	struct canned_end *backends; /* by the gateway's port */
 	unsigned n_syns, n_connected;
 	uint32_t *order; /* of clients' turns */
 	uint64_t turn;
@@ -59,11 +47,10 @@ struct peers {
 struct frame {
 	struct rte_ether_hdr eth;
 	struct rte_ipv4_hdr ip;
-	struct rte_tcp_hdr tcp;
-	uint8_t options[40];
+	struct rte_tcp_hdr tcp; /* and what follows */
 };
 
-static_assert(offsetof(struct frame, options) == HEADERS, "headers follow each other");
+static_assert(offsetof(struct frame, tcp) == 34, "headers follow each other");
 
 static struct payload payload_of(const char *text)
 {
@@ -86,29 +73,7 @@ static struct rte_mbuf *alloc(struct peers *p)
 
 /* ---- segments ---- */
 
-static unsigned put_timestamps(const struct peers *p, const struct end *e, uint8_t *at)
-{
-	const rte_be32_t w[3] = {RTE_BE32(0x0101080a), rte_cpu_to_be_32(p->now_ms),
-				 rte_cpu_to_be_32(e->ts_recent)};
-
-	memcpy(at, w, sizeof(w));
-	return sizeof(w);
-}
-
-/* What a SYN offers: MSS, SACK, timestamps, window scaling, as Linux does. */
-static unsigned put_syn_options(const struct peers *p, const struct end *e, uint8_t *at)
-{
-	const uint8_t first[] = {2, 4, MSS >> 8, MSS & 255, 4, 2, 1, 1};
-	const uint8_t last[] = {1, 3, 3, WSCALE};
-	unsigned n = sizeof(first);
-
-	memcpy(at, first, sizeof(first));
-	n += put_timestamps(p, e, at + n);
-	memcpy(at + n, last, sizeof(last));
-	return n + (unsigned)sizeof(last);
-}
-
-static void put_ip(struct frame *f, const struct end *e, uint16_t len)
+static void put_ip(struct frame *f, const struct canned_end *e, uint16_t len)
 {
 	f->ip = (struct rte_ipv4_hdr){
 		.version_ihl = RTE_IPV4_VHL_DEF,
@@ -122,37 +87,21 @@ static void put_ip(struct frame *f, const struct end *e, uint16_t len)
 	f->ip.hdr_checksum = cksum_finish(cksum_add(0, &f->ip, sizeof(f->ip)));
 }
 
-static void send_segment(struct peers *p, struct end *e, uint8_t flags, struct payload data)
+static void send_segment(struct peers *p, struct canned_end *e, uint8_t flags, struct payload data)
 {
 	struct rte_mbuf *m = alloc(p);
 	struct frame *f = rte_pktmbuf_mtod(m, struct frame *);
-	unsigned n_opt, len;
+	uint16_t len = canned_write(e, p->now_ms, flags, data.data, data.len, &f->tcp);
 
-	n_opt = flags & RTE_TCP_SYN_FLAG ? put_syn_options(p, e, f->options)
-					 : put_timestamps(p, e, f->options);
-	len = (unsigned)sizeof(f->tcp) + n_opt + data.len;
 	f->eth = (struct rte_ether_hdr){*p->cfg.gateway, own_mac, RTE_BE16(RTE_ETHER_TYPE_IPV4)};
 	put_ip(f, e, (uint16_t)(sizeof(f->ip) + len));
-	f->tcp = (struct rte_tcp_hdr){
-		.src_port = rte_cpu_to_be_16(e->port),
-		.dst_port = rte_cpu_to_be_16(e->peer_port),
-		.sent_seq = rte_cpu_to_be_32(e->snd_nxt),
-		.recv_ack = rte_cpu_to_be_32(e->rcv_nxt),
-		.data_off = (uint8_t)((sizeof(f->tcp) + n_opt) << 2),
-		.tcp_flags = flags,
-		.rx_win = RTE_BE16(UINT16_MAX),
-	};
-	if (data.len)
-		memcpy(f->options + n_opt, data.data, data.len);
 	f->tcp.cksum = cksum_finish(cksum_add(
-		cksum_pseudo_v4(f->ip.src_addr, f->ip.dst_addr, IPPROTO_TCP, (uint16_t)len),
-		&f->tcp, len));
+		cksum_pseudo_v4(f->ip.src_addr, f->ip.dst_addr, IPPROTO_TCP, len), &f->tcp, len));
 	rte_pktmbuf_append(m, (uint16_t)(sizeof(f->eth) + sizeof(f->ip) + len));
-	e->snd_nxt += data.len + !!(flags & RTE_TCP_SYN_FLAG);
 	queue(p, m);
 }
 
-static void send_data(struct peers *p, struct end *e, struct payload data)
+static void send_data(struct peers *p, struct canned_end *e, struct payload data)
 {
 	send_segment(p, e, RTE_TCP_ACK_FLAG | RTE_TCP_PSH_FLAG, data);
 }
@@ -196,34 +145,9 @@ static const struct frame *gather(const struct rte_mbuf *m, char *room)
 	return rte_pktmbuf_read(m, 0, m->pkt_len, room);
 }
 
-static void take_timestamp(struct end *e, const struct frame *f, unsigned n_opt)
-{
-	rte_be32_t w[2];
-
-	if (n_opt != TS_BYTES)
-		return;
-	memcpy(w, f->options, sizeof(w));
-	if (w[0] == RTE_BE32(0x0101080a))
-		e->ts_recent = rte_be_to_cpu_32(w[1]);
-}
-
-/* A SYN's timestamps come after its MSS and whatever else: option by option. */
-static void take_syn_timestamp(struct end *e, const struct frame *f, unsigned n_opt)
-{
-	for (unsigned i = 0; i + 10 <= n_opt; i += f->options[i] == 1 ? 1 : f->options[i + 1]) {
-		rte_be32_t v;
-
-		if (f->options[i] != 8)
-			continue;
-		memcpy(&v, &f->options[i + 2], sizeof(v));
-		e->ts_recent = rte_be_to_cpu_32(v);
-		return;
-	}
-}
-
 /* A client that has to wait for its next turn acknowledges what it got; one that goes on does so
  * with its request. */
-static struct end *next_client(struct peers *p, struct end *e)
+static struct canned_end *next_client(struct peers *p, struct canned_end *e)
 {
 	if (p->cfg.in_flight == p->cfg.n_clients)
 		return e;
@@ -232,26 +156,26 @@ static struct end *next_client(struct peers *p, struct end *e)
 }
 
 /* A response, relayed: all of them must look alike. */
-static void take_response(struct peers *p, struct end *e, const char *data, uint16_t len)
+static void take_response(struct peers *p, struct canned_end *e, const struct canned_segment *s)
 {
 	static const char good[] = "HTTP/1.1 200 OK\r\n";
 
 	if (!p->answer_len)
-		p->answer_len = len;
-	if (len != p->answer_len || memcmp(data, good, sizeof(good) - 1) != 0)
+		p->answer_len = s->len;
+	if (s->len != p->answer_len || memcmp(s->data, good, sizeof(good) - 1) != 0)
 		p->counts.wrong++;
 	p->counts.responses++;
 	send_data(p, next_client(p, e), p->request);
 }
 
-static void take_request(struct peers *p, struct end *e, const char *data, uint16_t len)
+static void take_request(struct peers *p, struct canned_end *e, const struct canned_segment *s)
 {
-	if (len < 4 || memcmp(data, p->request.data, 4) != 0)
+	if (s->len < 4 || memcmp(s->data, p->request.data, 4) != 0)
 		p->counts.wrong++;
 	send_data(p, e, p->response);
 }
 
-static struct end *client_end(struct peers *p, const struct frame *f)
+static struct canned_end *client_end(struct peers *p, const struct frame *f)
 {
 	uint32_t ip = rte_be_to_cpu_32(f->ip.dst_addr), port = rte_be_to_cpu_16(f->tcp.dst_port);
 	uint64_t i = (uint64_t)(ip - p->cfg.client_ip) * PORTS_PER_IP + (port - FIRST_PORT);
@@ -260,53 +184,40 @@ static struct end *client_end(struct peers *p, const struct frame *f)
 	return &p->clients[i];
 }
 
-/* The gateway opened a connection. */
-static void take_syn(struct peers *p, struct end *e, const struct frame *f, unsigned n_opt)
+/* The gateway opens a connection. */
+static struct canned_end *backend_end(struct peers *p, const struct frame *f)
 {
-	*e = (struct end){
-		.ip = rte_be_to_cpu_32(f->ip.dst_addr),
-		.peer_ip = rte_be_to_cpu_32(f->ip.src_addr),
-		.port = rte_be_to_cpu_16(f->tcp.dst_port),
-		.peer_port = rte_be_to_cpu_16(f->tcp.src_port),
-		.snd_nxt = 0x10000000,
-		.rcv_nxt = rte_be_to_cpu_32(f->tcp.sent_seq) + 1,
-	};
-	take_syn_timestamp(e, f, n_opt);
-	send_segment(p, e, RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG, (struct payload){0});
-}
+	struct canned_end *e = &p->backends[rte_be_to_cpu_16(f->tcp.src_port)];
 
-static void take_syn_ack(struct peers *p, struct end *e, const struct frame *f, unsigned n_opt)
-{
-	e->rcv_nxt = rte_be_to_cpu_32(f->tcp.sent_seq) + 1;
-	take_syn_timestamp(e, f, n_opt);
-	p->n_connected++;
-	send_segment(p, e, RTE_TCP_ACK_FLAG, (struct payload){0});
+	if (f->tcp.tcp_flags & RTE_TCP_SYN_FLAG)
+		*e = (struct canned_end){
+			.ip = rte_be_to_cpu_32(f->ip.dst_addr),
+			.peer_ip = rte_be_to_cpu_32(f->ip.src_addr),
+			.port = rte_be_to_cpu_16(f->tcp.dst_port),
+			.peer_port = rte_be_to_cpu_16(f->tcp.src_port),
+			.snd_nxt = (uint32_t)bench_random(),
+		};
+	return e;
 }
 
 static void take_tcp(struct peers *p, const struct frame *f)
 {
-	unsigned n_opt = (f->tcp.data_off >> 4) * 4u - (unsigned)sizeof(f->tcp);
 	bool to_backend = f->tcp.dst_port == rte_cpu_to_be_16(p->cfg.backend_port);
-	struct end *e =
-		to_backend ? &p->backends[rte_be_to_cpu_16(f->tcp.src_port)] : client_end(p, f);
-	const char *data = (const char *)f->options + n_opt;
-	uint16_t len = (uint16_t)(rte_be_to_cpu_16(f->ip.total_length) - sizeof(f->ip) -
-				  sizeof(f->tcp) - n_opt);
+	struct canned_end *e = to_backend ? backend_end(p, f) : client_end(p, f);
+	struct canned_segment s = canned_read(
+		e, &f->tcp, rte_be_to_cpu_16(f->ip.total_length) - (uint32_t)sizeof(f->ip));
 
-	bench_require(!(f->tcp.tcp_flags & (RTE_TCP_RST_FLAG | RTE_TCP_FIN_FLAG)),
-		      "connections stay open");
-	if (f->tcp.tcp_flags & RTE_TCP_SYN_FLAG) {
-		(to_backend ? take_syn : take_syn_ack)(p, e, f, n_opt);
-		return;
-	}
-	take_timestamp(e, f, n_opt);
-	if (!len) {
+	if (s.flags & RTE_TCP_SYN_FLAG) {
+		p->n_connected += !to_backend;
+		send_segment(p, e, RTE_TCP_ACK_FLAG | (to_backend ? RTE_TCP_SYN_FLAG : 0),
+			     (struct payload){0});
+	} else if (!s.len) {
 		p->counts.acks++;
-		return;
+	} else if (to_backend) {
+		take_request(p, e, &s);
+	} else {
+		take_response(p, e, &s);
 	}
-	bench_require(rte_be_to_cpu_32(f->tcp.sent_seq) == e->rcv_nxt, "segments in order");
-	e->rcv_nxt += len;
-	(to_backend ? take_request : take_response)(p, e, data, len);
 }
 
 static void take(struct peers *p, struct rte_mbuf *m)
@@ -371,11 +282,12 @@ struct peers *peers_create(const struct peers_config *cfg)
 	p->order = bench_shuffled(cfg->n_clients);
 	p->wait_mask = room - 1;
 	for (uint32_t i = 0; i < cfg->n_clients; i++)
-		p->clients[i] = (struct end){.ip = cfg->client_ip + i / PORTS_PER_IP,
-					     .peer_ip = cfg->gateway_ip,
-					     .port = (uint16_t)(FIRST_PORT + i % PORTS_PER_IP),
-					     .peer_port = cfg->gateway_port,
-					     .snd_nxt = (uint32_t)bench_random()};
+		p->clients[i] =
+			(struct canned_end){.ip = cfg->client_ip + i / PORTS_PER_IP,
+					    .peer_ip = cfg->gateway_ip,
+					    .port = (uint16_t)(FIRST_PORT + i % PORTS_PER_IP),
+					    .peer_port = cfg->gateway_port,
+					    .snd_nxt = (uint32_t)bench_random()};
 	return p;
 }
 

@@ -9,6 +9,8 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <rte_bus.h>
@@ -81,21 +83,13 @@ static int fail(const struct port *port, const struct iface_config *iface, int r
 	return -error;
 }
 
-/* "net_af_xdp,iface=veth0": the interface's name; false when there is none. */
-static bool kernel_iface(const char *device, char name[IFNAMSIZ])
+/* The value of a device's argument, as in "net_af_xdp,iface=veth0"; "" when it has none. */
+static void argument(const char *device, const char *name, char *out, size_t room)
 {
-	const char *p = strstr(device, ",iface=");
-	size_t n;
+	const char *p = strstr(device, name);
 
-	if (!p)
-		return false;
-	p += strlen(",iface=");
-	n = strcspn(p, ",");
-	if (n >= IFNAMSIZ)
-		n = IFNAMSIZ - 1;
-	memcpy(name, p, n);
-	name[n] = '\0';
-	return true;
+	p = p ? p + strlen(name) : "";
+	snprintf(out, room, "%.*s", (int)strcspn(p, ","), p);
 }
 
 static bool is_up(const char *name)
@@ -120,7 +114,8 @@ static int check_kernel_iface(const struct iface_config *iface, char *err, size_
 
 	if (!d || !d->needs_iface)
 		return 0;
-	if (!kernel_iface(iface->device, name)) {
+	argument(iface->device, ",iface=", name, sizeof(name));
+	if (!name[0]) {
 		snprintf(err, err_len,
 			 "interface %s: device %s names no kernel interface; add iface=NAME",
 			 iface->name, iface->device);
@@ -141,6 +136,32 @@ static int check_kernel_iface(const struct iface_config *iface, char *err, size_
 		return -ENETDOWN;
 	}
 	return 0;
+}
+
+static bool answers(const struct sockaddr_un *addr)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	bool dead = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 &&
+		    errno == ECONNREFUSED;
+
+	if (fd >= 0)
+		close(fd);
+	return !dead;
+}
+
+/* A memif server that was killed leaves its socket behind, and the driver takes that for one in
+ * use. Only a socket that nobody answers on is removed. */
+static void remove_stale_socket(const struct iface_config *iface)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct stat st;
+
+	if (strncmp(iface->device, "net_memif", strlen("net_memif")) != 0 ||
+	    !strstr(iface->device, ",role=server"))
+		return;
+	argument(iface->device, ",socket=", addr.sun_path, sizeof(addr.sun_path));
+	if (lstat(addr.sun_path, &st) == 0 && S_ISSOCK(st.st_mode) && !answers(&addr))
+		unlink(addr.sun_path);
 }
 
 /* A virtual device's name starts with its driver's and must be unique. */
@@ -248,6 +269,7 @@ int port_probe(struct port *port, const struct iface_config *iface, unsigned ind
 	rc = port->vdev ? check_kernel_iface(iface, err, err_len) : 0;
 	if (rc < 0)
 		return rc;
+	remove_stale_socket(iface);
 	fdscan_take(&before);
 	rc = port->vdev ? attach_vdev(port, iface, index) : attach_pci(port, iface);
 	if (rc == 0)

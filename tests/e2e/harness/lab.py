@@ -80,15 +80,6 @@ class Lab:
         if f" {ip}/" not in self.back.ip("-4", "addr", "show", "dev", "b0"):
             self.back.ip("addr", "add", f"{ip}/24", "dev", "b0")
 
-    def kernel_gateway(self):
-        """Gives the gateway's ends kernel addresses: for nginx and haproxy in weir's place."""
-        self.gw.ip("addr", "add", f"{GW_EXT_IP}/24", "dev", "ext")
-        self.gw.ip("addr", "add", f"{GW_INT_IP}/24", "dev", "int")
-
-    def no_kernel_gateway(self):
-        for dev in ("ext", "int"):
-            self.gw.ip("addr", "flush", "dev", dev)
-
     def start_wire(self, *options):
         """(Re)starts the bad wire between client and gateway."""
         self.stop_wire()

@@ -27,13 +27,15 @@ def clear_scratch():
 
 
 def raise_limits(files=131072):
-    """Room for tens of thousands of connections, here and in what is started from here."""
+    """Room for tens of thousands of connections, here and in what is started from here. Returns
+    how many files there may be now."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, max(files, hard)))
     except ValueError:
         # Root in a container may lack CAP_SYS_RESOURCE: take what it may have.
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def wait_until(what, probe, timeout=10.0, every=0.02):
@@ -49,9 +51,11 @@ def wait_until(what, probe, timeout=10.0, every=0.02):
 
 
 class Process:
-    """A program in a namespace. It dies with us, whatever happens to us."""
+    """A program in a namespace. It dies with us, whatever happens to us.
 
-    def __init__(self, name, argv, ns=None, env=None, cpus=None):
+    What it prints goes to its log; its stderr to a pipe when somebody wants to wait for it."""
+
+    def __init__(self, name, argv, ns=None, env=None, cpus=None, pipe=False):
         self.name = name
         self.log_path = os.path.join(scratch(), f"{name}.{time.monotonic_ns()}.log")
         argv = [str(a) for a in argv]
@@ -61,7 +65,8 @@ class Process:
         with open(self.log_path, "wb") as log:
             self.popen = subprocess.Popen(
                 ns.exec_argv(argv) if ns else argv, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True, env={**os.environ, **(env or {})})
+                stderr=subprocess.PIPE if pipe else subprocess.STDOUT, start_new_session=True,
+                env={**os.environ, **(env or {})})
 
     @property
     def pid(self):

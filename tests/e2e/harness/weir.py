@@ -61,7 +61,7 @@ class Weir:
         self.access_log_path = os.path.join(self.dir, "access.log")
         os.makedirs(self.resources_dir, exist_ok=True)
         self.node = node_config(self, **node)
-        self.process = None
+        self.process, self.env, self.cpus = None, {}, None
         if resources:
             self.write("resources.yaml", resources)
 
@@ -132,7 +132,8 @@ class Weir:
     def _start_once(self):
         self.write_config()
         self.process = proc.Process("weir", [weir_bin(), "-c", self.config_path], ns=self.lab.gw,
-                                    env={**SANITIZERS, **leak_suppressions()})
+                                    env={**SANITIZERS, **leak_suppressions(), **self.env},
+                                    cpus=self.cpus)
 
     def _wait_ready(self):
         def probe():

@@ -1,0 +1,138 @@
+/* main.c - weir-load: an HTTP/1.1 client and backend on one core. */
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+
+#include "load.h"
+
+#define EAL_ARGS 20
+
+enum exit_code { EXIT_MEASURED = 0, EXIT_NOT = 1, EXIT_USAGE = 2 };
+
+static volatile int stop;
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	stop = 1;
+}
+
+static bool is_pci(const char *device)
+{
+	return strspn(device, "0123456789abcdefABCDEF:.") == strcspn(device, ",") &&
+	       strchr(device, ':');
+}
+
+/* The EAL wants words that it can write to, and keeps them. */
+static bool start_eal(const struct options *o)
+{
+	static char lcore[16], memory[16], device[256];
+	char *args[EAL_ARGS];
+	int n = 0;
+
+	snprintf(lcore, sizeof(lcore), "%d", o->lcore >= 0 ? o->lcore : sched_getcpu());
+	snprintf(memory, sizeof(memory), "%u", o->memory_mib);
+	snprintf(device, sizeof(device), "%s", o->device);
+	args[n++] = strdup("weir-load");
+	args[n++] = strdup("--no-telemetry");
+	args[n++] = strdup("--log-level=warning");
+	/* It complains of what does not matter (secondary processes) and of what is said better
+	 * by load_open(). */
+	args[n++] = strdup("--log-level=pmd.net.memif:critical");
+	args[n++] = strdup("-l");
+	args[n++] = lcore;
+	args[n++] = strdup("-m");
+	args[n++] = memory;
+	args[n++] = strdup(o->hugepages ? "--in-memory" : "--no-huge");
+	if (!o->hugepages)
+		args[n++] = strdup("--no-shconf");
+	args[n++] = strdup(is_pci(o->device) ? "-a" : "--no-pci");
+	if (is_pci(o->device))
+		args[n++] = device;
+	return rte_eal_init(n, args) >= 0;
+}
+
+/* The EAL leaves its runtime directory behind, empty. */
+static void stop_eal(void)
+{
+	char dir[PATH_MAX];
+
+	snprintf(dir, sizeof(dir), "%s", rte_eal_get_runtime_dir());
+	rte_eal_cleanup();
+	if (rmdir(dir) == 0 && strrchr(dir, '/')) {
+		*strrchr(dir, '/') = '\0';
+		rmdir(dir);
+	}
+}
+
+static int print_pattern(uint32_t n)
+{
+	static struct pattern pattern;
+
+	pattern_init(&pattern);
+	for (uint32_t i = 0; i < n; i++)
+		putchar(*pattern_at(&pattern, i));
+	return fflush(stdout) == 0 ? EXIT_MEASURED : EXIT_NOT;
+}
+
+static bool write_result(const struct load *l)
+{
+	FILE *f = l->o.json ? fopen(l->o.json, "w") : stdout;
+
+	if (!f) {
+		fprintf(stderr, "weir-load: --json %s: %s\n", l->o.json, strerror(errno));
+		return false;
+	}
+	result_write(l, f);
+	if (f == stdout)
+		return fflush(f) == 0;
+	return fclose(f) == 0;
+}
+
+static int run(struct load *l)
+{
+	struct sigaction on_stop = {.sa_handler = on_signal};
+	char err[512] = "";
+	int code = EXIT_NOT;
+
+	if (!start_eal(&l->o)) {
+		fprintf(stderr, "weir-load: cannot start DPDK: %s\n", rte_strerror(rte_errno));
+		return EXIT_NOT;
+	}
+	sigaction(SIGINT, &on_stop, NULL);
+	sigaction(SIGTERM, &on_stop, NULL);
+	if (load_open(l, &stop, err, sizeof(err)) && load_run(l, &stop, err, sizeof(err)) &&
+	    write_result(l))
+		code = EXIT_MEASURED;
+	if (err[0])
+		fprintf(stderr, "weir-load: %s\n", err);
+	load_close(l);
+	stop_eal();
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct load *l = memory_reserve(sizeof(*l));
+
+	if (!l) {
+		fprintf(stderr, "weir-load: out of memory\n");
+		return EXIT_NOT;
+	}
+	switch (options_parse(&l->o, argc, argv, stdout, stderr)) {
+	case OPTIONS_DONE:
+		return EXIT_MEASURED;
+	case OPTIONS_BAD:
+		return EXIT_USAGE;
+	case OPTIONS_RUN:
+		break;
+	}
+	return l->o.print_pattern ? print_pattern(l->o.print_pattern) : run(l);
+}
