@@ -37,6 +37,7 @@ struct frag_table;
 
 struct net {
 	struct net_ports *ports;
+	struct capture *capture; /* of this pass; NULL: none */
 	const struct route_table *routes;
 	unsigned worker;
 	unsigned first_port; /* polled first in this pass */

@@ -5,6 +5,7 @@
 
 #include <rte_ethdev.h>
 
+#include "capture.h"
 #include "frag.h"
 #include "pkt.h"
 #include "punt.h"
@@ -102,6 +103,8 @@ static unsigned poll_port(struct net *net, unsigned i, struct rte_mbuf **pkts, u
 		if (n == 0)
 			continue;
 		note_received(net, i, frames, n);
+		if (unlikely(net->capture))
+			capture_burst(net, frames, n, i, false);
 		n = steer_burst(net, frames, n);
 		taken += take_burst(net, frames, n, false, pkts + taken);
 	}
@@ -129,6 +132,7 @@ unsigned net_rx(struct net *net, uint64_t now_us, struct rte_mbuf **pkts, unsign
 
 	set_now(net, now_us);
 	net->work = false;
+	net->capture = __atomic_load_n(&net->ports->capture, __ATOMIC_ACQUIRE);
 	tx_take_relayed(net);
 	if (net->owns_punt)
 		punt_take(net);

@@ -16,6 +16,7 @@
 
 struct rte_mbuf;
 struct rte_mempool;
+struct capture;
 struct net;
 struct net_ports; /* port.h: devices, queues, steering rings; shared, immutable after start */
 
@@ -56,6 +57,9 @@ bool net_punts(const struct net *net);
 /* A segment that net_rx() gave and that no connection or listener is for. True: it was taken,
  * and goes to the kernel. Its data may start anywhere in the frame. */
 bool net_punt_tcp(struct net *net, struct rte_mbuf *m);
+
+/* Where all workers copy packets to from their next pass on; NULL: nowhere. */
+void net_set_capture(struct net_ports *ports, struct capture *c);
 
 /* Hands everything queued to the devices. */
 void net_flush(struct net *net);

@@ -11,6 +11,7 @@
 #include <weir/abi.h>
 #include <weir/dataplane.h>
 
+struct capture;
 struct punt;
 struct rte_mempool;
 
@@ -63,10 +64,11 @@ struct net_ports {
 	unsigned n_ports, n_workers;
 	struct rte_mempool *pool;
 	enum steering steering;
-	bool reassemble;     /* fragments are put together; else they are dropped */
-	uint16_t reta_size;  /* STEER_DEVICES */
-	uint64_t steer_seed; /* STEER_RINGS: not to be guessed by senders */
-	struct punt *punt;   /* NULL: no interface is punted */
+	bool reassemble;         /* fragments are put together; else they are dropped */
+	uint16_t reta_size;      /* STEER_DEVICES */
+	uint64_t steer_seed;     /* STEER_RINGS: not to be guessed by senders */
+	struct capture *capture; /* atomic; NULL: none */
+	struct punt *punt;       /* NULL: no interface is punted */
 	struct route_table routes;
 	struct port ports[WEIR_PORTS_MAX];
 	struct port_sleeper sleepers[WEIR_WORKERS_MAX];

@@ -6,6 +6,8 @@
 
 #include <rte_ethdev.h>
 
+#include "capture.h"
+
 #define TX_RETRIES 8
 
 struct rte_mbuf *tx_alloc(struct net *net)
@@ -25,6 +27,8 @@ static unsigned send_burst(struct net *net, const struct port *port, struct txq 
 
 	for (unsigned i = 0; i < q->n; i++)
 		bytes += q->pkts[i]->pkt_len;
+	if (unlikely(net->capture))
+		capture_burst(net, q->pkts, q->n, (unsigned)(port - net->ports->ports), true);
 	for (unsigned i = 0; i < TX_RETRIES && sent < q->n; i++)
 		sent += rte_eth_tx_burst(port->id, (uint16_t)net->worker, q->pkts + sent,
 					 (uint16_t)(q->n - sent));

@@ -7,6 +7,7 @@
 
 #include <weir/abi.h>
 #include <weir/addr.h>
+#include <weir/capture.h>
 #include <weir/counters.h>
 #include <weir/feedback.h>
 #include <weir/publish.h>
@@ -84,6 +85,10 @@ bool dataplane_idle(const struct dataplane *dp);
 /* Ends the poll loops and waits for them. */
 void dataplane_stop(struct dataplane *dp);
 void dataplane_destroy(struct dataplane *dp);
+
+/* From now on workers copy packets to c, which is borrowed until another call; NULL: to nowhere.
+ * Returns when no worker writes to the one before any more. */
+void dataplane_capture(struct dataplane *dp, struct capture *c);
 
 /* What the workers count, for reading at any time. */
 unsigned dataplane_workers(const struct dataplane *dp);

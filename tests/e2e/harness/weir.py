@@ -172,11 +172,15 @@ class Weir:
 
     def get(self, path, timeout=10):
         """(status, body) of an admin URL, over the unix socket."""
+        status, body = self.get_bytes(path, timeout)
+        return status, body.decode()
+
+    def get_bytes(self, path, timeout=10):
         conn = _UnixConnection(self.admin_socket, timeout * proc.PATIENCE)
         with contextlib.closing(conn):
             conn.request("GET", path)
             answer = conn.getresponse()
-            return answer.status, answer.read().decode()
+            return answer.status, answer.read()
 
     def ready(self):
         try:
