@@ -8,16 +8,20 @@
 #include <net/net.h>
 #include <net/port.h>
 
-#define TXQ_SIZE        64
+#define TXQ_SIZE        1024 /* frames of one port that the device has not taken yet */
+#define TX_BURST        64
+#define TX_STALL_US     10000ull /* a device that takes nothing for as long gets nothing more */
 #define FAILURES_MAX    256
 #define ICMP_BURST      1000
 #define ICMP_PER_SECOND 1000
 #define ANNOUNCEMENTS   3 /* RFC 5227 section 2.3 asks for two; a link may come up late */
 #define ANNOUNCE_US     2000000ull
 
-/* Frames for one port until the pass ends. */
+/* Frames for one port: until the burst or the pass ends, and what a busy device left. */
 struct txq {
 	uint16_t n;
+	uint16_t seen;     /* of them by a capture */
+	uint64_t moved_us; /* when the device last took something, or was given the first */
 	struct rte_mbuf *pkts[TXQ_SIZE];
 };
 
@@ -66,7 +70,8 @@ static inline void net_drop(struct net *net, struct rte_mbuf *m, enum counter_id
 
 /* tx.c: takes a complete frame for a port. */
 void tx_push(struct net *net, uint16_t port, struct rte_mbuf *m);
-void tx_flush(struct net *net);
+/* True: a device is busy and something waits. */
+bool tx_flush(struct net *net);
 /* Sends what other workers handed to this one. */
 void tx_take_relayed(struct net *net);
 /* Takes a frame for an interface that is complete but for its VLAN tag. */

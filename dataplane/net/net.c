@@ -146,9 +146,9 @@ unsigned net_rx(struct net *net, uint64_t now_us, struct rte_mbuf **pkts, unsign
 	return n;
 }
 
-void net_flush(struct net *net)
+bool net_flush(struct net *net)
 {
-	tx_flush(net);
+	return tx_flush(net);
 }
 
 static void tell_failures(struct net *net)

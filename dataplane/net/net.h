@@ -61,8 +61,11 @@ bool net_punt_tcp(struct net *net, struct rte_mbuf *m);
 /* Where all workers copy packets to from their next pass on; NULL: nowhere. */
 void net_set_capture(struct net_ports *ports, struct capture *c);
 
-/* Hands everything queued to the devices. */
-void net_flush(struct net *net);
+/* Hands what is queued to the devices. True: one was busy, and the rest waits for the next
+ * call, which should be soon. */
+bool net_flush(struct net *net);
+/* So much waits for a busy device that nothing should be added that can wait, too. */
+bool net_tx_busy(const struct net *net);
 
 /* Neighbour timers: call once per pass; cheap when nothing is due. next: lower bound. */
 void net_timers(struct net *net, uint64_t now_us);

@@ -1,5 +1,6 @@
 /* tx.c - frames on their way out: collected per port, handed to the device, or to the worker
- * that owns the queue, once a pass. */
+ * that owns the queue, in bursts. What a busy device does not take waits here, and TCP is held
+ * back meanwhile (net_tx_busy): dropping it would cost a retransmission each. */
 #include "context.h"
 
 #include <string.h>
@@ -7,8 +8,6 @@
 #include <rte_ethdev.h>
 
 #include "capture.h"
-
-#define TX_RETRIES 8
 
 struct rte_mbuf *tx_alloc(struct net *net)
 {
@@ -19,19 +18,31 @@ struct rte_mbuf *tx_alloc(struct net *net)
 	return m;
 }
 
-/* Sent mbufs are the device's: their lengths are summed before. */
+/* What was left of an earlier attempt has been seen. */
+static __rte_noinline void show(struct net *net, const struct port *port, struct txq *q)
+{
+	unsigned seen = RTE_MIN(q->seen, q->n);
+
+	capture_burst(net, q->pkts + seen, q->n - seen, (unsigned)(port - net->ports->ports), true);
+	q->seen = 0;
+}
+
+/* Sent mbufs are the device's: their lengths are summed before. Another attempt may find room
+ * that the first one made. */
 static unsigned send_burst(struct net *net, const struct port *port, struct txq *q)
 {
-	unsigned sent = 0;
+	unsigned sent = 0, n;
 	int64_t bytes = 0;
 
 	for (unsigned i = 0; i < q->n; i++)
 		bytes += q->pkts[i]->pkt_len;
 	if (unlikely(net->capture))
-		capture_burst(net, q->pkts, q->n, (unsigned)(port - net->ports->ports), true);
-	for (unsigned i = 0; i < TX_RETRIES && sent < q->n; i++)
-		sent += rte_eth_tx_burst(port->id, (uint16_t)net->worker, q->pkts + sent,
-					 (uint16_t)(q->n - sent));
+		show(net, port, q);
+	do {
+		n = rte_eth_tx_burst(port->id, (uint16_t)net->worker, q->pkts + sent,
+				     (uint16_t)(q->n - sent));
+		sent += n;
+	} while (n && sent < q->n);
 	for (unsigned i = sent; i < q->n; i++)
 		bytes -= q->pkts[i]->pkt_len;
 	counter_add(net->counters, CTR_NET_TX_PACKETS, sent);
@@ -49,6 +60,14 @@ static unsigned send_relayed(struct net *net, const struct port *port, struct tx
 	return sent;
 }
 
+/* Not a busy device but one that is gone: its frames are stale. */
+static __rte_noinline void drop_stalled(struct net *net, struct txq *q)
+{
+	for (unsigned i = 0; i < q->n; i++)
+		net_drop(net, q->pkts[i], CTR_DROP_TX_FULL);
+	q->n = 0;
+}
+
 static void flush_port(struct net *net, unsigned i)
 {
 	const struct port *port = &net->ports->ports[i];
@@ -59,16 +78,37 @@ static void flush_port(struct net *net, unsigned i)
 		sent = send_relayed(net, port, q);
 	else
 		sent = send_burst(net, port, q);
-	for (unsigned m = sent; m < q->n; m++)
-		net_drop(net, q->pkts[m], CTR_DROP_TX_FULL);
-	q->n = 0;
+	q->n = (uint16_t)(q->n - sent);
+	if (likely(q->n == 0))
+		return;
+	if (sent)
+		q->moved_us = net->now_us;
+	q->seen = net->capture ? q->n : 0;
+	memmove(q->pkts, q->pkts + sent, q->n * sizeof(q->pkts[0]));
+	if (net->now_us - q->moved_us > TX_STALL_US)
+		drop_stalled(net, q);
 }
 
-void tx_flush(struct net *net)
+bool tx_flush(struct net *net)
+{
+	bool left = false;
+
+	for (unsigned i = 0; i < net->ports->n_ports; i++) {
+		struct txq *q = &net->tx[i];
+
+		if (q->n)
+			flush_port(net, i);
+		left |= q->n > 0;
+	}
+	return left;
+}
+
+bool net_tx_busy(const struct net *net)
 {
 	for (unsigned i = 0; i < net->ports->n_ports; i++)
-		if (net->tx[i].n)
-			flush_port(net, i);
+		if (net->tx[i].n > TXQ_SIZE / 2)
+			return true;
+	return false;
 }
 
 /* The device takes no chains: everything goes into one fresh mbuf. */
@@ -99,8 +139,14 @@ void tx_push(struct net *net, uint16_t port, struct rte_mbuf *m)
 		if (!m)
 			return;
 	}
+	if (unlikely(q->n == TXQ_SIZE)) {
+		net_drop(net, m, CTR_DROP_TX_FULL);
+		return;
+	}
+	if (q->n == 0)
+		q->moved_us = net->now_us;
 	q->pkts[q->n++] = m;
-	if (q->n == TXQ_SIZE)
+	if (q->n % TX_BURST == 0)
 		flush_port(net, port);
 }
 

@@ -29,7 +29,7 @@ struct tcp_ctx {
 	struct slab conns; /* of struct tcp_conn, indexable: its size has no padding */
 	uint32_t n_half_open, n_time_wait, n_fin_wait_2;
 
-	struct tcp_conn *dirty;                    /* owes the peer something */
+	struct tcp_conn *dirty_head, *dirty_tail;  /* owes the peer something; in order */
 	struct tcp_conn *ready_head, *ready_tail;  /* has events for its user */
 	struct tcp_conn_list half_open, time_wait; /* oldest first */
 	struct tcp_conn_list dead; /* closed in this pass; still named by its batch */
@@ -72,8 +72,12 @@ static inline void tcp_conn_mark(struct tcp_ctx *ctx, struct tcp_conn *c, uint32
 	if (c->flags & TCP_F_DIRTY)
 		return;
 	c->flags |= TCP_F_DIRTY;
-	c->dirty_next = ctx->dirty;
-	ctx->dirty = c;
+	c->dirty_next = NULL;
+	if (ctx->dirty_tail)
+		ctx->dirty_tail->dirty_next = c;
+	else
+		ctx->dirty_head = c;
+	ctx->dirty_tail = c;
 }
 
 /* The user will be notified of events (enum bytestream_event). */

@@ -279,14 +279,14 @@ bool tcp_has_events(const struct tcp_ctx *ctx)
 	return ctx->ready_head != NULL;
 }
 
-/* What died in this pass, except what the ready list still names. */
+/* What died in this pass, except what a list still names. */
 static void bury(struct tcp_ctx *ctx)
 {
 	struct tcp_conn *c, *next;
 
 	for (c = TAILQ_FIRST(&ctx->dead); c; c = next) {
 		next = TAILQ_NEXT(c, age);
-		if (c->flags & TCP_F_READY)
+		if (c->flags & (TCP_F_READY | TCP_F_DIRTY))
 			continue;
 		TAILQ_REMOVE(&ctx->dead, c, age);
 		mbq_free(&c->s.rx);
@@ -300,8 +300,12 @@ void tcp_flush(struct tcp_ctx *ctx)
 {
 	struct tcp_conn *c;
 
-	while ((c = ctx->dirty)) {
-		ctx->dirty = c->dirty_next;
+	while ((c = ctx->dirty_head)) {
+		if (unlikely(ctx->ops->busy && ctx->ops->busy(ctx->owner)))
+			break;
+		ctx->dirty_head = c->dirty_next;
+		if (!ctx->dirty_head)
+			ctx->dirty_tail = NULL;
 		c->flags &= ~TCP_F_DIRTY;
 		if (c->state != TCP_CLOSED)
 			tcp_output_conn(ctx, c);

@@ -27,6 +27,8 @@ struct tcp_ops {
 	 * use tcp_conn_path() to cache its decision. */
 	void (*output)(void *owner, struct tcp_conn *conn, const struct tcp_tuple *t,
 		       struct rte_mbuf *m);
+	/* Is the way out so full that what is due should wait for the next flush? NULL: never. */
+	bool (*busy)(void *owner);
 	/* May a SYN to t->local open a connection? Returns false to answer RST. Otherwise sets
 	 * *cookie, which tcp_conn_cookie() gives back. */
 	bool (*admit)(void *owner, const struct tcp_tuple *t, uint64_t *cookie);
@@ -93,7 +95,7 @@ bool tcp_has_events(const struct tcp_ctx *ctx);
 /* The wheel fired a timer that lies in a tcp_conn. */
 void tcp_timer(struct tcp_ctx *ctx, struct wheel_timer *t);
 
-/* Sends everything that became due in this pass. */
+/* Sends everything that became due in this pass, as long as the way out is not busy. */
 void tcp_flush(struct tcp_ctx *ctx);
 
 /* Active open. local->port 0: TCP takes a free ephemeral port for which steer(owner, tuple)

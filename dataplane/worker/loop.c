@@ -86,7 +86,7 @@ bool worker_pass(struct worker *w, uint64_t now_us)
 		work = true;
 	tcp_flush(w->tcp);
 	net_timers(w->net, now_us);
-	net_flush(w->net);
+	work |= net_flush(w->net);
 	publish_quiescent(w->cell, w->index);
 	return work;
 }

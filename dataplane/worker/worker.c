@@ -23,6 +23,13 @@ static void tcp_output(void *owner, struct tcp_conn *conn, const struct tcp_tupl
 	net_tx_tcp(w->net, &t->local, &t->remote, m, conn ? tcp_conn_path(conn) : NULL);
 }
 
+static bool tcp_busy(void *owner)
+{
+	struct worker *w = owner;
+
+	return net_tx_busy(w->net);
+}
+
 static bool tcp_admit(void *owner, const struct tcp_tuple *t, uint64_t *cookie)
 {
 	struct worker *w = owner;
@@ -123,6 +130,7 @@ static bool make_tcp(struct worker *w, uint32_t conns, struct rte_mempool *pool)
 	cfg.max_conns = conns * CONNS_PER_CLIENT + CONNS_SPARE;
 	w->tcp_ops = (struct tcp_ops){
 		.output = tcp_output,
+		.busy = tcp_busy,
 		.admit = tcp_admit,
 		.unclaimed = net_punts(w->net) ? tcp_unclaimed : NULL,
 		.accepted = tcp_accepted,

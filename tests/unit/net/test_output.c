@@ -298,20 +298,78 @@ static void route_tells_source_and_mtu(void **state)
 	assert_false(net_route(b->net[0], &v6, &src, &mtu));
 }
 
-static void a_full_queue_drops_and_counts(void **state)
+#define RING 1023 /* what a net_ring holds */
+
+static void send_many(struct box *b, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		net_tx_tcp(b->net[0], &own, &peer, make_segment(b, 80, (uint16_t)(20000 + i), 1),
+			   NULL);
+}
+
+static void what_a_busy_device_leaves_waits_in_order(void **state)
 {
 	struct box *b = *state;
-	unsigned sent;
+	struct rte_mbuf *m;
 
 	box_introduce(b, 0, PEER);
-	for (unsigned i = 0; i < 1200; i++)
-		net_tx_tcp(b->net[0], &own, &peer, make_segment(b, 80, 40000, 1), NULL);
+	assert_false(net_tx_busy(b->net[0]));
+	send_many(b, RING + 600);
+	assert_true(net_flush(b->net[0]));
+	assert_true(net_tx_busy(b->net[0]));
+	for (unsigned i = 0; i < RING + 600; i++) {
+		if (i == RING)
+			assert_false(net_flush(b->net[0]));
+		m = box_sent(0);
+		assert_non_null(m);
+		assert_int_equal(
+			rte_be_to_cpu_16(rte_pktmbuf_mtod_offset(m, const struct rte_tcp_hdr *, 34)
+						 ->dst_port),
+			20000 + i);
+		rte_pktmbuf_free(m);
+	}
+	assert_false(net_tx_busy(b->net[0]));
+	assert_int_equal(box_count(b, CTR_DROP_TX_FULL), 0);
+	assert_int_equal(box_count(b, CTR_NET_TX_PACKETS), RING + 600);
+	assert_int_equal(box_count(b, CTR_NET_TX_BYTES), (RING + 600) * 55);
+}
+
+static void what_finds_no_place_to_wait_is_dropped_and_counted(void **state)
+{
+	struct box *b = *state;
+
+	box_introduce(b, 0, PEER);
+	send_many(b, RING + TXQ_SIZE + 77);
+	assert_int_equal(box_count(b, CTR_DROP_TX_FULL), 77);
+	for (unsigned left = RING + TXQ_SIZE; left;) {
+		unsigned n = box_drain(0);
+
+		assert_true(n > 0);
+		left -= n;
+		net_flush(b->net[0]);
+	}
+	assert_int_equal(box_drain(0), 0);
+}
+
+static void a_device_that_takes_nothing_gets_nothing_stale(void **state)
+{
+	struct box *b = *state;
+
+	box_introduce(b, 0, PEER);
+	send_many(b, RING);
 	net_flush(b->net[0]);
-	sent = box_drain(0);
-	assert_int_equal(sent, 1023); /* what a net_ring holds */
-	assert_int_equal(box_count(b, CTR_DROP_TX_FULL), 1200 - sent);
-	assert_int_equal(box_count(b, CTR_NET_TX_PACKETS), sent);
-	assert_int_equal(box_count(b, CTR_NET_TX_BYTES), sent * 55);
+	/* A long sleep before counts for nothing: the wait begins with the first frame. */
+	b->now_us += SEC;
+	net_timers(b->net[0], b->now_us);
+	send_many(b, 10);
+	assert_true(net_flush(b->net[0]));
+	b->now_us += TX_STALL_US;
+	net_timers(b->net[0], b->now_us);
+	assert_true(net_flush(b->net[0]));
+	b->now_us += 1;
+	net_timers(b->net[0], b->now_us);
+	assert_false(net_flush(b->net[0]));
+	assert_int_equal(box_count(b, CTR_DROP_TX_FULL), 10);
 }
 
 static void own_addresses_are_announced(void **state)
@@ -433,7 +491,9 @@ int main(void)
 		TEST(sources_that_are_not_ours),
 		TEST(no_route_is_counted),
 		TEST(route_tells_source_and_mtu),
-		TEST(a_full_queue_drops_and_counts),
+		TEST(what_a_busy_device_leaves_waits_in_order),
+		TEST(what_finds_no_place_to_wait_is_dropped_and_counted),
+		TEST(a_device_that_takes_nothing_gets_nothing_stale),
 		TEST(own_addresses_are_announced),
 		TEST(a_relayed_payload_is_not_summed_again),
 		TEST(a_cut_or_longer_payload_is_summed_anew),

@@ -49,6 +49,44 @@ static void small_writes_become_one_segment(void **state)
 	rig_silent(r);
 }
 
+static bool always_busy(void *owner)
+{
+	(void)owner;
+	return true;
+}
+
+static void nothing_leaves_while_the_way_out_is_busy(void **state)
+{
+	struct rig *r = *state;
+
+	rig_establish(r);
+	r->ops.busy = always_busy;
+	rig_write(r, 10, 10);
+	PEER(r, .len = 5);
+	rig_pass(r, 0);
+	rig_silent(r);
+	/* Put off, not forgotten. */
+	r->ops.busy = NULL;
+	rig_pass(r, 0);
+	assert_int_equal(rig_sent(r)->len, 10);
+	rig_silent(r);
+}
+
+static void a_connection_reset_while_busy_is_gone_all_the_same(void **state)
+{
+	struct rig *r = *state;
+
+	rig_establish(r);
+	r->ops.busy = always_busy;
+	rig_write(r, 10, 10);
+	rig_pass(r, 0);
+	bytestream_abort(r->s);
+	rig_pass(r, 0);
+	r->ops.busy = NULL;
+	rig_pass(r, 0);
+	assert_int_equal(tcp_conns_in_use(r->tcp), 0);
+}
+
 static void no_nagle(void **state)
 {
 	struct rig *r = *state;
@@ -587,6 +625,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(small_writes_become_one_segment),
 		T(no_nagle),
+		T(nothing_leaves_while_the_way_out_is_busy),
+		T(a_connection_reset_while_busy_is_gone_all_the_same),
 		T(large_pieces_are_split_at_the_mss),
 		T(mss_counts_option_bytes),
 		T(absent_mss_means_536),
