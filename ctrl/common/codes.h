@@ -168,7 +168,8 @@
 	X(NODE_DOCUMENTS,        "WEIR0811", ERROR,                                                \
 	  "more than one document in the node configuration")                                      \
 	X(NODE_NO_RESOURCES,     "WEIR0812", WARNING, "there is nowhere to read resources from")   \
-	X(NODE_NO_INTERFACES,    "WEIR0813", WARNING, "there is no interface to serve on")
+	X(NODE_NO_INTERFACES,    "WEIR0813", WARNING, "there is no interface to serve on")         \
+	X(NODE_VLAN,             "WEIR0814", ERROR,   "stacked VLAN tags are not supported")
 /* clang-format on */
 
 enum diag_code {

@@ -117,10 +117,25 @@ static const struct enum_value echo_values[] = {
 	{0},
 };
 
+/* 0 and 4095 are reserved (IEEE 802.1Q table 9-2). */
+static void decode_vlan(struct decoder *dec, const struct yaml_node *yaml, void *out)
+{
+	struct written_interface *w = out;
+	int64_t vlan;
+
+	if (yaml->kind == YAML_SEQ || (yaml->kind == YAML_SCALAR && strchr(yaml->text, '.')))
+		decode_error(dec, DIAG_NODE_VLAN, yaml,
+			     "stacked tags (QinQ, 802.1ad) are not supported: an interface has one "
+			     "802.1Q tag; let the switch take the outer one off");
+	else if (decode_int(dec, yaml, 1, 4094, &vlan))
+		w->vlan = (uint16_t)vlan;
+}
+
 static const struct field interface_fields[] = {
 	{"name", FIELD_STRING, AT(written_interface, name)},
 	{"device", FIELD_STRING, AT(written_interface, device)},
 	{"mtu", FIELD_UINT16, AT(written_interface, mtu), RANGE(576, 9600), .initial = "1500"},
+	{"vlan", FIELD_HOOK, NOT_KEPT, .decode = decode_vlan},
 	{"punt", FIELD_ENUM, FIELD_NAMES_ONLY, AT(written_interface, punt), .values = punt_values,
 	 .initial = "none"},
 	{"puntRate", FIELD_UINT32, FIELD_PRESENT, AT(written_interface, punt_rate),

@@ -9,6 +9,7 @@
 #include "frag.h"
 #include "pkt.h"
 #include "punt.h"
+#include "vlan.h"
 
 /* The reason to drop a frame, or CTR_COUNT. */
 static enum counter_id check_frame(const struct net *net, struct rte_mbuf *m)
@@ -105,6 +106,8 @@ static unsigned poll_port(struct net *net, unsigned i, struct rte_mbuf **pkts, u
 		note_received(net, i, frames, n);
 		if (unlikely(net->capture))
 			capture_burst(net, frames, n, i, false);
+		if (unlikely(port->tagged))
+			n = vlan_sort(net, i, frames, n);
 		n = steer_burst(net, frames, n);
 		taken += take_burst(net, frames, n, false, pkts + taken);
 	}

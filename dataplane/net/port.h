@@ -36,8 +36,12 @@ struct port {
 	/* Queue q is received by worker q % n_workers. Worker w sends on queue w when there is
 	 * one; the others hand frames to worker w % n_txq through relay[w]. */
 	uint16_t n_rxq, n_txq;
+	uint16_t dev;  /* the port that owns the device: itself, or an earlier one of its device */
+	uint16_t vlan; /* tag of its frames; 0: none */
 	struct rte_ether_addr mac;
 	bool vdev;
+	bool tagged;                   /* owns a device that has tagged interfaces */
+	bool tx_vlan;                  /* the device inserts tags */
 	bool punted;                   /* the kernel has what weir does not own */
 	bool kernel_echoes;            /* and answers echo requests */
 	bool tx_cksum;                 /* the device computes TCP checksums */
@@ -83,6 +87,8 @@ int port_probe(struct port *port, const struct iface_config *iface, unsigned ind
 /* Configures queues over the pool and starts. rss_key: PORT_RSS_KEY_LEN bytes. */
 int port_start(struct port *port, const struct iface_config *iface, unsigned n_workers,
 	       struct rte_mempool *pool, char *err, size_t err_len);
+/* Makes a port of an interface whose device `owner`, which is started, owns. */
+void port_share(struct port *port, const struct port *owner, const struct iface_config *iface);
 /* Stops and detaches; harmless on one that was never probed (id RTE_MAX_ETHPORTS). */
 void port_stop(struct port *port);
 

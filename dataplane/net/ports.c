@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include <rte_errno.h>
@@ -120,7 +121,7 @@ static bool make_relay_rings(struct net_ports *ports)
 	for (unsigned i = 0; i < ports->n_ports; i++) {
 		struct port *port = &ports->ports[i];
 
-		for (unsigned w = port->n_txq; w < ports->n_workers; w++) {
+		for (unsigned w = port->n_txq; w < ports->n_workers && port->dev == i; w++) {
 			port->relay[w] = make_ring("relay", i, w, RELAY_RING_SIZE);
 			if (!port->relay[w])
 				return false;
@@ -152,19 +153,40 @@ static void choose_steering(struct net_ports *ports)
 		ports->steer_seed = rte_rdtsc();
 }
 
+/* Interfaces of one device: the first owns it. */
+static void find_shared(struct net_ports *ports, const struct dataplane_config *cfg)
+{
+	for (unsigned i = 0; i < ports->n_ports; i++) {
+		unsigned dev = 0;
+
+		while (strcmp(cfg->ifaces[dev].device, cfg->ifaces[i].device) != 0)
+			dev++;
+		ports->ports[i].dev = (uint16_t)dev;
+		ports->ports[dev].tagged |= cfg->ifaces[i].vlan != 0;
+	}
+}
+
 static int open_ports(struct net_ports *ports, const struct dataplane_config *cfg, char *err,
 		      size_t err_len)
 {
 	int rc = 0;
 
+	find_shared(ports, cfg);
 	for (unsigned i = 0; i < ports->n_ports && rc == 0; i++)
-		rc = port_probe(&ports->ports[i], &cfg->ifaces[i], i, ports->n_workers, err,
-				err_len);
+		if (ports->ports[i].dev == i)
+			rc = port_probe(&ports->ports[i], &cfg->ifaces[i], i, ports->n_workers, err,
+					err_len);
 	if (rc == 0)
 		rc = open_pool(ports, cfg, err, err_len);
-	for (unsigned i = 0; i < ports->n_ports && rc == 0; i++)
-		rc = port_start(&ports->ports[i], &cfg->ifaces[i], ports->n_workers, ports->pool,
-				err, err_len);
+	for (unsigned i = 0; i < ports->n_ports && rc == 0; i++) {
+		struct port *port = &ports->ports[i];
+
+		if (port->dev == i)
+			rc = port_start(port, &cfg->ifaces[i], ports->n_workers, ports->pool, err,
+					err_len);
+		else
+			port_share(port, &ports->ports[port->dev], &cfg->ifaces[i]);
+	}
 	return rc;
 }
 

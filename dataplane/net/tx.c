@@ -8,6 +8,7 @@
 #include <rte_ethdev.h>
 
 #include "capture.h"
+#include "vlan.h"
 
 struct rte_mbuf *tx_alloc(struct net *net)
 {
@@ -152,7 +153,14 @@ void tx_push(struct net *net, uint16_t port, struct rte_mbuf *m)
 
 void tx_push_frame(struct net *net, uint16_t port, struct rte_mbuf *m)
 {
-	tx_push(net, port, m);
+	const struct port *p = &net->ports->ports[port];
+
+	if (unlikely(p->vlan)) {
+		m = vlan_push(net, port, m);
+		if (!m)
+			return;
+	}
+	tx_push(net, p->dev, m);
 }
 
 void tx_push_ether(struct net *net, uint16_t port, const struct rte_ether_addr *dst,
@@ -163,7 +171,7 @@ void tx_push_ether(struct net *net, uint16_t port, const struct rte_ether_addr *
 
 	/* Copied, for a payload sent in place may start at any address. */
 	memcpy(rte_pktmbuf_prepend(m, sizeof(eth)), &eth, sizeof(eth));
-	tx_push(net, port, m);
+	tx_push_frame(net, port, m);
 }
 
 static void take_ring(struct net *net, uint16_t port, struct rte_ring *ring)

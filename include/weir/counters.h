@@ -24,6 +24,7 @@
 	X(DROP_ETH_LONG, "weir_drops_total{reason=\"eth_long\"}", "")                              \
 	X(DROP_ETH_DST, "weir_drops_total{reason=\"eth_destination\"}", "")                        \
 	X(DROP_ETH_TYPE, "weir_drops_total{reason=\"eth_type\"}", "")                              \
+	X(DROP_ETH_VLAN, "weir_drops_total{reason=\"eth_vlan\"}", "")                              \
 	X(DROP_ARP, "weir_drops_total{reason=\"arp\"}", "")                                        \
 	X(DROP_IP_HEADER, "weir_drops_total{reason=\"ip_header\"}", "")                            \
 	X(DROP_IP_CHECKSUM, "weir_drops_total{reason=\"ip_checksum\"}", "")                        \

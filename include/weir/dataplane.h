@@ -29,6 +29,7 @@ struct iface_config {
 	char name[32];
 	char device[256]; /* PCI address or "driver,args" of a vdev */
 	uint16_t mtu;     /* bytes of an IP packet */
+	uint16_t vlan;    /* 802.1Q tag; 0: untagged. Interfaces may share a device then */
 	uint16_t n_addrs, n_routes;
 	enum iface_punt punt;                    /* who gets what weir does not own */
 	uint32_t punt_rate;                      /* packets a second, each way */

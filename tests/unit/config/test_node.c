@@ -153,6 +153,8 @@ static void every_key(void **state)
 		 "  addresses: [198.18.1.1/24, 198.18.2.1/28]\n"
 		 "  routes:\n  - {to: 198.18.9.77/20, via: 198.18.2.14}\n"
 		 "- {name: ext, device: net_null0, punt: tap, puntRate: 500, echo: kernel}\n"
+		 "- {name: ext5, device: net_null0, vlan: 5}\n- {name: ext6, device: net_null0, "
+		 "vlan: 4094}\n"
 		 "resources: [{directory: /a}, {directory: b}]\n"
 		 "mesh: {outboundTrafficPolicy: {mode: REGISTRY_ONLY}, compatibility: 0.8}\n"
 		 "admin: {listen: \"[::1]:80\", socket: \"\"}\n"
@@ -176,6 +178,9 @@ static void every_key(void **state)
 	assert_int_equal(l.cfg.dataplane.ifaces[1].punt, IFACE_PUNT_TAP);
 	assert_int_equal(l.cfg.dataplane.ifaces[1].punt_rate, 500);
 	assert_true(l.cfg.dataplane.ifaces[1].kernel_echoes);
+	assert_int_equal(l.cfg.dataplane.ifaces[1].vlan, 0);
+	assert_int_equal(l.cfg.dataplane.ifaces[2].vlan, 5);
+	assert_int_equal(l.cfg.dataplane.ifaces[3].vlan, 4094);
 	assert_int_equal(l.cfg.dataplane.memory, 1ull << 30);
 	assert_string_equal(l.cfg.hugepages, "off");
 	assert_string_equal(l.cfg.eal.items[0], "--no-pci");
@@ -195,7 +200,7 @@ static void every_key(void **state)
 	assert_false(l.cfg.dataplane.access_log);
 	assert_int_equal(l.cfg.drain_timeout_us, 0);
 
-	assert_int_equal(l.cfg.dataplane.n_ifaces, 2);
+	assert_int_equal(l.cfg.dataplane.n_ifaces, 4);
 	iface = &l.cfg.dataplane.ifaces[0];
 	assert_int_equal(iface->mtu, 9000);
 	assert_int_equal(iface->n_addrs, 2);
@@ -276,6 +281,20 @@ static const struct {
 	 DIAG_NODE_INTERFACE, 1, "interfaces[0]"},
 	{"name of the TAP", "interfaces: [{name: elevenbytes, device: b, punt: tap}]\n",
 	 DIAG_NODE_INTERFACE, 1, "interfaces[0]"},
+	{"vlan 0", "interfaces: [{name: a, device: b, vlan: 0}]\n", DIAG_OUT_OF_RANGE, 1,
+	 "interfaces[0].vlan"},
+	{"vlan 4095", "interfaces: [{name: a, device: b, vlan: 4095}]\n", DIAG_OUT_OF_RANGE, 1,
+	 "interfaces[0].vlan"},
+	{"stacked tags", "interfaces: [{name: a, device: b, vlan: 5.6}]\n", DIAG_NODE_VLAN, 1,
+	 "interfaces[0].vlan"},
+	{"two tags", "interfaces: [{name: a, device: b, vlan: [5, 6]}]\n", DIAG_NODE_VLAN, 1,
+	 "interfaces[0].vlan"},
+	{"vlan twice",
+	 "interfaces:\n- {name: a, device: b, vlan: 5}\n- {name: c, device: b, vlan: 5}\n",
+	 DIAG_NODE_INTERFACE, 3, "interfaces[1]"},
+	{"vlan with a larger mtu",
+	 "interfaces:\n- {name: a, device: b}\n- {name: c, device: b, vlan: 5, mtu: 1600}\n",
+	 DIAG_NODE_INTERFACE, 3, "interfaces[1]"},
 	{"interface twice", IFACE("") "- {name: a, device: c}\n", DIAG_NODE_INTERFACE, 3,
 	 "interfaces[1]"},
 	{"device twice", IFACE("") "- {name: c, device: b}\n", DIAG_NODE_INTERFACE, 3,

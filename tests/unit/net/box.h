@@ -110,17 +110,16 @@ static inline void box_configure(struct dataplane_config *cfg, unsigned n_worker
 	i->routes[0] = (struct iface_route){{ip("0.0.0.0"), 96}, ip(GATEWAY)};
 }
 
-static inline struct box *box_open(unsigned n_workers)
+static inline struct box *box_open_with(const struct dataplane_config *cfg)
 {
 	struct box *b = calloc(1, sizeof(*b));
-	struct dataplane_config cfg;
+	unsigned n_workers = cfg->n_workers;
 	char err[512] = "";
 
 	assert_non_null(b);
-	box_configure(&cfg, n_workers);
 	b->n_workers = n_workers;
 	b->now_us = 1000000000;
-	b->ports = net_ports_open(&cfg, &b->pool, err, sizeof(err));
+	b->ports = net_ports_open(cfg, &b->pool, err, sizeof(err));
 	assert_string_equal(err, "");
 	assert_non_null(b->ports);
 	for (unsigned w = 0; w < n_workers; w++) {
@@ -130,6 +129,14 @@ static inline struct box *box_open(unsigned n_workers)
 		net_timers(b->net[w], b->now_us);
 	}
 	return b;
+}
+
+static inline struct box *box_open(unsigned n_workers)
+{
+	struct dataplane_config cfg;
+
+	box_configure(&cfg, n_workers);
+	return box_open_with(&cfg);
 }
 
 static inline struct rte_ring *box_find_ring(unsigned queue)
