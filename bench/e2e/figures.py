@@ -17,7 +17,7 @@ def throughput(results):
             if values:
                 bars.append((_label(e), [e[row.unit]], min(values), max(values)))
         if bars:
-            items.append((row.name, "Gbit/s" if row.unit == "gbps" else "req/s", bars))
+            items.append((row.name, "Gbit/s" if row.unit == "gbps" else "requests/s", bars))
     return plot.panels("Throughput with one core", items,
                        footnote="bar: median of the rounds; line: lowest to highest")
 

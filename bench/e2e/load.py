@@ -11,12 +11,17 @@ from rig import (BACKEND_IP, BACKEND_PORT, CLIENTS_IP, PORT, PORTS_PER_CLIENT, P
 
 MEMORY_MIB = 256
 START_S = 30  # of patience until it is ready; a ramp may take as long as it says
-NOISE = re.compile(r"(ready|measuring|measured)$|(EAL|libbpf|libxdp): ")
+NOISE = re.compile(r"(ready|measuring|measured)?$|(EAL|libbpf|libxdp|rte_pmd_memif_probe\(\)): ")
 BACKEND = ("--backend", f"{BACKEND_IP}:{BACKEND_PORT}")
 
 
 class LoadError(Exception):
     """The generator did not measure; the message is what it said."""
+
+
+def sentence(text):
+    """What a program said, on one line, without what the libraries below it say anyway."""
+    return "; ".join(line for line in text.splitlines() if not NOISE.match(line))
 
 
 def load_bin():
@@ -40,7 +45,8 @@ class Load:
         self.json_path = os.path.join(proc.scratch(), f"load-{next(self._numbers)}.json")
         argv = [load_bin(), "--device", device, "--lcore", cpu, "--memory", memory, "--hugepages",
                 "on" if hugepages else "off", "--json", self.json_path, *args]
-        self.process = proc.Process("weir-load", argv, ns=ns, cpus=str(cpu), pipe=True)
+        self.process = proc.Process("weir-load", argv, ns=ns, cpus=str(cpu), pipe=True,
+                                    first=True)
         self.said = b""
 
     def _lines(self):
@@ -64,8 +70,8 @@ class Load:
             raise LoadError(f"weir-load ended before it was {word}: {self.text()}")
 
     def text(self):
-        """What it said besides its progress, without what the libraries below it say."""
-        return "; ".join(line for line in self._lines() if not NOISE.match(line)) or "no reason"
+        """What it said besides its progress."""
+        return sentence(self.said.decode("utf-8", "replace")) or "it gave no reason"
 
     def finish(self, timeout=60):
         """Waits for its end and returns its result."""

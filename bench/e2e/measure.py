@@ -1,11 +1,11 @@
 """One measured point: a system started, loaded for a while, counted and stopped."""
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import probes
 from load import Load, clients
 
-ALLOCATION_S = 0.5  # counting slows what it counts: a window of its own, a short one
+ALLOCATION_S = 0.3  # counting slows what it counts: a window of its own, a short one
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,12 @@ class Context:
 
 
 def wrong_answers(result, statuses):
-    """Answers that are not what the backend sends, by content or by status."""
+    """Answers that are not what the backend sends, by content or by status, also before the
+    window."""
     by_status = result.get("status") or {}
     unwanted = sum(n for status, n in by_status.items() if int(status) not in statuses)
     backend = (result.get("backend") or {}).get("wrong") or 0
-    return max(result["wrong"], unwanted) + backend
+    return max(result["wrong"], unwanted) + (result.get("wrong_before") or 0) + backend
 
 
 def sample_of(result, statuses=(200,)):
@@ -65,6 +66,17 @@ def window(load, counted, statuses=(200,), patience=120):
     return sample
 
 
+def one_core_rate(sample, tsc_hz):
+    """Requests/s if the system's core did all of its receiving and none of the generator's; None
+    where that is not known."""
+    parts = [sample.get(k) for k in ("busy_cycles_per_request", "foreign_receive_cycles",
+                                     "receive_cycles_elsewhere")]
+    if None in parts:
+        return None
+    busy, foreign, elsewhere = parts
+    return tsc_hz / (busy - foreign + elsewhere)
+
+
 def throughput(ctx, system, row, extra=(), seconds=None, counted=None, **start):
     """A sample of one row of the table; `extra` arguments go to the generator, `start` to the
     system."""
@@ -74,7 +86,8 @@ def throughput(ctx, system, row, extra=(), seconds=None, counted=None, **start):
         counted = probes.usual(system, ctx.tsc_hz)
     with system.start(with_routes=row.routes, **start):
         with loaded(ctx, system, *args) as load:
-            return window(load, counted, row.statuses)
+            sample = window(load, counted, row.statuses)
+    return {**sample, "one_core_rps": one_core_rate(sample, ctx.tsc_hz)}
 
 
 def allocations(ctx, system, row):
@@ -82,7 +95,8 @@ def allocations(ctx, system, row):
     counter = probes.Allocations(system)
     system.env = counter.env()
     try:
-        sample = throughput(ctx, system, row, seconds=ALLOCATION_S, counted=[counter])
+        sample = throughput(replace(ctx, warmup=ALLOCATION_S), system, row, seconds=ALLOCATION_S,
+                            counted=[counter])
     finally:
         system.env = {}
     return sample["allocations_per_request"]

@@ -72,11 +72,11 @@ def _panel(svg, x, y, title, unit, bars):
     width = PANEL_WIDTH - LEFT - VALUE
     step, bottom = nice_step(top), y + 24 + len(bars) * (BAR + GAP)
     svg.text(x, y + 12, title, "title")
+    svg.text(x + PANEL_WIDTH, y + 12, unit, "small end")
     for i in range(int(top / step + 1e-9) + 1):
         at = x + LEFT + width * i * step / top
         svg.line(at, y + 20, at, bottom, "grid")
         svg.text(at, bottom + 14, number(i * step), "small mid")
-    svg.text(x + PANEL_WIDTH - VALUE + 8, bottom + 14, unit, "small")
     for row, (label, parts, low, high) in enumerate(bars):
         at, left = y + 24 + row * (BAR + GAP), x + LEFT
         svg.text(left - 6, at + 13, label, "small end")

@@ -53,6 +53,27 @@ class CoreTime:
         return {"busy_cycles_per_request": per(self.busy_s * self.tsc_hz, responses)}
 
 
+class Receiving:
+    """On whose core packets are received. A veth delivers on the core that sends: what the
+    generator sends is received for the system on the generator's core, and the other way round."""
+
+    def __init__(self, system, tsc_hz):
+        self.cpus, self.tsc_hz = (system.cpu, system.load_cpu), tsc_hz
+
+    def _now(self):
+        return [machine.softirq_s(cpu) for cpu in self.cpus]
+
+    def begin(self):
+        self.before = self._now()
+
+    def end(self):
+        self.here, self.there = (b - a for a, b in zip(self.before, self._now()))
+
+    def fields(self, responses):
+        return {"foreign_receive_cycles": per(self.here * self.tsc_hz, responses),
+                "receive_cycles_elsewhere": per(self.there * self.tsc_hz, responses)}
+
+
 @functools.cache
 def perf_counts():
     """Does perf count instructions here? A virtual machine often has no such counter."""
@@ -133,4 +154,5 @@ class Allocations:
 def usual(system, tsc_hz):
     """Those of every throughput point."""
     busy = Work(system) if system.name == "weir" else CoreTime(system, tsc_hz)
-    return [busy, Instructions(system)]
+    receiving = [Receiving(system, tsc_hz)] if system.path == "veth" else []
+    return [busy, Instructions(system), *receiving]

@@ -37,6 +37,9 @@ def _rate(results, workload, path, least, times):
     if ratio is not None:
         line.measured += f", {ratio:.1f}x"
         line.met = rate >= (least or 0) and ratio >= times
+        alone = results.ratios(workload, path, "one_core_rps")
+        if alone:
+            line.measured += f" ({median(alone):.1f}x if each did its own receiving)"
     elif least and rate < least:
         line.met = False
     return line
@@ -105,8 +108,9 @@ def _generator(results, generator):
     best = max((e["rps"] or 0 for e in results.entries() if e["workload"] == "keepalive-64"),
                default=0)
     if generator and best:
-        line.measured = f"{generator['rps']:,.0f}/s, {generator['rps'] / best:.1f}x"
-        line.met = generator["rps"] >= 3 * best
+        slowest = min(sample["rps"] for sample in generator.values())
+        line.measured = f"{slowest:,.0f}/s, {slowest / best:.1f}x"
+        line.met = slowest >= 3 * best
     return line
 
 

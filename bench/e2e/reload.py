@@ -1,6 +1,8 @@
 """Load while the configuration changes: a probe that changes it during the window."""
 import threading
 
+import machine
+
 
 class Changes:
     """Asks for a change so many times a second; counts those that took effect."""
@@ -11,8 +13,11 @@ class Changes:
         self.thread = threading.Thread(target=self._change, daemon=True)
 
     def _change(self):
-        while not self.stop.wait(self.every):
+        machine.act_at_once()
+        wait = self.every / 2
+        while not self.stop.wait(wait):
             self.system.reload()
+            wait = self.every
 
     def begin(self):
         self.before = self.system.generations()

@@ -12,7 +12,7 @@ def _sections(results, generator, micro_path):
         ("Reach", tables.reach(reach.lines(results, generator, micro_path))),
         ("Throughput", tables.throughput(results), "throughput.svg"),
         ("Against the better of nginx and haproxy", tables.ratios(results)),
-        ("Where the peers' receiving is done", tables.receiving(results)),
+        ("Whose core receives", tables.receiving(results)),
         ("Latency", tables.latency(results), "latency.svg"),
         ("Idle connections", tables.idle(results), "memory.svg"),
         ("Changes under load", tables.changes(results)),

@@ -7,7 +7,8 @@ CONTRACT = ("workload", "sut", "path", "rps", "gbps", "p50_us", "p99_us", "p999_
             "allocations_per_request")
 SUMMED = ("wrong", "connect_failures", "resets", "timeouts", "retransmits")
 MEDIANS = ("rps", "gbps", "p50_us", "p99_us", "p999_us", "busy_cycles_per_request",
-           "instructions_per_request", "allocations_per_request", "added_p50_us", "added_p99_us",
+           "instructions_per_request", "allocations_per_request", "foreign_receive_cycles",
+           "receive_cycles_elsewhere", "one_core_rps", "added_p50_us", "added_p99_us",
            "added_p999_us", "rate", "reloads", "connections", "held", "served_again", "lost",
            "ramp_seconds", "bytes_per_connection", "process_bytes_per_connection",
            "kernel_bytes_per_connection", "upstream_connections")
@@ -58,6 +59,9 @@ class Results:
         rates = [s["rps"] for s in samples if "rps" in s]
         if rates:
             entry["rps_rounds"] = rates
+        examples = [e for s in samples for e in s.get("wrong_examples", ())]
+        if examples:
+            entry["wrong_examples"] = examples
         entry.update(self.attached.get(key, {}))
         return entry
 
@@ -66,13 +70,14 @@ class Results:
 
     def ratios(self, workload, path, unit="rps"):
         """weir over the better peer, round by round."""
-        ours = {s["round"]: s[unit] for s in self.samples.get((workload, "weir", path), [])}
+        ours = {s["round"]: s.get(unit) for s in self.samples.get((workload, "weir", path), [])}
         theirs = {}
         for sut in ("nginx", "haproxy"):
             for s in self.samples.get((workload, sut, "veth"), []):
-                theirs[s["round"]] = max(theirs.get(s["round"], 0), s[unit])
-        return [ours[r] / theirs[r] for r in ours if theirs.get(r)]
+                theirs[s["round"]] = max(theirs.get(s["round"], 0), s.get(unit) or 0)
+        return [ours[r] / theirs[r] for r in ours if ours[r] and theirs.get(r)]
 
     def wrong(self):
-        """Wrong answers of the whole run."""
-        return sum(s.get("wrong", 0) for samples in self.samples.values() for s in samples)
+        """Wrong answers of the whole run; those of a peer that reloads are its own affair."""
+        return sum(s.get("wrong", 0) for (workload, sut, _), samples in self.samples.items()
+                   for s in samples if sut == "weir" or workload != "reload")

@@ -20,15 +20,18 @@ import workloads
 from harness import hugepages, proc
 from harness.lab import REPO
 from harness.reap import reap
-from load import Load, LoadError, clients
+from load import Load, LoadError, clients, sentence
 from results import Results
 from rig import SUT_IP, PORT, Rig
 from suts import RELOADS_PER_S, all_systems
 
 OUT = os.path.join(os.environ.get("WEIR_BUILD", os.path.join(REPO, "build")), "bench")
 HUGEPAGES_MIB = 2048
-BUDGET_S = 480  # of a whole run; what is left of ten minutes is for the microbenchmarks
-REST_S = 220    # of it for what comes after the rounds
+BUDGET_S = 490     # of a whole run; what is left of ten minutes is for the microbenchmarks
+REST_ROUNDS = 2.7  # what comes after the rounds takes so many times as long as a round
+LATENCY_ROUNDS = 2
+GENERATOR_DEVICES = ("net_ring", "net_memif-loop")  # to itself; through shared memory
+STEERED = ("rps", "gbps", "p50_us", "p99_us", "p999_us", "busy_cycles_per_request", "wrong")
 FAILURES = (LoadError, RuntimeError, AssertionError, TimeoutError, OSError, KeyError)
 
 
@@ -46,9 +49,10 @@ class Bench:
         self.rig = rig
         # Everything but the system under test stays off its core.
         os.sched_setaffinity(0, {cpus[1]})
+        machine.act_at_once()
         systems = [s for s in all_systems(rig, cpus) if s.name in options.systems]
         self.systems = [s for s in systems if s.path in options.paths]
-        self.generator = None
+        self.generator = {}
         self.failed = False
 
     # ---- the loop
@@ -67,8 +71,9 @@ class Bench:
         except FAILURES as problem:
             self.failed = True
             self.results.attach(workload, system)
-            self.results.note(f"{what}: {type(problem).__name__}: {problem}")
-            print(f"{self.elapsed():4.0f} s  {what}: {problem}", flush=True)
+            why = sentence(f"{type(problem).__name__}: {problem}")
+            self.results.note(f"{what}: {why}")
+            print(f"{self.elapsed():4.0f} s  {what}: {why}", flush=True)
             return None
         if isinstance(sample, dict):
             figures = [f"{sample[k]:,.1f} {k}" for k in ("rps", "gbps", "p99_us",
@@ -84,13 +89,7 @@ class Bench:
 
     # ---- throughput
 
-    def peers_receive(self, own):
-        """Where nginx and haproxy receive: on the core under test, or on the sender's."""
-        wire = self.rig.kernel_veth()
-        wire.receive_on(self.ctx.cpus[0] if own else None)
-
     def round(self, number):
-        self.peers_receive(own=True)
         for row in filter(lambda w: self.wants(w.name), workloads.THROUGHPUT):
             for system in self.in_turn(number):
                 sample = self.point(row.name, system,
@@ -104,23 +103,23 @@ class Bench:
             self.round(number)
             self.about["rounds"] = number + 1
             took = self.elapsed() - began
-            if not self.options.names and self.elapsed() + took > BUDGET_S - REST_S:
+            if not self.options.names and self.elapsed() + took * (1 + REST_ROUNDS) > BUDGET_S:
                 break
 
-    def sender_receives(self):
-        """The peers once more, with their receiving done by the generator's core."""
-        self.peers_receive(own=False)
+    def steered(self):
+        """The peers once more, with their receiving steered to the core under test."""
+        wire = self.rig.kernel_veth()
+        wire.receive_on(self.ctx.cpus[0])
         try:
             for row in filter(lambda w: w.key and self.wants(w.name), workloads.THROUGHPUT):
                 for system in filter(lambda s: s.name != "weir", self.systems):
-                    sample = self.point(f"{row.name} (sender receives)", system, lambda r=row,
-                                        s=system: measure.throughput(self.ctx, s, r))
+                    sample = self.point(f"{row.name} (steered)", system, lambda r=row, s=system:
+                                        measure.throughput(self.ctx, s, r))
                     if sample:
-                        self.results.attach(row.name, system, sender_receives={
-                            k: sample[k] for k in ("rps", "gbps", "p50_us", "p99_us", "p999_us",
-                                                   "busy_cycles_per_request", "wrong")})
+                        self.results.attach(row.name, system,
+                                            steered={k: sample[k] for k in STEERED})
         finally:
-            self.peers_receive(own=True)
+            wire.receive_on(None)
 
     def allocations(self):
         for row in filter(lambda w: self.wants(w.name), workloads.THROUGHPUT):
@@ -132,15 +131,20 @@ class Bench:
     # ---- the others
 
     def latencies(self):
-        for share in workloads.LATENCY_SHARES:
-            name = f"latency-{share}"
-            for system in self.systems if self.wants(name) else ():
-                rate = self._own_maximum(system)
-                wire = self.rig.memif() if system.path == "memif" else self.rig.veth()
-                sample = rate and self.point(name, system, lambda s=system, w=wire, r=rate:
-                                             latency.at_rate(self.ctx, s, r * share / 100, w))
-                if sample:
-                    self.results.add(name, system, sample)
+        for number in range(min(self.options.rounds, LATENCY_ROUNDS)):
+            for share in workloads.LATENCY_SHARES:
+                if self.wants(f"latency-{share}"):
+                    self._latency(share, number)
+
+    def _latency(self, share, number):
+        name = f"latency-{share}"
+        for system in self.in_turn(number):
+            rate = self._own_maximum(system)
+            wire = self.rig.memif() if system.path == "memif" else self.rig.veth()
+            sample = rate and self.point(name, system, lambda s=system, w=wire, r=rate:
+                                         latency.at_rate(self.ctx, s, r * share / 100, w))
+            if sample:
+                self.results.add(name, system, sample, number)
 
     def _own_maximum(self, system):
         """Its requests/s of keepalive-64; measured now when it was not."""
@@ -187,27 +191,27 @@ class Bench:
 
     def self_test(self):
         """What the generator does by itself: it must not be what is measured."""
-        device = "net_ring"
-        args = ("--backend", f"{SUT_IP}:{PORT}", *clients(64), *workloads.BASE.load_args(),
-                "--duration", self.options.seconds, "--warmup", self.ctx.warmup)
-        with Load(device, self.ctx.cpus[1], *args, hugepages=self.ctx.hugepages) as load:
-            sample = load.finish()
-        self.generator = {**sample, "device": device}
+        for device in GENERATOR_DEVICES:
+            args = ("--backend", f"{SUT_IP}:{PORT}", *clients(workloads.BASE.connections),
+                    *workloads.BASE.load_args(), "--duration", self.options.seconds,
+                    "--warmup", self.ctx.warmup)
+            try:
+                with Load(device, self.ctx.cpus[1], *args, hugepages=self.ctx.hugepages) as load:
+                    self.generator[device] = load.finish()
+            except FAILURES as problem:
+                self.failed = True
+                self.results.note(f"the generator by itself, {device}: {problem}")
 
     # ---- all of it
 
     def run(self):
         if not self.options.names:
-            try:
-                self.self_test()
-            except FAILURES as problem:
-                self.failed = True
-                self.results.note(f"the generator by itself: {problem}")
+            self.self_test()
         self.rounds()
         self.latencies()
         self.idles()
         self.reloads()
-        self.sender_receives()
+        self.steered()
         if self.options.allocations:
             self.allocations()
         self.explain()
@@ -245,7 +249,7 @@ def parse(argv):
         parser.error(f"no such workload: {', '.join(sorted(unknown))}")
     options.seconds = options.seconds or 1.5
     options.rounds = options.rounds or (1 if options.quick else 3)
-    options.reload_seconds = max(options.seconds, 1 if options.quick else 4)
+    options.reload_seconds = max(options.seconds, 1 if options.quick else 3)
     return options
 
 

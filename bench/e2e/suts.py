@@ -94,6 +94,8 @@ class WeirSystem(System):
                          drain={"timeout": "0s"})
         self.weir.write("route.yaml", bench_route())
         self.weir.cpus, self.weir.env = f"{self.cpu},{self.load_cpu}", self.env
+        self.weir.first = True
+        self.wire.clear()
         self.weir.start()
         return self
 
@@ -154,7 +156,7 @@ class PeerSystem(System):
             f.write(text)
         proc.raise_limits(connections + 4 * peers.SPARE)
         self.process = proc.Process(self.name, [*self.argv[self.name], path], ns=self.ns,
-                                    env=self.env, cpus=str(self.cpu))
+                                    env=self.env, cpus=str(self.cpu), first=True)
         proc.wait_until(f"{self.name} listens", self._listens)
         return self
 
@@ -190,9 +192,11 @@ class Direct(System):
         self.process = None
 
     def start(self, **_):
+        self.wire.clear()
         argv = [load_bin(), "--device", self.wire.near, "--lcore", self.cpu, "--hugepages",
                 "on" if self.hugepages else "off", "--backend", f"{SUT_IP}:{PORT}"]
-        self.process = proc.Process("direct", argv, ns=self.ns, cpus=str(self.cpu))
+        self.process = proc.Process("direct", argv, ns=self.ns, cpus=str(self.cpu),
+                                    first=True)
         proc.wait_until("the backend is ready", self._ready, timeout=30)
         return self
 

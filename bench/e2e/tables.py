@@ -3,6 +3,7 @@ from statistics import median
 
 import workloads
 
+WRONG_SHOWN = 3  # examples of wrong answers of one entry
 SYSTEMS = (("weir", "memif"), ("weir", "veth"), ("nginx", "veth"), ("haproxy", "veth"))
 
 
@@ -81,21 +82,25 @@ def ratios(results):
 
 def receiving(results):
     rows = []
-    for row in workloads.THROUGHPUT:
+    for row in filter(lambda w: w.key, workloads.THROUGHPUT):
         for e in entries(results, row.name):
-            other = e.get("sender_receives")
-            if other:
-                rows.append([row.name, e["sut"]] + [count(x[k]) for x in (e, other) for k in
-                                                    ("rps", "busy_cycles_per_request")])
-    return table(["workload", "system:", "own core: requests/s", "cycles/request",
-                  "sender's core: requests/s", "cycles/request"], rows)
+            if e.get("one_core_rps") is None:
+                continue
+            steered = e.get("steered") or {}
+            rows.append([row.name, e["sut"], count(e["rps"]),
+                         count(e["busy_cycles_per_request"]), count(e["foreign_receive_cycles"]),
+                         count(e["receive_cycles_elsewhere"]), count(e["one_core_rps"]),
+                         count(steered.get("rps")), count(steered.get("busy_cycles_per_request"))])
+    return table(["workload", "system:", "requests/s", "cycles/request on its core",
+                  "of these for the generator", "for it on the generator's core",
+                  "requests/s if each did its own", "steered: requests/s", "cycles/request"], rows)
 
 
 def latency(results):
     rows = []
     for share in workloads.LATENCY_SHARES:
         for e in entries(results, f"latency-{share}"):
-            figures = [f"{count(e[p], ',.1f')} (+{count(e.get(f'added_{p}'), ',.1f')})"
+            figures = [f"{count(e[p], ',.1f')} ({count(e.get(f'added_{p}'), '+,.1f')})"
                        for p in ("p50_us", "p99_us", "p999_us")]
             rows.append([f"{share}%", e["sut"], e["path"], count(e.get("rate")), count(e["rps"]),
                          *figures, count(e["wrong"])])
@@ -125,16 +130,17 @@ def changes(results):
                   "resets", "failed connects", "wrong"], rows)
 
 
-def generator(sample):
-    if not sample:
-        return ""
-    return (f"{sample['rps']:,.0f} requests/s on one core over {sample['device']}, "
-            f"{sample['cycles_busy_per_response']:,.0f} cycles each, wrong: {sample['wrong']}.")
+def generator(samples):
+    rows = [[device, count(s["rps"]), count(s["cycles_busy_per_response"]), count(s["wrong"])]
+            for device, s in samples.items()]
+    return table(["both roles on one core over", "requests/s", "cycles/request", "wrong"], rows)
 
 
 def notes(results):
     lines = list(results.notes)
     for e in results.entries():
+        lines += [f"{e['workload']}, {e['sut']} over {e['path']}: wrong: {example}"
+                  for example in e.get("wrong_examples", ())[:WRONG_SHOWN]]
         lines += [f"{e['workload']}, {e['sut']} over {e['path']}: {field}: {why}"
                   for field, why in e.get("notes", {}).items()]
     return "\n".join(f"- {line}" for line in lines)

@@ -17,7 +17,7 @@ class Workload:
     host: str = HOST
     args: tuple = ()
     connections: int = 64
-    key: bool = False  # what the peers are also measured with the generator receiving for them
+    key: bool = False  # what the peers are also measured with while receiving is steered
     unit: str = "rps"
     statuses: tuple = (200,)
     routes: bool = False
@@ -32,7 +32,7 @@ THROUGHPUT = (
     Workload("keepalive-1k", "keep-alive connections, answers of 1 KiB", path="/bytes/1024"),
     Workload("keepalive-16k", "keep-alive connections, answers of 16 KiB", path="/bytes/16384"),
     Workload("relay-1m", "keep-alive connections, answers of 1 MiB", path="/bytes/1048576",
-             connections=32, key=True, unit="gbps"),
+             connections=4, key=True, unit="gbps"),
     Workload("connection-per-request", "a new connection for each request, answers of 64 bytes",
              args=("--close",), key=True),
     Workload("errors-10", "every tenth answer of the backend is a 503, passed on",

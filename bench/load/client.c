@@ -89,6 +89,14 @@ static void answered_idle(struct client *cl)
 	}
 }
 
+/* The connection can take one request more, when one is due. When it is dropped because those of
+ * ended connections fill the queue, these will be found to stand for it. */
+static inline void push_ready(struct client *cl, uint32_t i)
+{
+	if (!fifo_full(&cl->ready))
+		fifo_push(&cl->ready, i, 0);
+}
+
 /* `n` answers were taken. */
 static inline void go_on(struct client *cl, uint32_t i, uint32_t n)
 {
@@ -104,7 +112,7 @@ static inline void go_on(struct client *cl, uint32_t i, uint32_t n)
 		return;
 	} else if (cl->rate.step) {
 		while (n--)
-			fifo_push(&cl->ready, i, 0);
+			push_ready(cl, i);
 	} else {
 		while (n--)
 			client_issue(cl, i, cl->clock->now);
@@ -225,7 +233,8 @@ static inline bool begin_answer(struct client *cl, struct conn *c, struct http_h
 		wrong(cl, c, "an answer without a length");
 		return false;
 	}
-	cl->counts.status[RTE_MIN(h->status, CLIENT_STATUSES - 1)]++;
+	if (unlikely(!right))
+		cl->odd_status[tcp_index(&cl->tcp, c)] = RTE_MIN(h->status, CLIENT_STATUSES - 1);
 	if (unlikely(!body_begin(c, h, flags))) {
 		wrong(cl, c, "a length of %" PRIu64 " bytes", h->length);
 		return false;
@@ -238,6 +247,8 @@ static inline bool begin_answer(struct client *cl, struct conn *c, struct http_h
 
 static inline void end_answer(struct client *cl, struct conn *c)
 {
+	bool right = c->parse & BODY_CHECK;
+
 	if (unlikely((c->parse & (BODY_CHECK | BODY_WRONG)) == BODY_CHECK &&
 		     c->body_at != expected(cl, c)))
 		wrong(cl, c, "%u bytes of body instead of %u", c->body_at, expected(cl, c));
@@ -246,6 +257,8 @@ static inline void end_answer(struct client *cl, struct conn *c)
 								       c->client.answered));
 	c->client.answered++;
 	cl->counts.responses++;
+	cl->counts.status[likely(right) ? cl->o->expect_status
+					: cl->odd_status[tcp_index(&cl->tcp, c)]]++;
 	c->parse &= BODY_CLOSE;
 }
 
@@ -326,7 +339,7 @@ static void opened(void *user, uint32_t i)
 		client_issue(cl, i, *stamp_of(cl, i, 0));
 	} else if (cl->rate.step) {
 		for (uint32_t k = 0; k < cl->o->pipeline; k++)
-			fifo_push(&cl->ready, i, 0);
+			push_ready(cl, i);
 	} else if (is_traffic(cl)) {
 		for (uint32_t k = 0; k < cl->o->pipeline; k++)
 			client_issue(cl, i, cl->clock->now);
@@ -375,10 +388,26 @@ static bool ended(void *user, uint32_t i, enum tcp_end how)
 	if (failed)
 		fifo_push(&cl->retry, i, cl->clock->us + RETRY_US);
 	else if (cl->o->close && cl->rate.step)
-		fifo_push(&cl->ready, i, 0);
+		push_ready(cl, i);
 	else
 		fifo_push(&cl->reopen, i, 0);
 	return true;
+}
+
+uint32_t client_unanswered(struct client *cl, uint64_t *oldest)
+{
+	uint32_t n = 0;
+
+	*oldest = 0;
+	for (uint32_t i = 0; i < cl->o->connections; i++) {
+		const struct conn *c = &cl->tcp.conns[i];
+
+		if (!tcp_is_open(c) || client_outstanding(c) == 0)
+			continue;
+		n += client_outstanding(c);
+		*oldest = RTE_MAX(*oldest, cl->clock->now - *stamp_of(cl, i, c->client.answered));
+	}
+	return n;
 }
 
 const struct tcp_ops client_ops = {

@@ -72,6 +72,7 @@ struct client {
 
 	uint64_t *stamps; /* when each request in flight was, or should have been, sent */
 	uint32_t stamp_mask, stamp_shift;
+	uint16_t *odd_status; /* of the answer that is arriving, when it is not the right one */
 	uint32_t known_last;
 	struct known_head known[CLIENT_HEADS];
 
@@ -104,6 +105,9 @@ void client_stray(struct client *cl, const struct segment *s);
 
 /* Issues a request; stamp: when it should be, or is, sent. */
 void client_issue(struct client *cl, uint32_t conn, uint64_t stamp);
+
+/* Requests without an answer yet; *oldest: for how long the first of them has none, TSC. */
+uint32_t client_unanswered(struct client *cl, uint64_t *oldest);
 
 extern const struct tcp_ops client_ops;
 

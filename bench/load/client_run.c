@@ -25,9 +25,11 @@ static bool init_memory(struct client *cl, const struct options *o)
 	}
 	cl->stamp_mask = depth - 1;
 	cl->stamps = memory_reserve((uint64_t)n * depth * sizeof(*cl->stamps));
+	cl->odd_status = memory_reserve(n * sizeof(*cl->odd_status));
 	/* A connection that ends leaves its entries in `ready` behind. */
-	return cl->stamps && sides_init(&cl->sides) && fifo_init(&cl->reopen, n) &&
-	       fifo_init(&cl->retry, n) && fifo_init(&cl->ready, n * o->pipeline * READY_SHARE);
+	return cl->stamps && cl->odd_status && sides_init(&cl->sides) &&
+	       fifo_init(&cl->reopen, n) && fifo_init(&cl->retry, n) &&
+	       fifo_init(&cl->ready, n * o->pipeline * READY_SHARE);
 }
 
 bool client_init(struct client *cl, const struct options *o, const struct pattern *pattern,

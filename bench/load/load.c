@@ -219,6 +219,9 @@ static uint32_t receive(struct load *l, struct wire *w)
 		if (b.to[i])
 			b.key[i] = tcp_lookup_begin(b.to[i], &b.segs[i]);
 	}
+	for (unsigned i = 0; i < n; i++)
+		if (b.to[i])
+			tcp_lookup_fetch(b.to[i], b.key[i]);
 	for (unsigned i = 0; i < n; i++) {
 		if (b.to[i])
 			input(l, b.to[i], &b.segs[i],
@@ -314,6 +317,8 @@ static void end_window(struct load *l)
 	l->ended = l->clock.now;
 	l->connections = l->client.tcp.n_open;
 	l->backend_connections = l->backend.tcp.n_open;
+	if (l->o.client)
+		l->unanswered = client_unanswered(&l->client, &l->oldest);
 	read_counts(l, &l->at_end);
 	l->measured = true;
 	say("measured");

@@ -44,6 +44,8 @@ struct load {
 	uint64_t warmup_wrong;
 	uint32_t connections; /* at the end of the window */
 	uint32_t backend_connections;
+	uint32_t unanswered;
+	uint64_t oldest; /* TSC: how long the oldest of these has been waiting */
 	struct load_counts at_begin, at_end;
 };
 

@@ -12,7 +12,8 @@
 
 #include "load.h"
 
-#define EAL_ARGS 20
+#define EAL_ARGS 16
+#define EAL_WORD 4096
 
 enum exit_code { EXIT_MEASURED = 0, EXIT_NOT = 1, EXIT_USAGE = 2 };
 
@@ -30,32 +31,48 @@ static bool is_pci(const char *device)
 	       strchr(device, ':');
 }
 
+/* "0@(1,3)": lcore 0 may run on these CPUs: the one asked for, or all that this process has. */
+static void write_lcores(const struct options *o, char *out, size_t max)
+{
+	size_t len = (size_t)snprintf(out, max, "0@(");
+	cpu_set_t cpus;
+
+	if (o->lcore >= 0 || sched_getaffinity(0, sizeof(cpus), &cpus) != 0) {
+		snprintf(out + len, max - len, "%d)", o->lcore >= 0 ? o->lcore : 0);
+		return;
+	}
+	for (int cpu = 0; cpu < CPU_SETSIZE && len + 16 < max; cpu++)
+		if (CPU_ISSET(cpu, &cpus))
+			len += (size_t)snprintf(out + len, max - len, "%d,", cpu);
+	out[len - 1] = ')';
+}
+
 /* The EAL wants words that it can write to, and keeps them. */
 static bool start_eal(const struct options *o)
 {
-	static char lcore[16], memory[16], device[256];
+	static char words[EAL_ARGS][EAL_WORD];
+	const char *from[EAL_ARGS] = {"weir-load", "--no-telemetry", "--log-level=warning"};
 	char *args[EAL_ARGS];
-	int n = 0;
+	int n = 3;
 
-	snprintf(lcore, sizeof(lcore), "%d", o->lcore >= 0 ? o->lcore : sched_getcpu());
-	snprintf(memory, sizeof(memory), "%u", o->memory_mib);
-	snprintf(device, sizeof(device), "%s", o->device);
-	args[n++] = strdup("weir-load");
-	args[n++] = strdup("--no-telemetry");
-	args[n++] = strdup("--log-level=warning");
-	/* It complains of what does not matter (secondary processes) and of what is said better
-	 * by load_open(). */
-	args[n++] = strdup("--log-level=pmd.net.memif:critical");
-	args[n++] = strdup("-l");
-	args[n++] = lcore;
-	args[n++] = strdup("-m");
-	args[n++] = memory;
-	args[n++] = strdup(o->hugepages ? "--in-memory" : "--no-huge");
+	/* This driver complains of what does not matter (secondary processes) and of what is
+	 * said better by load_open(). */
+	from[n++] = "--log-level=pmd.net.memif:critical";
+	from[n++] = o->hugepages ? "--in-memory" : "--no-huge";
 	if (!o->hugepages)
-		args[n++] = strdup("--no-shconf");
-	args[n++] = strdup(is_pci(o->device) ? "-a" : "--no-pci");
+		from[n++] = "--no-shconf";
+	from[n++] = is_pci(o->device) ? "-a" : "--no-pci";
 	if (is_pci(o->device))
-		args[n++] = device;
+		from[n++] = o->device;
+	from[n++] = "-m";
+	snprintf(words[n++], EAL_WORD, "%u", o->memory_mib);
+	from[n++] = "--lcores";
+	write_lcores(o, words[n++], EAL_WORD);
+	for (int i = 0; i < n; i++) {
+		if (from[i])
+			snprintf(words[i], EAL_WORD, "%s", from[i]);
+		args[i] = words[i];
+	}
 	return rte_eal_init(n, args) >= 0;
 }
 
@@ -118,6 +135,16 @@ static int run(struct load *l)
 	return code;
 }
 
+static bool may_run_on(int32_t cpu)
+{
+	cpu_set_t cpus;
+
+	if (cpu < 0 || sched_getaffinity(0, sizeof(cpus), &cpus) != 0 || CPU_ISSET(cpu, &cpus))
+		return true;
+	fprintf(stderr, "weir-load: --lcore %d: this process may not run on that CPU\n", cpu);
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	struct load *l = memory_reserve(sizeof(*l));
@@ -134,5 +161,7 @@ int main(int argc, char **argv)
 	case OPTIONS_RUN:
 		break;
 	}
+	if (!may_run_on(l->o.lcore))
+		return EXIT_USAGE;
 	return l->o.print_pattern ? print_pattern(l->o.print_pattern) : run(l);
 }

@@ -104,6 +104,8 @@ static void put_client(const struct load *l, const struct load_counts *d, FILE *
 	put_status(d, f);
 	put_count(f, "resets", client, d->resets);
 	put_count(f, "timeouts", client, d->timeouts);
+	put_count(f, "unanswered", client, l->unanswered);
+	put_real(f, "oldest_unanswered_us", client && l->unanswered, us(l, l->oldest));
 	put_latency(l, f);
 	put_real(f, "cycles_busy_per_response", client && d->responses,
 		 (double)d->busy_cycles / (double)d->responses);

@@ -93,6 +93,8 @@ bool tcp_init(struct tcp *t, const struct tcp_config *cfg, const struct tcp_ops 
 
 /* What the segment's connection is found by; also starts fetching it. */
 uint32_t tcp_lookup_begin(struct tcp *t, const struct segment *s);
+/* Starts fetching the record itself, where the stage before could not. */
+static inline void tcp_lookup_fetch(const struct tcp *t, uint32_t key);
 /* The record, or FLOWS_NONE. */
 uint32_t tcp_lookup_end(struct tcp *t, const struct segment *s, uint32_t key);
 void tcp_input(struct tcp *t, uint32_t conn, const struct segment *s);
@@ -132,6 +134,12 @@ static inline void tcp_arm(struct tcp *t, struct conn *c)
 		return;
 	c->flags |= CONN_TIMED;
 	fifo_push(&t->timers, tcp_index(t, c), t->clock->us + TCP_TIMER_STEP_US);
+}
+
+static inline void tcp_lookup_fetch(const struct tcp *t, uint32_t key)
+{
+	if (!t->place.client)
+		__builtin_prefetch(&t->conns[flow_guess(&t->flows, key)], 1);
 }
 
 static inline void tcp_touch(struct tcp *t, struct conn *c)

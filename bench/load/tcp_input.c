@@ -237,6 +237,15 @@ static void open_slow(struct tcp *t, struct conn *c, struct segment *s)
 		finish(t, c);
 }
 
+/* RFC 5961 section 3: a reset in the window that is not the next byte is asked for again. */
+static void take_reset(struct tcp *t, struct conn *c, const struct segment *s)
+{
+	if (s->seq == c->rcv_nxt)
+		tcp_end(t, c, TCP_END_RESET);
+	else if (s->seq - c->rcv_nxt < (uint32_t)t->window << t->wscale)
+		c->flags |= CONN_ACK_NOW;
+}
+
 static __rte_noinline void input_slow(struct tcp *t, struct conn *c, const struct segment *seg)
 {
 	struct segment s = *seg;
@@ -244,8 +253,7 @@ static __rte_noinline void input_slow(struct tcp *t, struct conn *c, const struc
 	if (c->state == CONN_SYN_SENT) {
 		syn_sent(t, c, &s);
 	} else if (s.flags & TCP_RST) {
-		if (s.seq == c->rcv_nxt)
-			tcp_end(t, c, TCP_END_RESET);
+		take_reset(t, c, &s);
 	} else if (c->state != CONN_SYN_RCVD || syn_received(t, c, &s)) {
 		open_slow(t, c, &s);
 	}

@@ -23,11 +23,13 @@
 #include "peers.h"
 #include "wire.h"
 
-#define BURST         NET_BURST /* frames between two passes, at most */
-#define PASS_US       16        /* as at 500,000 requests/s */
-#define RUN_REQUESTS  512
-#define WARM_REQUESTS 4096u
-#define SETUP_PASSES  1000000 /* more than any number of handshakes needs */
+#define BURST   NET_BURST /* frames between two passes, at most */
+#define PASS_US 16        /* as at 500,000 requests/s */
+/* Passes of a run: a tick of the timers, which do their work once a tick. */
+#define RUN_PASSES     (WHEEL_TICK_US / PASS_US)
+#define SMOKE_REQUESTS 500
+#define WARM_REQUESTS  4096u
+#define SETUP_PASSES   1000000 /* more than any number of handshakes needs */
 
 #define CLIENT_IP    0xc6128001u /* 198.18.128.1 */
 #define GATEWAY_PORT 80
@@ -154,16 +156,32 @@ static void connect_clients(struct gate *g, unsigned clients, unsigned in_flight
 	peers_start(g->peers, g->now_us);
 }
 
-/* Turns until n more responses have come; returns how many it were. */
-static uint64_t serve(struct gate *g, uint64_t n, bool measured)
+static uint64_t responses(const struct gate *g)
 {
-	uint64_t before = peers_counts(g->peers)->responses, done = 0;
+	return peers_counts(g->peers)->responses;
+}
 
-	while (done < n) {
+/* Turns until n more responses have come. */
+static void serve(struct gate *g, uint64_t n, bool measured)
+{
+	uint64_t until = responses(g) + n;
+
+	while (responses(g) < until)
 		turn(g, measured);
-		done = peers_counts(g->peers)->responses - before;
-	}
-	return done;
+}
+
+/* One run: n responses, or as many as come in RUN_PASSES when n is 0. */
+static void run(struct gate *g, uint64_t n, struct bench_samples *s)
+{
+	uint64_t before = responses(g);
+
+	g->cycles = 0;
+	if (n)
+		serve(g, n, true);
+	else
+		for (unsigned i = 0; i < RUN_PASSES; i++)
+			turn(g, true);
+	bench_sample(s, g->cycles, responses(g) - before);
 }
 
 static void print(struct bench_samples *s, const struct peers_counts *before,
@@ -185,21 +203,15 @@ static void measure(const char *name, unsigned clients, unsigned in_flight, unsi
 	static struct bench_samples samples;
 	struct peers_counts before;
 	struct gate g = {0};
-	uint64_t each = bench_requests() ? bench_requests() : RUN_REQUESTS;
-	uint64_t warm = bench_is_smoke() ? RUN_REQUESTS : RTE_MAX(WARM_REQUESTS, clients);
+	uint64_t warm = bench_is_smoke() ? SMOKE_REQUESTS : RTE_MAX(WARM_REQUESTS, clients);
 
 	open_gateway(&g);
 	connect_clients(&g, clients, in_flight);
 	serve(&g, warm, false);
 	before = *peers_counts(g.peers);
 	samples.n = 0;
-	for (unsigned i = 0; i < runs; i++) {
-		uint64_t done;
-
-		g.cycles = 0;
-		done = serve(&g, each, true);
-		bench_sample(&samples, g.cycles, done);
-	}
+	for (unsigned i = 0; i < runs; i++)
+		run(&g, bench_requests(), &samples);
 	print(&samples, &before, peers_counts(g.peers), name);
 	bench_require(peers_counts(g.peers)->wrong == 0, "every response is right");
 	peers_destroy(g.peers);

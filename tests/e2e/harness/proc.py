@@ -50,12 +50,21 @@ def wait_until(what, probe, timeout=10.0, every=0.02):
         time.sleep(every)
 
 
+def put_first(pid):
+    """Lets a process run before all ordinary ones: what is measured shares the machine with
+    nothing. The scheduler groups by session first, by process second."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, -20)
+        with open(f"/proc/{pid}/autogroup", "w", encoding="ascii") as f:
+            f.write("-20")
+
+
 class Process:
     """A program in a namespace. It dies with us, whatever happens to us.
 
     What it prints goes to its log; its stderr to a pipe when somebody wants to wait for it."""
 
-    def __init__(self, name, argv, ns=None, env=None, cpus=None, pipe=False):
+    def __init__(self, name, argv, ns=None, env=None, cpus=None, pipe=False, first=False):
         self.name = name
         self.log_path = os.path.join(scratch(), f"{name}.{time.monotonic_ns()}.log")
         argv = [str(a) for a in argv]
@@ -67,6 +76,8 @@ class Process:
                 ns.exec_argv(argv) if ns else argv, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.PIPE if pipe else subprocess.STDOUT, start_new_session=True,
                 env={**os.environ, **(env or {})})
+        if first:
+            put_first(self.popen.pid)
 
     @property
     def pid(self):

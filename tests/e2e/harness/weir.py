@@ -61,7 +61,7 @@ class Weir:
         self.access_log_path = os.path.join(self.dir, "access.log")
         os.makedirs(self.resources_dir, exist_ok=True)
         self.node = node_config(self, **node)
-        self.process, self.env, self.cpus = None, {}, None
+        self.process, self.env, self.cpus, self.first = None, {}, None, False
         if resources:
             self.write("resources.yaml", resources)
 
@@ -133,7 +133,7 @@ class Weir:
         self.write_config()
         self.process = proc.Process("weir", [weir_bin(), "-c", self.config_path], ns=self.lab.gw,
                                     env={**SANITIZERS, **leak_suppressions(), **self.env},
-                                    cpus=self.cpus)
+                                    cpus=self.cpus, first=self.first)
 
     def _wait_ready(self):
         def probe():

