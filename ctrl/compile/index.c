@@ -5,6 +5,10 @@
 #include <compile/map.h>
 #include <compile/memory.h>
 
+/* A path that more routes share than this tells them apart badly: those that want a header's
+ * exact value are filed under that. */
+#define CROWD 4
+
 /* The keys of one table while they are collected. */
 struct bag {
 	struct map by_key;
@@ -14,7 +18,8 @@ struct bag {
 struct bag_key {
 	const char *key;
 	uint32_t len;
-	uint32_t n, cap; /* routes */
+	uint32_t wanted; /* routes that could be filed here */
+	uint32_t n, cap; /* routes that are */
 	uint32_t *routes;
 };
 
@@ -23,6 +28,8 @@ struct filing {
 	struct bag exact, exact_nocase, prefix, prefix_nocase;
 	struct bag_key rest;
 	struct bag_key *by_regex;
+	struct bag *by_header; /* of each of the virtual host's headers */
+	uint16_t n_headers;
 };
 
 static void put(struct arena *tmp, struct bag_key *k, uint32_t route)
@@ -53,11 +60,16 @@ static struct bag_key *key_of(struct arena *tmp, struct bag *bag, const struct p
 	return k;
 }
 
-/* The list that a route with this predicate is filed in; NULL when the predicate is none to
- * file by. */
+/* The list of this predicate; NULL when it is none to file by. */
 static struct bag_key *place(struct filing *f, const struct predicate *p)
 {
-	if (p->field != MATCH_PATH || p->negate)
+	if (p->negate)
+		return NULL;
+	if (p->field == MATCH_HEADER)
+		return p->op == MATCH_EXACT && !p->ignore_case
+			       ? key_of(f->tmp, &f->by_header[p->header], p)
+			       : NULL;
+	if (p->field != MATCH_PATH)
 		return NULL;
 	switch (p->op) {
 	case MATCH_EXACT:
@@ -73,17 +85,40 @@ static struct bag_key *place(struct filing *f, const struct predicate *p)
 	}
 }
 
-static void file_route(struct filing *f, const struct route *r, uint32_t number)
+static void want_places(struct filing *f, const struct route *r)
 {
 	for (uint32_t i = 0; i < r->n_predicates; i++) {
 		struct bag_key *k = place(f, &r->predicates[i]);
 
-		if (k) {
-			put(f->tmp, k, number);
-			return;
-		}
+		if (k)
+			k->wanted++;
 	}
-	put(f->tmp, &f->rest, number);
+}
+
+/* Its path, unless that is crowded and a header is less so. */
+static struct bag_key *best_place(struct filing *f, const struct route *r)
+{
+	struct bag_key *path = NULL, *header = NULL;
+
+	for (uint32_t i = 0; i < r->n_predicates; i++) {
+		struct bag_key *k = place(f, &r->predicates[i]);
+
+		if (k && r->predicates[i].field == MATCH_PATH && !path)
+			path = k;
+		else if (k && r->predicates[i].field == MATCH_HEADER &&
+			 (!header || k->wanted < header->wanted))
+			header = k;
+	}
+	if (!path)
+		return header;
+	return path->wanted > CROWD && header && header->wanted < path->wanted ? header : path;
+}
+
+static void file_route(struct filing *f, const struct route *r, uint32_t number)
+{
+	struct bag_key *k = best_place(f, r);
+
+	put(f->tmp, k ? k : &f->rest, number);
 }
 
 static struct route_list to_list(struct arena *a, const struct bag_key *k)
@@ -95,16 +130,26 @@ static struct route_list to_list(struct arena *a, const struct bag_key *k)
 	return (struct route_list){k->n, routes};
 }
 
+/* Keys whose routes were not all filed elsewhere. */
+static uint32_t used_keys(const struct bag *bag)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < bag->keys.n; i++)
+		n += ((const struct bag_key *)bag->keys.items[i])->n > 0;
+	return n;
+}
+
 /* At most half full. */
 static const struct route_key *to_table(struct arena *a, const struct bag *bag, uint32_t *mask)
 {
+	uint32_t size = 4, n = used_keys(bag);
 	struct route_key *t;
-	uint32_t size = 4;
 
 	*mask = 0;
-	if (bag->keys.n == 0)
+	if (n == 0)
 		return NULL;
-	while (size < bag->keys.n * 2)
+	while (size < n * 2)
 		size *= 2;
 	*mask = size - 1;
 	t = arena_array(a, size, sizeof(*t));
@@ -112,6 +157,8 @@ static const struct route_key *to_table(struct arena *a, const struct bag *bag, 
 		const struct bag_key *k = bag->keys.items[i];
 		uint32_t hash = match_hash(k->key, k->len), at = hash & *mask;
 
+		if (k->n == 0)
+			continue;
 		while (t[at].list.n)
 			at = (at + 1) & *mask;
 		t[at] = (struct route_key){hash, k->len, k->key, to_list(a, k)};
@@ -127,13 +174,17 @@ static int by_len_descending(const void *x, const void *y)
 static const uint16_t *to_lens(struct arena *a, const struct bag *bag, uint16_t *n)
 {
 	uint16_t *lens = arena_array(a, bag->keys.n, sizeof(*lens));
-	uint32_t distinct = 0;
+	uint32_t distinct = 0, used = 0;
 
-	for (uint32_t i = 0; i < bag->keys.n; i++)
-		lens[i] = (uint16_t)((const struct bag_key *)bag->keys.items[i])->len;
-	if (bag->keys.n)
-		qsort(lens, bag->keys.n, sizeof(*lens), by_len_descending);
-	for (uint32_t i = 0; i < bag->keys.n; i++)
+	for (uint32_t i = 0; i < bag->keys.n; i++) {
+		const struct bag_key *k = bag->keys.items[i];
+
+		if (k->n)
+			lens[used++] = (uint16_t)k->len;
+	}
+	if (used)
+		qsort(lens, used, sizeof(*lens), by_len_descending);
+	for (uint32_t i = 0; i < used; i++)
 		if (distinct == 0 || lens[distinct - 1] != lens[i])
 			lens[distinct++] = lens[i];
 	*n = (uint16_t)(distinct > INDEX_PREFIX_LENS_MAX ? INDEX_PREFIX_LENS_MAX + 1 : distinct);
@@ -149,6 +200,21 @@ static const struct route_list *regex_lists(struct arena *a, const struct filing
 	return lists;
 }
 
+static void index_headers(struct route_index *x, struct arena *a, const struct filing *f)
+{
+	struct header_index *by = arena_array(a, f->n_headers, sizeof(*by));
+
+	x->by_header = by;
+	x->n_by_header = 0;
+	for (uint16_t h = 0; h < f->n_headers; h++) {
+		struct header_index *i = &by[x->n_by_header];
+
+		i->header = h;
+		i->exact = to_table(a, &f->by_header[h], &i->mask);
+		x->n_by_header += i->exact != NULL;
+	}
+}
+
 static void filing_init(struct filing *f, const struct vhost *vh)
 {
 	*f = (struct filing){.tmp = arena_create()};
@@ -157,6 +223,12 @@ static void filing_init(struct filing *f, const struct vhost *vh)
 	map_init(&f->prefix.by_key);
 	map_init(&f->prefix_nocase.by_key);
 	f->by_regex = arena_array(f->tmp, vh->patterns[MATCH_PATH].n, sizeof(*f->by_regex));
+	f->n_headers = vh->n_headers;
+	f->by_header = arena_array(f->tmp, vh->n_headers, sizeof(*f->by_header));
+	for (uint16_t h = 0; h < vh->n_headers; h++)
+		map_init(&f->by_header[h].by_key);
+	for (uint32_t i = 0; i < vh->n_routes; i++)
+		want_places(f, &vh->routes[i]);
 	for (uint32_t i = 0; i < vh->n_routes; i++)
 		file_route(f, &vh->routes[i], i);
 }
@@ -167,6 +239,8 @@ static void filing_fini(struct filing *f)
 	map_fini(&f->exact_nocase.by_key);
 	map_fini(&f->prefix.by_key);
 	map_fini(&f->prefix_nocase.by_key);
+	for (uint16_t h = 0; h < f->n_headers; h++)
+		map_fini(&f->by_header[h].by_key);
 	arena_destroy(f->tmp);
 }
 
@@ -183,6 +257,7 @@ bool index_build(struct vhost *vh, struct arena *a)
 	x->prefix_lens = to_lens(a, &f.prefix, &x->n_prefix_lens);
 	x->prefix_nocase_lens = to_lens(a, &f.prefix_nocase, &x->n_prefix_nocase_lens);
 	x->by_path_regex = regex_lists(a, &f, vh->patterns[MATCH_PATH].n);
+	index_headers(x, a, &f);
 	x->rest = to_list(a, &f.rest);
 	filing_fini(&f);
 	return x->n_prefix_lens <= INDEX_PREFIX_LENS_MAX &&

@@ -120,18 +120,19 @@ struct keys {
 	bool nocase;
 };
 
-static bool same_path(const char *key, struct slice path, bool nocase)
+static bool same_bytes(const char *key, struct slice value, bool nocase)
 {
-	struct slice want = slice_of(key, path.n);
+	struct slice want = slice_of(key, value.n);
 
-	return nocase ? slice_eq_nocase(path, want) : slice_eq(path, want);
+	return nocase ? slice_eq_nocase(value, want) : slice_eq(value, want);
 }
 
 static void probe(struct match *m, const struct route_key *t, uint32_t mask, uint32_t hash,
-		  struct slice path, bool nocase)
+		  struct slice value, bool nocase)
 {
 	for (uint32_t i = hash & mask; t[i].list.n; i = (i + 1) & mask)
-		if (t[i].hash == hash && t[i].len == path.n && same_path(t[i].key, path, nocase)) {
+		if (t[i].hash == hash && t[i].len == value.n &&
+		    same_bytes(t[i].key, value, nocase)) {
 			add_list(m, &t[i].list);
 			return;
 		}
@@ -177,6 +178,22 @@ static void look_up_regex(struct match *m)
 					  .by_path_regex[w * 64 + (uint32_t)__builtin_ctzll(left)]);
 }
 
+static void look_up_headers(struct match *m)
+{
+	const struct route_index *x = &m->vh->index;
+
+	for (uint16_t i = 0; i < x->n_by_header; i++) {
+		const struct header_index *h = &x->by_header[i];
+		struct subject *s = &m->headers[h->header];
+
+		if (s->fetched != m->lookup)
+			subject_fetch_header(m, s, &m->vh->headers[h->header]);
+		if (s->present && !s->broken)
+			probe(m, h->exact, h->mask, match_hash(s->value.p, s->value.n), s->value,
+			      false);
+	}
+}
+
 static void find_candidates(struct match *m)
 {
 	const struct route_index *x = &m->vh->index;
@@ -187,6 +204,7 @@ static void find_candidates(struct match *m)
 				       x->prefix_nocase_mask, x->prefix_nocase_lens,
 				       x->n_prefix_nocase_lens, true});
 	look_up_regex(m);
+	look_up_headers(m);
 	add_list(m, &x->rest);
 }
 

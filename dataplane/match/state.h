@@ -6,8 +6,9 @@
  * condition on such a header, negated or not. */
 #define JOIN_BYTES (256u * 1024u)
 
-/* Every list that can hold candidates: exact, rest, prefixes by length, regular expressions. */
-#define CURSORS_MAX (3u + 2u * MATCH_PREFIX_LENS_MAX + MATCH_PATTERNS_MAX)
+/* Every list that can hold candidates: exact, rest, prefixes by length, regular expressions,
+ * headers. */
+#define CURSORS_MAX (3u + 2u * MATCH_PREFIX_LENS_MAX + MATCH_PATTERNS_MAX + MATCH_HEADERS_MAX)
 
 /* Something that predicates look at: a part of the request or a header. Fetched, and scanned
  * for regular expressions, at most once per lookup. */

@@ -112,6 +112,13 @@ struct route_key {
 	struct route_list list;
 };
 
+/* The values of one header that routes are filed under. */
+struct header_index {
+	uint16_t header; /* into vhost.headers */
+	uint32_t mask;   /* size-1 */
+	const struct route_key *exact;
+};
+
 struct route_index {
 	/* Exact paths, and exact paths compared without case (keys in lower case). */
 	const struct route_key *exact, *exact_nocase;
@@ -123,6 +130,9 @@ struct route_index {
 	uint16_t n_prefix_lens, n_prefix_nocase_lens;
 	/* For each path regex, the routes filed under it. */
 	const struct route_list *by_path_regex;
+	/* Routes that a header's exact value tells apart better than their path. */
+	const struct header_index *by_header;
+	uint16_t n_by_header;
 	/* Routes without any such key: checked one by one, in order. */
 	struct route_list rest;
 };

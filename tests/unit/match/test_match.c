@@ -37,11 +37,14 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* One route with these predicates. */
-static struct vhost one_route(struct arena *a, struct route *r, struct predicate *p, uint16_t n)
+/* One route with these predicates; name: of the header they look at, or NULL. */
+static struct vhost one_route(struct arena *a, struct route *r, struct predicate *p, uint16_t n,
+			      const struct header_name *name)
 {
 	struct vhost vh = {.name = "v", .n_routes = 1, .routes = r};
 
+	vh.n_headers = name ? 1 : 0;
+	vh.headers = name;
 	*r = (struct route){.name = "r", .predicates = p, .n_predicates = n};
 	assert_true(index_build(&vh, a));
 	return vh;
@@ -96,7 +99,7 @@ static void test_empty_path(void **state)
 {
 	struct arena *a = arena_create();
 	struct route r;
-	struct vhost vh = one_route(a, &r, NULL, 0);
+	struct vhost vh = one_route(a, &r, NULL, 0, NULL);
 	struct http_head h = {.method = SLICE("GET")};
 
 	(void)state;
@@ -111,12 +114,10 @@ static void test_well_known_header_by_id(void **state)
 	struct predicate p = header_exact(0, "curl");
 	struct arena *a = arena_create();
 	struct route r;
-	struct vhost vh = one_route(a, &r, &p, 1);
+	struct vhost vh = one_route(a, &r, &p, 1, names);
 	struct http_head h = get("/");
 
 	(void)state;
-	vh.n_headers = 1;
-	vh.headers = names;
 	h.n_fields = 1;
 	h.fields[0] = (struct http_field){
 		.name = SLICE("User-Agent"), .value = SLICE("curl"), .id = HTTP_FIELD_USER_AGENT};
@@ -146,13 +147,48 @@ static void test_too_long_to_join_fails_closed(void **state)
 		h.fields[i] = (struct http_field){.name = SLICE("x"), .value = {big, size}};
 	for (int negate = 0; negate <= 1; negate++) {
 		p.negate = negate;
-		vh = one_route(a, &r, &p, 1);
-		vh.n_headers = 1;
-		vh.headers = names;
+		vh = one_route(a, &r, &p, 1, names);
 		assert_null(find(&vh, &h, NULL));
 	}
 	h.n_fields = 1; /* alone it need not be joined */
 	assert_ptr_equal(find(&vh, &h, NULL), &r);
+	arena_destroy(a);
+}
+
+#define CROWDED 50
+
+/* Routes that share a path are found by their header, whatever their order; one without the
+ * header still comes in its turn. */
+static void test_a_crowded_path_is_told_apart_by_header(void **state)
+{
+	static const struct header_name names[] = {{.name = "x", .len = 1}};
+	struct predicate path = {
+		.field = MATCH_PATH, .op = MATCH_PREFIX, .value = "/", .value_len = 1};
+	struct predicate p[CROWDED][2];
+	struct arena *a = arena_create();
+	struct http_head h = get("/a");
+	struct route r[CROWDED];
+	struct vhost vh = {
+		.name = "v", .n_routes = CROWDED, .routes = r, .n_headers = 1, .headers = names};
+
+	(void)state;
+	for (unsigned i = 0; i < CROWDED; i++) {
+		p[i][0] = path;
+		p[i][1] = header_exact(0, arena_printf(a, "%u", i % 40));
+		r[i] = (struct route){.name = "r", .predicates = p[i], .n_predicates = 2};
+	}
+	r[30].n_predicates = 1;
+	assert_true(index_build(&vh, a));
+	assert_int_equal(vh.index.n_by_header, 1);
+	assert_int_equal(vh.index.rest.n, 0);
+	h.n_fields = 1;
+	for (unsigned i = 0; i < CROWDED; i++) {
+		h.fields[0] = (struct http_field){.name = SLICE("x"),
+						  .value = slice_str(arena_printf(a, "%u", i))};
+		assert_ptr_equal(find(&vh, &h, NULL), &r[i < 30 ? i : 30]);
+	}
+	h.n_fields = 0;
+	assert_ptr_equal(find(&vh, &h, NULL), &r[30]);
 	arena_destroy(a);
 }
 
@@ -164,11 +200,9 @@ static void test_no_memory_of_the_last_request(void **state)
 	struct arena *a = arena_create();
 	struct http_head h = get("/");
 	struct route r;
-	struct vhost vh = one_route(a, &r, &p, 1);
+	struct vhost vh = one_route(a, &r, &p, 1, names);
 
 	(void)state;
-	vh.n_headers = 1;
-	vh.headers = names;
 	for (unsigned i = 0; i < 100000; i++) { /* would run out if joins piled up */
 		h.n_fields = 2;
 		h.fields[0] = (struct http_field){.name = SLICE("X"), .value = SLICE("1")};
@@ -199,7 +233,7 @@ static void test_failed_scan_fails_closed(void **state)
 	assert_int_equal(hs_alloc_scratch(db, &scratch), HS_SUCCESS);
 	for (int negate = 0; negate <= 1; negate++) {
 		p.negate = negate;
-		vh = one_route(a, &r, &p, 1);
+		vh = one_route(a, &r, &p, 1, NULL);
 		vh.patterns[MATCH_METHOD] = (struct pattern_set){1, db};
 		assert_null(find(&vh, &h, NULL));
 		assert_ptr_equal(find(&vh, &h, scratch), negate ? NULL : &r);
@@ -267,6 +301,7 @@ int main(void)
 		T(test_empty_path),
 		T(test_well_known_header_by_id),
 		T(test_too_long_to_join_fails_closed),
+		T(test_a_crowded_path_is_told_apart_by_header),
 		T(test_no_memory_of_the_last_request),
 		T(test_failed_scan_fails_closed),
 		T(test_every_prefix_length),
