@@ -151,7 +151,8 @@ static bool all_of(const struct capture_term *terms, unsigned n, unsigned len)
 	struct capture_filter filter = {.n = n};
 	struct capture_view v;
 
-	memcpy(filter.terms, terms, n * sizeof(*terms));
+	for (unsigned i = 0; i < n; i++)
+		filter.terms[i] = terms[i];
 	capture_parse(f, len, &v);
 	return capture_matches(&filter, &v);
 }
