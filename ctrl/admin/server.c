@@ -232,7 +232,9 @@ static enum MHD_Result begin_capture(struct admin *admin, struct MHD_Connection 
 	return MHD_YES;
 }
 
-static enum MHD_Result end_capture(struct admin *admin, struct MHD_Connection *c)
+/* From here on the request is no capture: another may get the same place in memory while this
+ * answer is being read. */
+static enum MHD_Result end_capture(struct admin *admin, struct MHD_Connection *c, void **request)
 {
 	struct answer *a = calloc(1, sizeof(*a));
 
@@ -242,6 +244,7 @@ static enum MHD_Result end_capture(struct admin *admin, struct MHD_Connection *c
 	text_init(&a->text, ANSWER_BYTES_MAX);
 	capture_finish(admin->capture, &a->text);
 	admin->capture = NULL;
+	*request = NULL;
 	return send_answer(admin, c, MHD_HTTP_OK, CONTENT_TYPE_FILE, a);
 }
 
@@ -251,7 +254,7 @@ static enum MHD_Result on_capture(struct admin *admin, struct MHD_Connection *c,
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0)
 		return refuse(c, MHD_HTTP_METHOD_NOT_ALLOWED, "Only GET.\n");
 	if (*request && *request == admin->capture)
-		return end_capture(admin, c);
+		return end_capture(admin, c, request);
 	return begin_capture(admin, c, request);
 }
 

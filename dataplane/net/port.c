@@ -396,6 +396,13 @@ static void fill_reta(struct port *port, const struct rte_eth_dev_info *info, un
 		port->reta_size = info->reta_size;
 }
 
+/* Routing protocols speak to groups. A device that cannot be told may well hear them anyway. */
+static void hear_groups(uint16_t id, const struct iface_config *iface)
+{
+	if (iface->punt != IFACE_PUNT_NONE)
+		rte_eth_allmulticast_enable(id);
+}
+
 int port_start(struct port *port, const struct iface_config *iface, unsigned n_workers,
 	       struct rte_mempool *pool, char *err, size_t err_len)
 {
@@ -419,8 +426,7 @@ int port_start(struct port *port, const struct iface_config *iface, unsigned n_w
 	if (rc != 0)
 		return fail(port, iface, rc, "start", err, err_len);
 	rte_eth_macaddr_get(port->id, &port->mac);
-	if (iface->punt != IFACE_PUNT_NONE) /* a device that cannot may well do so anyway */
-		rte_eth_allmulticast_enable(port->id);
+	hear_groups(port->id, iface);
 	port->tx_cksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 	port->tx_vlan = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
 	port->tx_chains = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
@@ -440,6 +446,7 @@ void port_share(struct port *port, const struct port *owner, const struct iface_
 	port->vlan = iface->vlan;
 	port->mtu = iface->mtu;
 	port->kernel_echoes = iface->kernel_echoes;
+	hear_groups(owner->id, iface);
 	memset(port->relay, 0, sizeof(port->relay));
 }
 
