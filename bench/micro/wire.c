@@ -27,6 +27,13 @@ struct dataplane_config wire_config(uint64_t memory, uint32_t connections)
 			 .max_header_bytes = 61440,
 			 .max_headers = 100,
 			 .accept_http10 = true},
+		.tcp = {.half_open = 4096,
+			.time_waits = 16384,
+			.time_wait_us = 60000000,
+			.keepalive_us = 7200000000,
+			.zero_window_us = 900000000,
+			.rcv_buf = 4 << 20,
+			.snd_buf = 4 << 20},
 	};
 	struct iface_config *i = &cfg.ifaces[0];
 

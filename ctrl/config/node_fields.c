@@ -97,6 +97,34 @@ static const struct field http_fields[] = {
 };
 static const struct message http = {.name = "http", .fields = http_fields, NO_POS, NO_LIST};
 
+/* ---- tcp ---- */
+
+static const struct enum_value cookies_values[] = {
+	{"auto", 0, SYN_COOKIES_AUTO, false},
+	{"never", 0, SYN_COOKIES_NEVER, false},
+	{"always", 0, SYN_COOKIES_ALWAYS, false},
+	{0},
+};
+static const struct field tcp_fields[] = {
+	{"synCookies", FIELD_ENUM, FIELD_NAMES_ONLY, CFG(dataplane.tcp.cookies),
+	 .values = cookies_values, .initial = "auto"},
+	{"halfOpen", FIELD_UINT32, CFG(dataplane.tcp.half_open), RANGE(16, 1000000),
+	 .initial = "4096"},
+	{"timeWaits", FIELD_UINT32, CFG(dataplane.tcp.time_waits), RANGE(1, 10000000),
+	 .initial = "16384"},
+	{"timeWait", FIELD_DURATION, CFG(dataplane.tcp.time_wait_us), .initial = "60s"},
+	{"keepalive", FIELD_DURATION, FIELD_ZERO_OK, CFG(dataplane.tcp.keepalive_us),
+	 .initial = "2h"},
+	{"zeroWindowTimeout", FIELD_DURATION, FIELD_ZERO_OK, CFG(dataplane.tcp.zero_window_us),
+	 .initial = "15m"},
+	{"receiveBuffer", FIELD_SIZE, CFG(dataplane.tcp.rcv_buf), RANGE(16384, 64 * MIB),
+	 .initial = "4MiB"},
+	{"sendBuffer", FIELD_SIZE, CFG(dataplane.tcp.snd_buf), RANGE(16384, 64 * MIB),
+	 .initial = "4MiB"},
+	{0},
+};
+static const struct message tcp = {.name = "tcp", .fields = tcp_fields, NO_POS, NO_LIST};
+
 /* ---- interfaces ---- */
 
 static const struct field route_fields[] = {
@@ -311,6 +339,7 @@ static const struct field file_fields[] = {
 	{"node", FIELD_INLINE, .message = &node},
 	{"dataplane", FIELD_INLINE, .message = &dataplane},
 	{"http", FIELD_INLINE, .message = &http},
+	{"tcp", FIELD_INLINE, .message = &tcp},
 	{"interfaces", FIELD_LIST, WRITTEN(interfaces), COUNT(written_node, n_interfaces),
 	 .message = &interface},
 	{"resources", FIELD_LIST, WRITTEN(sources), COUNT(written_node, n_sources),

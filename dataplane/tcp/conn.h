@@ -57,6 +57,7 @@ enum tcp_conn_flag {
 	TCP_F_DOUBT = 1u << 21,       /* cwnd_before is what it was when the loss was found */
 	TCP_F_DOUBT_TIMED = 1u << 22, /* rexmt_ts is the first retransmission's timestamp */
 	TCP_F_DOUBT_SLOW = 1u << 23,  /* it was in slow start */
+	TCP_F_MTU_LOW = 1u << 30,     /* mss is less than mss_max: mtu.c */
 };
 
 enum tcp_recovery {
@@ -103,7 +104,8 @@ struct tcp_conn {
 	uint8_t events;  /* enum bytestream_event, not yet delivered */
 	uint8_t snd_wscale : 4;
 	uint8_t due : TCP_DEADLINES; /* bits by enum tcp_deadline: due_ms is valid */
-	uint8_t probes;              /* keep-alives without an answer */
+	uint8_t probes : 4;          /* keep-alives without an answer */
+	uint8_t rcv_grown : 4;       /* the receive window has doubled as often */
 	uint8_t dup_threshold;       /* segments held above a missing one until it is lost */
 	uint16_t mss;                /* payload bytes in a full segment to the peer */
 	uint16_t rcv_mss;            /* largest segment seen from the peer */
@@ -134,10 +136,17 @@ struct tcp_conn {
 	uint16_t n_sacked, n_ooo;
 	uint32_t recent[TCP_RECENT_MAX]; /* in the blocks to report, latest first */
 	uint32_t fin_seq;                /* the peer's FIN */
-	uint32_t stray_ms;               /* last answer to an empty segment out of the window */
+	uint32_t answer_ms;              /* limit.c: the allowance of unasked-for answers */
 	/* CUBIC (RFC 9438). */
 	uint32_t cc_w_max, cc_epoch_ms, cc_k_ms;
-	TAILQ_ENTRY(tcp_conn) age; /* on half_open, time_wait or dead */
+	union {
+		TAILQ_ENTRY(tcp_conn) age;              /* on half_open, time_wait or dead */
+		struct {                                /* from ESTABLISHED until TIME-WAIT */
+			uint32_t rcv_mark, rcv_mark_ms; /* receive.c: the present round trip */
+			uint32_t mtu_ms;                /* mtu.c: when mss was lowered */
+			uint16_t mss_max;               /* what it was before */
+		};
+	};
 } WEIR_CACHE_ALIGNED;
 
 static_assert(sizeof(struct bytestream) <= WEIR_CACHE_LINE, "the user's view is line 0");

@@ -7,9 +7,18 @@
 #include <tcp/conn.h>
 #include <tcp/flow.h>
 
-#define TCP_PORT_COUNTERS 256 /* RFC 6056 section 3.3.4 */
+#define TCP_RCV_FIRST     65535u        /* receive window at first, bytes */
+#define TCP_SND_FIRST     (256u * 1024) /* tx_limit at first */
+#define TCP_PORT_COUNTERS 256           /* RFC 6056 section 3.3.4 */
 
 TAILQ_HEAD(tcp_conn_list, tcp_conn);
+
+/* How scarce packet buffers are (pressure.c). */
+enum tcp_pressure {
+	TCP_EASE,
+	TCP_TIGHT,  /* the reserve is touched: no new connections, no data out of order */
+	TCP_STARVED /* no data at all */
+};
 
 struct tcp_ctx {
 	struct bytestream_ops stream_ops; /* of every stream: leads from one to the context */
@@ -23,7 +32,11 @@ struct tcp_ctx {
 	struct counters *counters;
 	struct tcp_config cfg;
 	uint32_t rcv_limit, snd_limit; /* cfg's rcv_buf and snd_limit, or less: tcp_set_limit() */
+	uint32_t hold_max;             /* who holds so many bytes gets no more (pressure.c) */
 	uint8_t rcv_wscale;            /* what rcv_buf needs */
+	uint8_t pressure;              /* enum tcp_pressure */
+	uint32_t scarce_ms, starved_ms, shed_ms; /* pressure.c: since when; last shed */
+	uint32_t shed_at;                        /* index of the next connection to look at */
 
 	struct tcp_flow flow;
 	struct slab conns; /* of struct tcp_conn, indexable: its size has no padding */
@@ -34,9 +47,14 @@ struct tcp_ctx {
 	struct tcp_conn_list half_open, time_wait; /* oldest first */
 	struct tcp_conn_list dead; /* closed in this pass; still named by its batch */
 
-	uint32_t challenge_ms; /* start of the second that challenges is of */
-	uint32_t challenges;
-	struct siphash_key isn_key, ts_key, port_key;
+	/* limit.c */
+	uint32_t challenge_second; /* that challenges_left is of; 0: none yet */
+	uint32_t challenges_left, resets_left, reset_ms;
+	/* cookie.c */
+	bool cookies;               /* any were sent, last in */
+	uint32_t cookie_generation; /* this one */
+
+	struct siphash_key isn_key, ts_key, port_key, cookie_key;
 	uint32_t port_counter[TCP_PORT_COUNTERS];
 };
 
@@ -96,6 +114,3 @@ static inline void tcp_conn_post(struct tcp_ctx *ctx, struct tcp_conn *c, uint8_
 		ctx->ready_head = c;
 	ctx->ready_tail = c;
 }
-
-/* RFC 5961 section 7: may one more challenge ACK go out? */
-bool tcp_challenge_allowed(struct tcp_ctx *ctx);

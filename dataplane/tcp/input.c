@@ -76,7 +76,7 @@ static bool fast(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segment *s)
 	bool advances;
 
 	if (!is_plain(c, s) || s->len > c->rcv_edge - c->rcv_nxt || !wnd ||
-	    c->rcv_held > ctx->rcv_limit)
+	    c->rcv_held >= ctx->hold_max)
 		return false;
 	advances = s->ack != c->snd_una;
 	if (seq_gt(s->ack, c->snd_nxt) || seq_lt(s->ack, c->snd_una) || (!advances && !s->len))

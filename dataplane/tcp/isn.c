@@ -28,6 +28,7 @@ void tcp_isn_init(struct tcp_ctx *ctx)
 	ctx->ts_key = derive(&root, 2);
 	ctx->port_key = derive(&root, 3);
 	ctx->flow.key = derive(&root, 4);
+	ctx->cookie_key = derive(&root, 5);
 	for (unsigned i = 0; i < TCP_PORT_COUNTERS; i++) {
 		uint64_t w = i;
 

@@ -9,10 +9,12 @@
 #include <rte_memcpy.h>
 
 #include <tcp/cc.h>
+#include <tcp/limit.h>
 #include <tcp/reasm.h>
 #include <tcp/receive.h>
 #include <tcp/sendq.h>
 #include <tcp/seq.h>
+#include <tcp/state.h>
 #include <tcp/timer.h>
 
 /* Room that the layers below need in front of a segment: IPv6 and a tagged Ethernet header. */
@@ -85,7 +87,7 @@ static void send_segment(struct tcp_ctx *ctx, struct tcp_conn *c, struct rte_mbu
 		c->flags &= ~TCP_F_ACK_DUE;
 		tcp_timer_clear(c, TCP_DUE_ACK);
 	} else if (h->flags & TCP_SYN) {
-		wnd = (uint16_t)RTE_MIN(ctx->rcv_limit, (uint32_t)UINT16_MAX);
+		wnd = tcp_state_first_window(ctx);
 	}
 	fill(m, &c->tuple, h, ack, wnd);
 	ctx->ops->output(ctx->owner, c, &c->tuple, m);
@@ -386,24 +388,33 @@ void tcp_output_reset(struct tcp_ctx *ctx, struct tcp_conn *c)
 	send_empty(ctx, c, &h);
 }
 
-void tcp_output_refuse(struct tcp_ctx *ctx, const struct tcp_segment *s)
+void tcp_output_bare(struct tcp_ctx *ctx, const struct tcp_bare *b)
 {
-	struct header h = {.flags = TCP_RST};
+	struct header h = {.seq = b->seq, .flags = b->flags};
 	struct rte_mbuf *m = rte_pktmbuf_alloc(ctx->pool);
-	uint32_t ack = 0;
 
 	if (!m) {
 		no_mbuf(ctx);
 		return;
 	}
+	h.opt_len = (uint8_t)tcp_options_write(h.opt, &b->opt);
+	counter_inc(ctx->counters, CTR_TCP_OUT_SEGS);
+	fill(m, b->tuple, &h, b->ack, b->wnd);
+	ctx->ops->output(ctx->owner, NULL, b->tuple, m);
+}
+
+void tcp_output_refuse(struct tcp_ctx *ctx, const struct tcp_segment *s)
+{
+	struct tcp_bare b = {.tuple = &s->tuple, .flags = TCP_RST};
+
+	if (!tcp_limit_reset(ctx))
+		return;
 	if (s->flags & TCP_ACK) {
-		h.seq = s->ack;
+		b.seq = s->ack;
 	} else {
-		h.flags |= TCP_ACK;
-		ack = tcp_segment_end(s);
+		b.flags |= TCP_ACK;
+		b.ack = tcp_segment_end(s);
 	}
 	counter_inc(ctx->counters, CTR_TCP_OUT_RSTS);
-	counter_inc(ctx->counters, CTR_TCP_OUT_SEGS);
-	fill(m, &s->tuple, &h, ack, 0);
-	ctx->ops->output(ctx->owner, NULL, &s->tuple, m);
+	tcp_output_bare(ctx, &b);
 }

@@ -10,7 +10,9 @@
 #include <tcp/timer.h>
 
 /* A peer that sends tiny segments must not pin a whole buffer with each. */
-#define COALESCE_MAX 256u
+#define COALESCE_MAX   256u
+#define TUNE_EVERY     32768u /* bytes read; a power of two */
+#define UNKNOWN_RTT_MS 200u
 
 static bool coalesce(struct mbq *rx, struct rte_mbuf *m)
 {
@@ -105,8 +107,8 @@ void tcp_receive_data(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segmen
 		return;
 	/* More was promised when there was more: the peer will send it again, and by then either
 	 * this has been read or memory is still short. */
-	if (c->rcv_held > ctx->rcv_limit) {
-		counter_inc(ctx->counters, CTR_DROP_NO_MBUF);
+	if (c->rcv_held >= ctx->hold_max && (c->flags & TCP_F_USER)) {
+		counter_inc(ctx->counters, CTR_DROP_TCP_MEMORY);
 		return;
 	}
 	if (!fit(c, s)) {
@@ -121,9 +123,13 @@ void tcp_receive_data(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segmen
 	}
 	if (!in_order)
 		counter_inc(ctx->counters, CTR_TCP_OOO);
-	tcp_reasm_take(ctx, c, s->m, s->seq);
-	s->m = NULL;
-	drain(ctx, c);
+	if (!in_order && ctx->pressure != TCP_EASE) {
+		counter_inc(ctx->counters, CTR_DROP_TCP_MEMORY);
+	} else {
+		tcp_reasm_take(ctx, c, s->m, s->seq);
+		s->m = NULL;
+		drain(ctx, c);
+	}
 	/* Each segment beside a hole is worth an ACK of its own: the peer counts duplicates to
 	 * find the loss (RFC 5681 section 4.2). */
 	if (in_order)
@@ -159,25 +165,55 @@ bool tcp_receive_fin(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_s
 	return true;
 }
 
+/* What c may hold at present. */
+static uint32_t buffer(const struct tcp_ctx *ctx, const struct tcp_conn *c)
+{
+	return RTE_MIN(TCP_RCV_FIRST << c->rcv_grown, ctx->rcv_limit);
+}
+
 static uint32_t space(const struct tcp_ctx *ctx, const struct tcp_conn *c)
 {
-	return ctx->rcv_limit > c->rcv_held ? ctx->rcv_limit - c->rcv_held : 0;
+	uint32_t most = buffer(ctx, c);
+
+	return most > c->rcv_held ? most - c->rcv_held : 0;
+}
+
+/* A user that takes more than half a window in a round trip is held back by the window, or will
+ * be when the peer's next round is twice as large. What is doubled is only a permission: memory
+ * is the business of rcv_limit, and of the user's keeping up. */
+static __rte_noinline void tune(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	uint32_t rtt_ms = c->srtt_us ? RTE_MAX(c->srtt_us / 1000, 1u) : UNKNOWN_RTT_MS;
+	uint32_t lasts = ctx->now_ms - c->rcv_mark_ms, at = c->rcv_nxt - c->rcv_held;
+	uint64_t half = buffer(ctx, c) / 2;
+
+	if (lasts < rtt_ms)
+		return;
+	if ((uint64_t)(at - c->rcv_mark) * rtt_ms > half * lasts &&
+	    TCP_RCV_FIRST << c->rcv_grown < ctx->rcv_limit)
+		c->rcv_grown++;
+	c->rcv_mark = at;
+	c->rcv_mark_ms = ctx->now_ms;
 }
 
 void tcp_receive_consumed(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t n)
 {
 	uint32_t offered, gain, enough = RTE_MIN(2u * c->rcv_mss, ctx->rcv_limit / 2);
+	uint32_t before = c->rcv_nxt - c->rcv_held;
 
 	c->rcv_held -= RTE_MIN(n, c->rcv_held);
 	if (!tcp_conn_is_synchronized(c) || c->s.eof)
 		return;
+	/* Now and then: small requests are not to pay for it. */
+	if (unlikely(((before ^ (c->rcv_nxt - c->rcv_held)) / TUNE_EVERY) != 0))
+		tune(ctx, c);
 	offered = c->rcv_edge - c->rcv_nxt;
 	gain = space(ctx, c) > offered ? space(ctx, c) - offered : 0;
 	if (offered < c->rcv_mss)
 		enough = RTE_MIN((uint32_t)c->rcv_mss, enough);
 	/* The announcement would otherwise wait for the next segment, which a closed window
 	 * keeps from coming. */
-	if (gain >= enough && offered < ctx->rcv_limit / 2)
+	if (gain >= enough && offered < buffer(ctx, c) / 2)
 		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
 }
 

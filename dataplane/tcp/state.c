@@ -5,6 +5,7 @@
 #include <rte_common.h>
 
 #include <tcp/cc.h>
+#include <tcp/limit.h>
 #include <tcp/listen.h>
 #include <tcp/output.h>
 #include <tcp/receive.h>
@@ -13,8 +14,7 @@
 #include <tcp/seq.h>
 #include <tcp/timer.h>
 
-#define PAWS_IDLE_MS   (24u * 24 * 3600 * 1000) /* RFC 7323 section 5.5 */
-#define STRAY_EVERY_MS 50u
+#define PAWS_IDLE_MS (24u * 24 * 3600 * 1000) /* RFC 7323 section 5.5 */
 
 /* The four bits that matter, packed: FIN 1, SYN 2, RST 4, ACK 8. */
 #define CLASS(flags) (((flags) & (TCP_FIN | TCP_SYN | TCP_RST)) | ((flags)&TCP_ACK) >> 1)
@@ -58,7 +58,7 @@ static void drop(struct tcp_ctx *ctx, enum counter_id reason)
 static void challenge(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segment *s)
 {
 	(void)s;
-	if (tcp_challenge_allowed(ctx))
+	if (tcp_limit_challenge(ctx, c))
 		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
 }
 
@@ -89,16 +89,11 @@ static bool in_window(const struct tcp_conn *c, const struct tcp_segment *s)
 	return end == s->seq ? seq_geq(s->seq, c->rcv_nxt) : seq_gt(end, c->rcv_nxt);
 }
 
-/* Two ends that disagree would answer each other's empty segments for ever. */
 static void answer_stray(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_segment *s)
 {
 	drop(ctx, CTR_DROP_TCP_WINDOW);
-	if (tcp_segment_end(s) == s->seq) {
-		if (ctx->now_ms - c->stray_ms < STRAY_EVERY_MS)
-			return;
-		c->stray_ms = ctx->now_ms;
-	}
-	tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
+	if (tcp_segment_end(s) != s->seq || tcp_limit_stray(ctx, c))
+		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
 }
 
 static bool acceptable(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_segment *s)
@@ -284,11 +279,16 @@ static void negotiate(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_
 	tcp_conn_set_mss(ctx, c, o->present & TCP_OPT_MSS ? o->mss : 0);
 }
 
+uint16_t tcp_state_first_window(const struct tcp_ctx *ctx)
+{
+	return (uint16_t)RTE_MIN(ctx->rcv_limit, TCP_RCV_FIRST);
+}
+
 void tcp_state_peer_syn(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_segment *s)
 {
 	negotiate(ctx, c, &s->opt);
 	c->rcv_nxt = c->rcv_acked = s->seq + 1;
-	c->rcv_edge = c->rcv_nxt + RTE_MIN(ctx->rcv_limit, (uint32_t)UINT16_MAX);
+	c->rcv_edge = c->rcv_nxt + tcp_state_first_window(ctx);
 	c->snd_wnd = c->snd_wnd_max = s->wnd; /* never scaled in a SYN */
 	c->snd_wl1 = s->seq;
 }
@@ -308,6 +308,10 @@ static void open_up(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_se
 	tcp_cc_cubic.init(c);
 	tcp_sendq_resegment(ctx, c);
 	tcp_conn_enter(ctx, c, TCP_ESTABLISHED);
+	c->rcv_mark = c->rcv_nxt;
+	c->rcv_mark_ms = ctx->now_ms;
+	c->mss_max = c->mss;
+	c->sent_ms = ctx->now_ms;
 	if (ctx->cfg.keepalive_us)
 		tcp_timer_set(ctx, c, TCP_DUE_KEEPALIVE, (uint32_t)(ctx->cfg.keepalive_us / 1000));
 }

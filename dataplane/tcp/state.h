@@ -19,6 +19,9 @@ enum tcp_action tcp_state_action(enum tcp_state state, uint8_t flags);
 /* Handles one segment of c; s->opt is filled in here. */
 void tcp_state_segment(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segment *s);
 
+/* The window of a SYN: never scaled. */
+uint16_t tcp_state_first_window(const struct tcp_ctx *ctx);
+
 /* Takes over what the peer's SYN says: numbers, window, options. */
 void tcp_state_peer_syn(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_segment *s);
 

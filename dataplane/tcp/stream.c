@@ -3,6 +3,7 @@
 
 #include <tcp/ctx.h>
 #include <tcp/isn.h>
+#include <tcp/mtu.h>
 #include <tcp/options.h>
 #include <tcp/output.h>
 #include <tcp/receive.h>
@@ -25,7 +26,10 @@ static void write_queue(struct bytestream *s, struct mbq *q)
 		mbq_free(q);
 		return;
 	}
-	s->tx_limit = ctx->snd_limit;
+	/* Twice the window: one in flight, one to follow while it is acknowledged. */
+	s->tx_limit = RTE_MIN(ctx->snd_limit, RTE_MAX(2 * c->cwnd, TCP_SND_FIRST));
+	if (unlikely(c->flags & TCP_F_MTU_LOW))
+		tcp_mtu_raise(ctx, c);
 	tcp_sendq_write(ctx, c, q);
 	tcp_conn_mark(ctx, c, 0);
 }

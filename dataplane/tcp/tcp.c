@@ -9,6 +9,7 @@
 
 #include <tcp/ctx.h>
 #include <tcp/isn.h>
+#include <tcp/mtu.h>
 #include <tcp/output.h>
 #include <tcp/reasm.h>
 #include <tcp/recover.h>
@@ -18,12 +19,11 @@
 #include <tcp/stream.h>
 #include <tcp/timer.h>
 
-#define CHALLENGES_PER_SECOND 100u
-#define MSS_MIN               64u  /* a smaller offer is an attack on us (CVE-2019-11479) */
-#define MSS_DEFAULT_V4        536u /* RFC 9293 MUST-15 */
-#define MSS_DEFAULT_V6        1220u
-#define MTU_MIN_V4            576u
-#define MTU_MIN_V6            1280u
+#define MSS_MIN        64u  /* a smaller offer is an attack on us (CVE-2019-11479) */
+#define MSS_DEFAULT_V4 536u /* RFC 9293 MUST-15 */
+#define MSS_DEFAULT_V6 1220u
+#define MTU_MIN_V4     576u
+#define MTU_MIN_V6     1280u
 
 struct tcp_config tcp_config_default(void)
 {
@@ -31,10 +31,11 @@ struct tcp_config tcp_config_default(void)
 		.max_conns = 65536,
 		.max_half_open = 4096,
 		.max_time_wait = 16384,
-		.rcv_buf = 256 * 1024,
-		.snd_limit = 256 * 1024,
+		.rcv_buf = 4 * 1024 * 1024,
+		.snd_limit = 4 * 1024 * 1024,
 		.time_wait_us = 60ull * 1000 * 1000,
 		.keepalive_us = 7200ull * 1000 * 1000,
+		.zero_window_us = 900ull * 1000 * 1000,
 	};
 }
 
@@ -53,6 +54,7 @@ struct tcp_ctx *tcp_create(const struct tcp_config *cfg, const struct tcp_ops *o
 	ctx->pool = pool;
 	ctx->counters = counters;
 	tcp_set_limit(ctx, UINT64_MAX);
+	ctx->hold_max = UINT32_MAX;
 	TAILQ_INIT(&ctx->half_open);
 	TAILQ_INIT(&ctx->time_wait);
 	TAILQ_INIT(&ctx->dead);
@@ -129,11 +131,11 @@ struct tcp_conn *tcp_conn_create(struct tcp_ctx *ctx, const struct tcp_tuple *t)
 	counter_add(ctx->counters, CTR_TCP_CONNS, 1);
 	c->tuple = *t;
 	c->s.ops = &ctx->stream_ops;
-	c->s.tx_limit = ctx->snd_limit;
+	c->s.tx_limit = RTE_MIN(ctx->snd_limit, TCP_SND_FIRST);
 	c->ts_offset = tcp_isn_ts_offset(ctx, t);
 	c->rcv_mss = MSS_DEFAULT_V4;
 	c->dup_threshold = TCP_DUP_THRESHOLD;
-	c->stray_ms = ctx->now_ms - UINT16_MAX;
+	c->answer_ms = ctx->now_ms;
 	c->rack_ms = ctx->now_ms;
 	c->flags = TCP_F_FLOW;
 	tcp_flow_insert(&ctx->flow, c);
@@ -155,6 +157,7 @@ static void account(struct tcp_ctx *ctx, struct tcp_conn *c, int d)
 	} else if (c->state == TCP_FIN_WAIT_2) {
 		ctx->n_fin_wait_2 += (uint32_t)d;
 	} else if (c->state == TCP_SYN_RECEIVED) {
+		counter_add(ctx->counters, CTR_TCP_HALF_OPEN, d);
 		ctx->n_half_open += (uint32_t)d;
 		if (d > 0)
 			TAILQ_INSERT_TAIL(&ctx->half_open, c, age);
@@ -239,21 +242,6 @@ void tcp_conn_set_mss(struct tcp_ctx *ctx, struct tcp_conn *c, uint16_t peer_mss
 	c->mss = (uint16_t)mss;
 }
 
-bool tcp_challenge_allowed(struct tcp_ctx *ctx)
-{
-	if (ctx->now_ms - ctx->challenge_ms >= 1000) {
-		ctx->challenge_ms = ctx->now_ms;
-		ctx->challenges = 0;
-	}
-	if (ctx->challenges >= CHALLENGES_PER_SECOND) {
-		counter_inc(ctx->counters, CTR_TCP_CHALLENGE_SKIP);
-		return false;
-	}
-	ctx->challenges++;
-	counter_inc(ctx->counters, CTR_TCP_CHALLENGE_ACK);
-	return true;
-}
-
 bool tcp_next_event(struct tcp_ctx *ctx)
 {
 	struct tcp_conn *c;
@@ -318,22 +306,6 @@ static struct tcp_conn *find(const struct tcp_ctx *ctx, const struct tcp_tuple *
 	return tcp_flow_find(&ctx->flow, tcp_flow_hash(&ctx->flow, t), t);
 }
 
-/* RFC 1191; never below the minimum that every path has (RFC 5927 section 7.2). */
-static void lower_mss(struct tcp_ctx *ctx, struct tcp_conn *c, uint16_t mtu)
-{
-	bool v4 = ip_addr_is_v4(&c->tuple.remote.ip);
-	uint32_t mss = RTE_MAX((uint32_t)mtu, v4 ? MTU_MIN_V4 : MTU_MIN_V6) - (v4 ? 40 : 60);
-
-	if (c->flags & TCP_F_TS)
-		mss -= TCP_TS_OPTION;
-	if (mss >= c->mss)
-		return;
-	c->mss = (uint16_t)mss;
-	tcp_sendq_resegment(ctx, c);
-	if (c->lost)
-		tcp_conn_mark(ctx, c, TCP_F_REXMT_DUE);
-}
-
 void tcp_take_icmp_error(struct tcp_ctx *ctx, const struct tcp_tuple *t, uint32_t seq, bool hard,
 			 uint16_t mtu)
 {
@@ -343,7 +315,7 @@ void tcp_take_icmp_error(struct tcp_ctx *ctx, const struct tcp_tuple *t, uint32_
 	if (!c || seq_lt(seq, c->snd_una) || seq_geq(seq, c->snd_nxt))
 		return;
 	if (mtu && tcp_conn_is_synchronized(c))
-		lower_mss(ctx, c, mtu);
+		tcp_mtu_told(ctx, c, mtu);
 	else if (!mtu && hard && c->state == TCP_SYN_SENT)
 		tcp_conn_close(ctx, c, BS_REFUSED);
 }

@@ -12,6 +12,7 @@
 #include <base/wheel.h>
 #include <weir/addr.h>
 #include <weir/counters.h>
+#include <weir/dataplane.h>
 
 struct tcp_conn; /* conn.h */
 struct tcp_ctx;
@@ -45,14 +46,17 @@ struct tcp_ops {
 };
 
 struct tcp_config {
-	uint32_t max_conns;     /* size of the slab and the flow table */
-	uint32_t max_half_open; /* SYN-RECEIVED at most; beyond it the oldest gives way */
-	uint32_t max_time_wait; /* TIME-WAIT at most; beyond it the oldest gives way */
-	uint32_t rcv_buf;       /* bytes of receive window at most, per connection */
-	uint32_t snd_limit;     /* bytestream.tx_limit */
-	uint64_t time_wait_us;  /* 2 MSL */
-	uint64_t keepalive_us;  /* idle time before probes; 0 = none */
-	uint8_t secret[16];     /* key of ISNs (RFC 6528) and of timestamp offsets */
+	uint32_t max_conns; /* size of the slab and the flow table */
+	uint32_t
+		max_half_open; /* SYN-RECEIVED at most; beyond it cookies or the oldest gives way */
+	enum syn_cookies cookies;
+	uint32_t max_time_wait;  /* TIME-WAIT at most; beyond it the oldest gives way */
+	uint32_t rcv_buf;        /* bytes of receive window at most, per connection */
+	uint32_t snd_limit;      /* bytestream.tx_limit at most */
+	uint64_t time_wait_us;   /* 2 MSL */
+	uint64_t keepalive_us;   /* idle time before probes; 0 = none */
+	uint64_t zero_window_us; /* a peer that answers but takes nothing; 0 = for ever */
+	uint8_t secret[16];      /* key of ISNs (RFC 6528) and of timestamp offsets */
 };
 
 struct tcp_config tcp_config_default(void);
@@ -72,6 +76,10 @@ void tcp_set_now(struct tcp_ctx *ctx, uint64_t now_us);
  * say less. What a peer was promised before stays promised. At least TCP_LIMIT_MIN. */
 #define TCP_LIMIT_MIN 4096u
 void tcp_set_limit(struct tcp_ctx *ctx, uint64_t bytes);
+
+/* Of `total` packet buffers `left` are free for this worker: sets the limit, and sheds load while
+ * they are scarce (pressure.c). Call it once in a pass, before what arrived is taken. */
+void tcp_set_memory(struct tcp_ctx *ctx, uint32_t left, uint32_t total);
 
 /* Takes n packets whose data starts at the TCP header and ends with the IP payload; source
  * and destination are in pkt_priv. The checksum has been verified. Single-segment mbufs. */

@@ -3,6 +3,7 @@
 
 #include <rte_common.h>
 
+#include <tcp/mtu.h>
 #include <tcp/output.h>
 #include <tcp/recover.h>
 
@@ -66,10 +67,19 @@ static void give_up(struct tcp_ctx *ctx, struct tcp_conn *c)
 	tcp_conn_close(ctx, c, BS_TIMEOUT);
 }
 
+/* It answers, and takes nothing: memory held for nothing (RFC 6429 lets us end it). sent_ms may
+ * be older than the closed window, so many probes must have been answered as well. */
+static bool takes_nothing(const struct tcp_ctx *ctx, const struct tcp_conn *c)
+{
+	return ctx->cfg.zero_window_us && !c->snd_wnd && c->backoff >= PROBE_BACKOFF_MAX &&
+	       ctx->now_ms - c->sent_ms >= ctx->cfg.zero_window_us / 1000;
+}
+
 /* Nothing is under way and the window is too small for what waits. */
 static void persist(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
-	if (silent_too_long(ctx, c)) {
+	if (silent_too_long(ctx, c) || takes_nothing(ctx, c)) {
+		tcp_output_reset(ctx, c);
 		give_up(ctx, c);
 		return;
 	}
@@ -107,6 +117,7 @@ static void retransmit(struct tcp_ctx *ctx, struct tcp_conn *c)
 	} else {
 		if (!c->backoff)
 			c->since_ms = ctx->now_ms;
+		tcp_mtu_timeout(ctx, c);
 		tcp_recover_timeout(ctx, c);
 	}
 }

@@ -10,11 +10,6 @@
 
 /* Packets taken in one pass; bounds how long the others wait. */
 #define PASS_BURST 64
-/* Fractions of the packet buffers: kept back, and of the rest for one connection. */
-#define POOL_RESERVE  8
-#define CONN_SHARE    64
-#define SEGMENT_BYTES 1448u
-#define SHARE_US      1000ull
 /* An adaptive worker spins this long before it sleeps: cheaper than a system call when
  * traffic is merely sparse. */
 #define SPIN_US      40
@@ -50,17 +45,12 @@ static void follow_orders(struct worker *w)
 	}
 }
 
-/* Each connection may hold a share of what is left, each way: the more slow readers there are
- * the less each of them pins, and the reserve stays for everybody else (dynamic thresholds,
- * Choudhury and Hahne 1998). Counting visits the cache of every possible lcore: not in each
- * pass. */
-static __rte_noinline void share_memory(struct worker *w, uint64_t now_us)
+/* Buffers that this worker could allocate: others' caches are out of its reach. */
+static uint32_t mbufs_left(struct rte_mempool *pool)
 {
-	unsigned left = rte_mempool_avail_count(w->pool), reserve = w->pool->size / POOL_RESERVE;
+	const struct rte_mempool_cache *own = rte_mempool_default_cache(pool, rte_lcore_id());
 
-	w->shared_at_us = now_us;
-	left = left > reserve ? left - reserve : 0;
-	tcp_set_limit(w->tcp, (uint64_t)left * SEGMENT_BYTES / CONN_SHARE);
+	return rte_mempool_get_ops(pool->ops_index)->get_count(pool) + (own ? own->len : 0);
 }
 
 bool worker_pass(struct worker *w, uint64_t now_us)
@@ -71,8 +61,7 @@ bool worker_pass(struct worker *w, uint64_t now_us)
 
 	proxy_adopt(w->proxy, publish_load(w->cell));
 	tcp_set_now(w->tcp, now_us);
-	if (unlikely(now_us - w->shared_at_us >= SHARE_US))
-		share_memory(w, now_us);
+	tcp_set_memory(w->tcp, mbufs_left(w->pool), w->pool->size);
 	proxy_set_now(w->proxy, now_us);
 	follow_orders(w);
 	if (unlikely(now_us - w->epoch_at_us >= EPOCH_US))

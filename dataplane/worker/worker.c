@@ -120,14 +120,30 @@ static uint64_t random_u64(void)
 	return v;
 }
 
-static bool make_tcp(struct worker *w, uint32_t conns, struct rte_mempool *pool)
+static struct tcp_config tcp_config(const struct tcp_settings *s)
 {
 	struct tcp_config cfg = tcp_config_default();
+
+	cfg.cookies = s->cookies;
+	cfg.max_half_open = s->half_open;
+	cfg.max_time_wait = s->time_waits;
+	cfg.time_wait_us = s->time_wait_us;
+	cfg.keepalive_us = s->keepalive_us;
+	cfg.zero_window_us = s->zero_window_us;
+	cfg.rcv_buf = (uint32_t)s->rcv_buf;
+	cfg.snd_limit = (uint32_t)s->snd_buf;
+	return cfg;
+}
+
+static bool make_tcp(struct worker *w, const struct tcp_settings *settings, uint32_t conns,
+		     struct rte_mempool *pool)
+{
+	struct tcp_config cfg = tcp_config(settings);
 	uint64_t secret[2] = {random_u64(), random_u64()};
 
 	static_assert(sizeof(secret) == sizeof(cfg.secret), "one key");
 	memcpy(cfg.secret, secret, sizeof(secret));
-	cfg.max_conns = conns * CONNS_PER_CLIENT + CONNS_SPARE;
+	cfg.max_conns = conns * CONNS_PER_CLIENT + CONNS_SPARE + cfg.max_half_open;
 	w->tcp_ops = (struct tcp_ops){
 		.output = tcp_output,
 		.busy = tcp_busy,
@@ -179,7 +195,7 @@ bool worker_init(struct worker *w, const struct dataplane_config *cfg, struct ne
 	w->log->head = w->log->tail = 0;
 	wheel_init(&w->tcp_wheel, 1000000, tcp_timer_fired, w);
 	w->net = net_create(ports, w->index, &net_ops, w, &w->counters);
-	if (!w->net || !make_tcp(w, conns, pool) || !make_proxy(w, cfg, conns, pool))
+	if (!w->net || !make_tcp(w, &cfg->tcp, conns, pool) || !make_proxy(w, cfg, conns, pool))
 		goto no_memory;
 	net_set_wake_fd(ports, w->index, w->wake_fd);
 	return true;

@@ -27,10 +27,9 @@ struct worker {
 	int wake_fd;                    /* eventfd: what a sleeping worker listens to */
 	uint64_t tsc_start, us_per_tsc; /* fixed point, 32 bits of fraction */
 	uint64_t idle_since_us;
-	uint64_t epoch_at_us;  /* when the wall clock was last looked at */
-	uint64_t shared_at_us; /* when memory was last shared out */
-	bool running;          /* has made its first pass */
-	uint32_t open;         /* connections a drain waits for */
+	uint64_t epoch_at_us; /* when the wall clock was last looked at */
+	bool running;         /* has made its first pass */
+	uint32_t open;        /* connections a drain waits for */
 	struct counters counters;
 } WEIR_CACHE_ALIGNED;
 

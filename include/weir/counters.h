@@ -67,6 +67,17 @@
 	X(TCP_DELAYED_ACK, "weir_tcp_delayed_acks_total", "ACKs sent by the delayed-ACK timer")    \
 	X(TCP_CHALLENGE_ACK, "weir_tcp_challenge_acks_total", "RFC 5961 challenge ACKs sent")      \
 	X(TCP_CHALLENGE_SKIP, "weir_tcp_challenge_acks_limited_total", "Challenge ACKs withheld")  \
+	X(TCP_RST_SKIP, "weir_tcp_resets_limited_total", "RSTs to strangers withheld")             \
+	X(TCP_COOKIE_SENT, "weir_tcp_syn_cookies_sent_total", "SYNs answered with a cookie")       \
+	X(TCP_COOKIE_GOOD, "weir_tcp_syn_cookies_accepted_total", "Cookies that came back")        \
+	X(TCP_OOO_FORGOTTEN, "weir_tcp_out_of_order_forgotten_total",                              \
+	  "Segments given up for want of memory that had arrived out of order")                    \
+	X(TCP_SHED_STALLED, "weir_tcp_shed_total{victim=\"stalled\"}",                             \
+	  "Connections reset for want of memory")                                                  \
+	X(TCP_SHED_LARGEST, "weir_tcp_shed_total{victim=\"largest\"}", "")                         \
+	X(TCP_MTU_TOLD, "weir_tcp_mtu_lowered_total{by=\"icmp\"}",                                 \
+	  "Segment sizes lowered: a router said so, or large packets vanish")                      \
+	X(TCP_MTU_GUESSED, "weir_tcp_mtu_lowered_total{by=\"blackhole\"}", "")                     \
 	X(TCP_KEEPALIVE, "weir_tcp_keepalives_total", "Keep-alive probes sent")                    \
 	X(TCP_TIMEOUT, "weir_tcp_timeouts_total", "Connections given up on unanswered data")       \
 	X(DROP_TCP_PAWS, "weir_tcp_drops_total{reason=\"paws\"}", "Segments dropped, by reason")   \
@@ -76,6 +87,9 @@
 	X(DROP_TCP_RST, "weir_tcp_drops_total{reason=\"rst_sequence\"}", "")                       \
 	X(DROP_TCP_OOO_FULL, "weir_tcp_drops_total{reason=\"reassembly_full\"}", "")               \
 	X(DROP_TCP_BACKLOG, "weir_tcp_drops_total{reason=\"backlog_full\"}", "")                   \
+	X(DROP_TCP_COOKIE, "weir_tcp_drops_total{reason=\"no_cookie\"}", "")                       \
+	X(DROP_TCP_MEMORY, "weir_tcp_drops_total{reason=\"memory\"}", "")                          \
+	X(DROP_TCP_NEW_MEMORY, "weir_tcp_drops_total{reason=\"memory_new\"}", "")                  \
 	X(DROP_TCP_NO_CONN, "weir_tcp_drops_total{reason=\"connections_full\"}", "")               \
 	X(DROP_TCP_CLOSED, "weir_tcp_drops_total{reason=\"closed_port\"}", "")
 
@@ -105,6 +119,8 @@
 	X(TCP_CURR_ESTAB, "weir_tcp_curr_estab", "RFC 4022 tcpCurrEstab")                          \
 	X(TCP_CONNS, "weir_tcp_connections", "Connection records in use, any state")               \
 	X(TCP_TIME_WAIT, "weir_tcp_time_wait", "Connections in TIME-WAIT")                         \
+	X(TCP_HALF_OPEN, "weir_tcp_half_open", "Connections in SYN-RECEIVED")                      \
+	X(TCP_PRESSURE, "weir_tcp_memory_pressure", "0 ease, 1 scarce, 2 no data taken")           \
 	X(HTTP_ACTIVE, "weir_http_active_requests", "Requests in progress")                        \
 	X(UPSTREAM_IDLE, "weir_upstream_idle_connections", "Pooled upstream connections")
 

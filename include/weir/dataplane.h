@@ -52,6 +52,20 @@ struct http_config {
 	bool accept_http10;
 };
 
+/* When a SYN is answered without state (RFC 4987). */
+enum syn_cookies { SYN_COOKIES_AUTO, SYN_COOKIES_NEVER, SYN_COOKIES_ALWAYS };
+
+/* Of one worker, where it is a number. */
+struct tcp_settings {
+	enum syn_cookies cookies;
+	uint32_t half_open;        /* handshakes remembered; beyond them cookies */
+	uint32_t time_waits;       /* at most; beyond them the oldest is forgotten */
+	uint64_t time_wait_us;     /* 2 MSL */
+	uint64_t keepalive_us;     /* idle time before probes; 0 = none */
+	uint64_t zero_window_us;   /* a peer that answers but takes nothing; 0 = for ever */
+	uint64_t rcv_buf, snd_buf; /* bytes, one connection, each way */
+};
+
 struct dataplane_config {
 	unsigned n_workers;
 	enum idle_mode idle;
@@ -61,6 +75,7 @@ struct dataplane_config {
 	unsigned n_ifaces;
 	struct iface_config ifaces[WEIR_PORTS_MAX];
 	struct http_config http;
+	struct tcp_settings tcp;
 	bool access_log;
 };
 

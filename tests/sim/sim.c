@@ -181,6 +181,7 @@ static struct tcp_config random_config(struct rng *g)
 
 	c.max_conns = 64;
 	c.max_half_open = 32;
+	c.cookies = rng_chance(g, 0.2) ? SYN_COOKIES_ALWAYS : SYN_COOKIES_AUTO;
 	c.max_time_wait = 16;
 	c.rcv_buf = rng_chance(g, 0.3) ? 3000 + rng_below(g, 8000) : 20000 + rng_below(g, 300000);
 	c.snd_limit = 2000 + rng_below(g, 200000);

@@ -70,6 +70,14 @@ static void check_defaults(const struct node_config *c)
 	assert_int_equal(c->dataplane.http.max_header_bytes, 60 * 1024);
 	assert_int_equal(c->dataplane.http.max_headers, 100);
 	assert_true(c->dataplane.http.accept_http10);
+	assert_int_equal(c->dataplane.tcp.cookies, SYN_COOKIES_AUTO);
+	assert_int_equal(c->dataplane.tcp.half_open, 4096);
+	assert_int_equal(c->dataplane.tcp.time_waits, 16384);
+	assert_int_equal(c->dataplane.tcp.time_wait_us, 60 * 1000000);
+	assert_int_equal(c->dataplane.tcp.keepalive_us, 7200ull * 1000000);
+	assert_int_equal(c->dataplane.tcp.zero_window_us, 900 * 1000000);
+	assert_int_equal(c->dataplane.tcp.rcv_buf, 4 << 20);
+	assert_int_equal(c->dataplane.tcp.snd_buf, 4 << 20);
 	assert_true(c->dataplane.access_log);
 	assert_false(c->registry_only);
 	assert_false(c->compat_08);
@@ -142,24 +150,27 @@ static void every_key(void **state)
 	char ip[IP_ADDR_STRLEN];
 
 	(void)state;
-	load(&l, "node: {name: n, namespace: x, locality: eu/a, labels: {b: \"1\", a: c}}\n"
-		 "dataplane: {lcores: \"2-4,9\", idle: poll, memory: 1GiB, hugepages: off, "
-		 "fragments: drop,\n"
-		 "  eal: [--no-pci], connections: \"5000\"}\n"
-		 "http: {idleTimeout: 0s, headerTimeout: 1m, streamIdleTimeout: 250ms,\n"
-		 "  maxHeaderSize: 8KiB, maxHeaders: 20, acceptHTTP10: false}\n"
-		 "interfaces:\n"
-		 "- name: int\n  device: 0000:01:00.0\n  mtu: 9000\n"
-		 "  addresses: [198.18.1.1/24, 198.18.2.1/28]\n"
-		 "  routes:\n  - {to: 198.18.9.77/20, via: 198.18.2.14}\n"
-		 "- {name: ext, device: net_null0, punt: tap, puntRate: 500, echo: kernel}\n"
-		 "- {name: ext5, device: net_null0, vlan: 5}\n- {name: ext6, device: net_null0, "
-		 "vlan: 4094}\n"
-		 "resources: [{directory: /a}, {directory: b}]\n"
-		 "mesh: {outboundTrafficPolicy: {mode: REGISTRY_ONLY}, compatibility: 0.8}\n"
-		 "admin: {listen: \"[::1]:80\", socket: \"\"}\n"
-		 "accessLog: {path: /log, format: none}\n"
-		 "drain: {timeout: 0s}\n");
+	load(&l,
+	     "node: {name: n, namespace: x, locality: eu/a, labels: {b: \"1\", a: c}}\n"
+	     "dataplane: {lcores: \"2-4,9\", idle: poll, memory: 1GiB, hugepages: off, "
+	     "fragments: drop,\n"
+	     "  eal: [--no-pci], connections: \"5000\"}\n"
+	     "http: {idleTimeout: 0s, headerTimeout: 1m, streamIdleTimeout: 250ms,\n"
+	     "  maxHeaderSize: 8KiB, maxHeaders: 20, acceptHTTP10: false}\n"
+	     "tcp: {synCookies: always, halfOpen: 16, timeWaits: 9, timeWait: 1s, keepalive: 0s,\n"
+	     "  zeroWindowTimeout: 0s, receiveBuffer: 64KiB, sendBuffer: 32KiB}\n"
+	     "interfaces:\n"
+	     "- name: int\n  device: 0000:01:00.0\n  mtu: 9000\n"
+	     "  addresses: [198.18.1.1/24, 198.18.2.1/28]\n"
+	     "  routes:\n  - {to: 198.18.9.77/20, via: 198.18.2.14}\n"
+	     "- {name: ext, device: net_null0, punt: tap, puntRate: 500, echo: kernel}\n"
+	     "- {name: ext5, device: net_null0, vlan: 5}\n"
+	     "- {name: ext6, device: net_null0, vlan: 4094}\n"
+	     "resources: [{directory: /a}, {directory: b}]\n"
+	     "mesh: {outboundTrafficPolicy: {mode: REGISTRY_ONLY}, compatibility: 0.8}\n"
+	     "admin: {listen: \"[::1]:80\", socket: \"\"}\n"
+	     "accessLog: {path: /log, format: none}\n"
+	     "drain: {timeout: 0s}\n");
 	if (l.d.n)
 		diags_print(&l.d, stderr);
 	assert_int_equal(l.d.n, 0);
@@ -191,6 +202,14 @@ static void every_key(void **state)
 	assert_int_equal(l.cfg.dataplane.http.max_header_bytes, 8192);
 	assert_int_equal(l.cfg.dataplane.http.max_headers, 20);
 	assert_false(l.cfg.dataplane.http.accept_http10);
+	assert_int_equal(l.cfg.dataplane.tcp.cookies, SYN_COOKIES_ALWAYS);
+	assert_int_equal(l.cfg.dataplane.tcp.half_open, 16);
+	assert_int_equal(l.cfg.dataplane.tcp.time_waits, 9);
+	assert_int_equal(l.cfg.dataplane.tcp.time_wait_us, 1000000);
+	assert_int_equal(l.cfg.dataplane.tcp.keepalive_us, 0);
+	assert_int_equal(l.cfg.dataplane.tcp.zero_window_us, 0);
+	assert_int_equal(l.cfg.dataplane.tcp.rcv_buf, 64 << 10);
+	assert_int_equal(l.cfg.dataplane.tcp.snd_buf, 32 << 10);
 	assert_int_equal(l.cfg.directories.n, 2);
 	assert_true(l.cfg.registry_only);
 	assert_true(l.cfg.compat_08);

@@ -156,6 +156,7 @@ int rig_setup(void **state)
 	r->cfg.max_time_wait = 8;
 	r->cfg.rcv_buf = 65535;
 	r->cfg.keepalive_us = 0;
+	r->cfg.zero_window_us = 0;
 	memcpy(r->cfg.secret, "0123456789abcdef", sizeof(r->cfg.secret));
 	r->now_us = 1000 * SEC;
 	r->mtu = 1500;

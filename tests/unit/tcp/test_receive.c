@@ -362,7 +362,9 @@ static void a_smaller_share_holds_less(void **state)
 	r->cfg.rcv_buf = 10000;
 	rig_restart(r);
 	rig_establish(r);
-	tcp_set_limit(r->tcp, TCP_LIMIT_MIN);
+	r->now_us += MS;
+	tcp_set_now(r->tcp, r->now_us);
+	tcp_set_memory(r->tcp, 100, 1000);
 	for (unsigned i = 0; i < 5; i++) {
 		PEER(r, .flags = TCP_ACK, .len = 1000);
 		for (struct out *o; (o = rig_try(r));) {

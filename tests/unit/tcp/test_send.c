@@ -495,6 +495,29 @@ static void an_answering_zero_window_is_kept_open(void **state)
 	expect_letters(r, 0, 1000);
 }
 
+/* Memory for nothing: it is bounded all the same. */
+static void an_answering_zero_window_ends_in_the_end(void **state)
+{
+	struct rig *r = *state;
+	unsigned s = 0;
+
+	r->cfg.zero_window_us = 600 * SEC;
+	rig_restart(r);
+	rig_establish(r);
+	rig_pass(r, 3000 * SEC); /* idle for longer than that: not held against it */
+	PEER(r, .flags = TCP_ACK, WND(0));
+	rig_write(r, 1000, 1000);
+	for (; s < 2000 && rig_state(r) != TCP_CLOSED; s++) {
+		rig_forget(r);
+		rig_pass(r, SEC);
+		if (r->n_out && rig_state(r) != TCP_CLOSED)
+			PEER(r, .flags = TCP_ACK, WND(0));
+	}
+	assert_in_range(s, 200, 700);
+	assert_int_equal(r->s->error, BS_TIMEOUT);
+	assert_true(r->out[r->n_out - 1].flags & TCP_RST);
+}
+
 static void a_silent_zero_window_is_given_up(void **state)
 {
 	struct rig *r = *state;
@@ -651,6 +674,7 @@ int main(void)
 		T(the_override_timer_fills_it_in_the_end),
 		T(zero_window_is_probed_with_back_off),
 		T(an_answering_zero_window_is_kept_open),
+		T(an_answering_zero_window_ends_in_the_end),
 		T(a_silent_zero_window_is_given_up),
 		T(a_shrunk_window_with_data_under_way_is_survived),
 		T(the_windows_scale_is_used),

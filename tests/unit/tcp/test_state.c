@@ -100,24 +100,6 @@ static void rst_out_of_window_is_dropped(void **state)
 	assert_int_equal(rig_count(r, CTR_DROP_TCP_RST), 3);
 }
 
-static void challenges_are_limited(void **state)
-{
-	struct rig *r = *state;
-	unsigned n = 0;
-
-	rig_in_state(r, TCP_ESTABLISHED);
-	for (unsigned i = 0; i < 200; i++)
-		PEER(r, .flags = TCP_RST, SEQ(r->peer_seq + 1 + i));
-	while (rig_try(r))
-		n++;
-	assert_int_equal(n, 100);
-	assert_int_equal(rig_count(r, CTR_TCP_CHALLENGE_SKIP), 100);
-	rig_forget(r);
-	rig_pass(r, SEC);
-	PEER(r, .flags = TCP_RST, SEQ(r->peer_seq + 1));
-	expect_ack(r);
-}
-
 /* --- SYN (RFC 5961 section 4) --- */
 
 static void syn_is_challenged_wherever_it_lies(void **state)
@@ -755,7 +737,6 @@ int main(void)
 		T(exact_rst_closes_every_state),
 		T(rst_in_window_is_challenged),
 		T(rst_out_of_window_is_dropped),
-		T(challenges_are_limited),
 		T(syn_is_challenged_wherever_it_lies),
 		T(ack_of_the_unsent_is_dropped_and_answered),
 		T(ancient_ack_is_dropped_and_answered),
