@@ -260,10 +260,23 @@ static void drain_log(struct control *c, uint64_t now)
 	c->log_due_us = now + (most >= LOG_BUSY_RECORDS ? LOG_BUSY_TICK_US : LOG_TICK_US);
 }
 
+static void report_duplicates(struct control *c)
+{
+	char text[IP_ADDR_STRLEN];
+	const char *iface;
+	struct ip_addr ip;
+
+	while (dataplane_next_duplicate(c->dataplane, &iface, &ip))
+		report_line("interface %s: another host has the address %s: it is not used until "
+			    "a restart; give one of the two another address",
+			    iface, ip_addr_format(&ip, text));
+}
+
 static void reap(struct control *c, uint64_t now)
 {
 	publisher_reap(c->publisher);
 	refresh_state(c);
+	report_duplicates(c);
 	c->reap_due_us = now + REAP_TICK_US;
 }
 

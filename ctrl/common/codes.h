@@ -158,7 +158,6 @@
 	X(NODE_INTERFACE,        "WEIR0803", ERROR,                                                \
 	  "an interface is incomplete, doubled or too much")                                       \
 	X(NODE_ADDRESS,          "WEIR0804", ERROR,   "not an address with prefix length")         \
-	X(NODE_IPV6,             "WEIR0805", WARNING, "IPv6 is not served by this version")        \
 	X(NODE_ROUTE,            "WEIR0806", ERROR,   "a route's next hop is not on the link")     \
 	X(NODE_KUBERNETES,       "WEIR0807", ERROR,                                                \
 	  "resources from Kubernetes are not supported by this version")                           \
@@ -169,7 +168,8 @@
 	  "more than one document in the node configuration")                                      \
 	X(NODE_NO_RESOURCES,     "WEIR0812", WARNING, "there is nowhere to read resources from")   \
 	X(NODE_NO_INTERFACES,    "WEIR0813", WARNING, "there is no interface to serve on")         \
-	X(NODE_VLAN,             "WEIR0814", ERROR,   "stacked VLAN tags are not supported")
+	X(NODE_NDP,              "WEIR0814", ERROR,   "an interface is not fit for IPv6")          \
+	X(NODE_VLAN,             "WEIR0815", ERROR,   "stacked VLAN tags are not supported")
 /* clang-format on */
 
 enum diag_code {

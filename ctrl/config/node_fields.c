@@ -159,6 +159,15 @@ static void decode_vlan(struct decoder *dec, const struct yaml_node *yaml, void 
 		w->vlan = (uint16_t)vlan;
 }
 
+static const struct field ndp_fields[] = {
+	{"dadTransmits", FIELD_UINT16, FIELD_PRESENT, AT(written_interface, dad_transmits),
+	 COUNT(written_interface, has_dad_transmits), RANGE(0, 10), .initial = "1"},
+	{"routerSolicitation", FIELD_BOOL, AT(written_interface, router_solicitation),
+	 .initial = "false"},
+	{0},
+};
+static const struct message ndp = {.name = "ndp", .fields = ndp_fields, NO_POS, NO_LIST};
+
 static const struct field interface_fields[] = {
 	{"name", FIELD_STRING, AT(written_interface, name)},
 	{"device", FIELD_STRING, AT(written_interface, device)},
@@ -173,6 +182,7 @@ static const struct field interface_fields[] = {
 	{"addresses", FIELD_STRINGS, AT(written_interface, addresses)},
 	{"routes", FIELD_LIST, AT(written_interface, routes), COUNT(written_interface, n_routes),
 	 .message = &route},
+	{"ndp", FIELD_INLINE, .message = &ndp},
 	{0},
 };
 static const struct message interface = KEPT("interfaces", written_interface, interface_fields);

@@ -14,6 +14,8 @@ struct written_interface {
 	int punt, echo;
 	bool has_punt_rate;
 	uint32_t punt_rate;
+	uint16_t dad_transmits;
+	bool has_dad_transmits, router_solicitation;
 	struct string_list addresses;
 	uint32_t n_routes;
 	struct written_route *routes;

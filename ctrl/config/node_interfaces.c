@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define IPV6_MTU_MIN 1280u
+
 /* Reports at the current path, at the place of an entry. */
 __attribute__((format(printf, 4, 5))) static void report(struct decoder *dec, enum diag_code code,
 							 struct pos pos, const char *fmt, ...)
@@ -47,9 +49,14 @@ static void clear_host_bits(struct ip_prefix *p)
 		p->ip.b[i / 8] &= (uint8_t) ~(0x80u >> (i % 8));
 }
 
+static bool is_link_local(const struct ip_addr *a)
+{
+	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
 /* Why no host can have this IPv4 address (RFC 1122 section 3.2.1.3), or NULL. Prefixes of 31
  * and 32 bits have neither of the last two (RFC 3021). */
-static const char *unfit_for_host(const struct ip_prefix *p)
+static const char *unfit_v4(const struct ip_prefix *p)
 {
 	uint32_t v4 = ntohl(ip_addr_to_v4(&p->ip));
 	uint32_t host = (uint32_t)((1ull << (128 - p->len)) - 1);
@@ -61,6 +68,24 @@ static const char *unfit_for_host(const struct ip_prefix *p)
 	if ((v4 & host) == 0)
 		return "that of the network itself";
 	return (v4 & host) == host ? "that of all hosts, for broadcasts" : NULL;
+}
+
+/* The same for IPv6 (RFC 4291 section 2). Prefixes of 127 and 128 bits have no address of all
+ * routers (RFC 6164). */
+static const char *unfit_v6(const struct ip_prefix *p)
+{
+	struct ip_prefix network = *p;
+
+	if (p->ip.b[0] == 0xff)
+		return "multicast";
+	if (p->ip.q[0] == 0 && p->ip.w[2] == 0)
+		return "unspecified, loopback or IPv4-compatible";
+	if (is_link_local(&p->ip) &&
+	    (p->len < 64 || p->ip.b[1] != 0x80 || p->ip.w[1] || p->ip.b[2] || p->ip.b[3]))
+		return "link-local outside fe80::/64";
+	clear_host_bits(&network);
+	return p->len < 127 && ip_addr_eq(&network.ip, &p->ip) ? "that of the network's routers"
+							       : NULL;
 }
 
 /* The interface that has this address already, by index; or n. */
@@ -75,21 +100,20 @@ static unsigned find_owner(const struct iface_config *ifaces, unsigned n, const 
 	return n;
 }
 
+/* One link-local address may be that of several interfaces: each is another link. */
 static void check_address(struct decoder *dec, const struct written_node *w, struct pos pos,
 			  const char *text, const struct ip_prefix *p)
 {
 	const struct dataplane_config *dp = &w->cfg.dataplane;
-	const char *unfit = ip_addr_is_v4(&p->ip) ? unfit_for_host(p) : NULL;
-	unsigned owner = find_owner(dp->ifaces, dp->n_ifaces, &p->ip);
+	const char *unfit = ip_addr_is_v4(&p->ip) ? unfit_v4(p) : unfit_v6(p);
+	unsigned first = is_link_local(&p->ip) ? dp->n_ifaces - 1 : 0;
+	unsigned owner = first + find_owner(dp->ifaces + first, dp->n_ifaces - first, &p->ip);
 
 	if (unfit)
 		report(dec, DIAG_NODE_ADDRESS, pos, "%s is no host's address but %s", text, unfit);
 	else if (owner < dp->n_ifaces)
 		report(dec, DIAG_NODE_ADDRESS, pos, "interfaces[%u] has the address %s too", owner,
 		       text);
-	if (!ip_addr_is_v4(&p->ip))
-		report(dec, DIAG_NODE_IPV6, pos,
-		       "IPv6 is not served by this version: %s has no effect", text);
 }
 
 static void build_addresses(struct decoder *dec, const struct written_node *node,
@@ -119,21 +143,47 @@ static void build_addresses(struct decoder *dec, const struct written_node *node
 	field_path_pop(&dec->path, outer);
 }
 
+/* A link-local next hop is on every link where IPv6 is spoken. */
 static bool is_on_link(const struct iface_config *iface, const struct ip_addr *via)
 {
 	unsigned i;
 
 	for (i = 0; i < iface->n_addrs; i++)
 		if (ip_addr_is_v4(&iface->addrs[i].ip) == ip_addr_is_v4(via) &&
-		    ip_prefix_contains(&iface->addrs[i], via))
+		    (is_link_local(via) || ip_prefix_contains(&iface->addrs[i], via)))
 			return true;
 	return false;
+}
+
+static bool has_route(const struct iface_config *iface, const struct iface_route *route)
+{
+	unsigned i;
+
+	for (i = 0; i < iface->n_routes; i++)
+		if (iface->routes[i].to.len == route->to.len &&
+		    ip_addr_eq(&iface->routes[i].to.ip, &route->to.ip) &&
+		    ip_addr_eq(&iface->routes[i].via, &route->via))
+			return true;
+	return false;
+}
+
+/* Why packets cannot go this way, or NULL. */
+static const char *unfit_route(const struct iface_config *iface, const struct iface_route *route)
+{
+	if (ip_addr_is_v4(&route->to.ip) != ip_addr_is_v4(&route->via))
+		return "to and via are not of one address family";
+	if (!is_on_link(iface, &route->via))
+		return "the next hop is in none of the interface's own networks";
+	if (find_owner(iface, 1, &route->via) == 0)
+		return "the next hop is the interface itself";
+	return has_route(iface, route) ? "the interface has this route already" : NULL;
 }
 
 static void build_route(struct decoder *dec, const struct written_route *w,
 			struct iface_config *out)
 {
 	struct iface_route route;
+	const char *unfit;
 
 	if (!w->to || !parse_prefix(w->to, &route.to)) {
 		report(dec, DIAG_NODE_ADDRESS, w->pos,
@@ -144,22 +194,12 @@ static void build_route(struct decoder *dec, const struct written_route *w,
 		report(dec, DIAG_NODE_ADDRESS, w->pos, "via must be the address of a next hop");
 		return;
 	}
-	if (ip_addr_is_v4(&route.to.ip) != ip_addr_is_v4(&route.via)) {
-		report(dec, DIAG_NODE_ROUTE, w->pos, "to and via are not of one address family");
-		return;
-	}
-	if (!is_on_link(out, &route.via)) {
-		report(dec, DIAG_NODE_ROUTE, w->pos,
-		       "the next hop %s is in none of the interface's own networks", w->via);
-		return;
-	}
-	if (find_owner(out, 1, &route.via) == 0) {
-		report(dec, DIAG_NODE_ROUTE, w->pos, "the next hop %s is the interface itself",
-		       w->via);
-		return;
-	}
 	clear_host_bits(&route.to);
-	out->routes[out->n_routes++] = route;
+	unfit = unfit_route(out, &route);
+	if (unfit)
+		report(dec, DIAG_NODE_ROUTE, w->pos, "to %s via %s: %s", w->to, w->via, unfit);
+	else
+		out->routes[out->n_routes++] = route;
 }
 
 static void build_routes(struct decoder *dec, const struct written_interface *w,
@@ -217,6 +257,31 @@ static void build_punt(struct decoder *dec, const struct written_interface *w,
 		       TAP_NAME_MAX);
 }
 
+static bool speaks_v6(const struct iface_config *iface)
+{
+	unsigned i;
+
+	for (i = 0; i < iface->n_addrs; i++)
+		if (!ip_addr_is_v4(&iface->addrs[i].ip))
+			return true;
+	return false;
+}
+
+static void build_ndp(struct decoder *dec, const struct written_interface *w,
+		      struct iface_config *out)
+{
+	out->dad_transmits = (uint8_t)w->dad_transmits;
+	out->router_solicitation = w->router_solicitation;
+	if (speaks_v6(out) && w->mtu < IPV6_MTU_MIN)
+		report(dec, DIAG_NODE_NDP, w->pos,
+		       "the MTU is %u, and IPv6 needs %u at least (RFC 8200 section 5)", w->mtu,
+		       IPV6_MTU_MIN);
+	if (!speaks_v6(out) && (w->router_solicitation || w->has_dad_transmits))
+		report(dec, DIAG_NODE_NDP, w->pos,
+		       "ndp is about IPv6, and the interface has no address of it: a link-local "
+		       "one such as fe80::1/64 suffices");
+}
+
 static void build_interface(struct decoder *dec, const struct written_node *node,
 			    const struct written_interface *w, struct iface_config *out)
 {
@@ -227,6 +292,7 @@ static void build_interface(struct decoder *dec, const struct written_node *node
 	build_punt(dec, w, out);
 	build_addresses(dec, node, w, out);
 	build_routes(dec, w, out);
+	build_ndp(dec, w, out);
 }
 
 /* Drivers of kernel interfaces are named differently and take further arguments, but two of

@@ -10,6 +10,8 @@
 
 #include <rte_mbuf.h>
 
+#include <weir/addr.h>
+
 /* Sixteen bytes a step: 32-bit words go into 64-bit lanes, which cannot overflow. */
 static inline uint64_t cksum_blocks(const uint8_t *p, size_t blocks)
 {
@@ -91,4 +93,17 @@ static inline uint64_t cksum_add_chain(uint64_t sum, const struct rte_mbuf *m)
 static inline uint64_t cksum_pseudo_v4(uint32_t src, uint32_t dst, uint8_t proto, uint16_t len)
 {
 	return (uint64_t)src + dst + __builtin_bswap16(proto) + __builtin_bswap16(len);
+}
+
+/* The pseudo header of either family (RFC 9293 section 3.1, RFC 8200 section 8.1); len is the
+ * bytes of the upper layer's header and payload. An IPv4 address's mapped form adds 0xffff to
+ * its own sum, which is nothing in ones' complement. */
+static inline uint64_t cksum_pseudo(const struct ip_addr *src, const struct ip_addr *dst,
+				    uint8_t proto, uint16_t len)
+{
+	uint64_t sum = (uint64_t)__builtin_bswap16(proto) + __builtin_bswap16(len);
+
+	for (unsigned i = 0; i < 4; i++)
+		sum += (uint64_t)src->w[i] + dst->w[i];
+	return sum;
 }

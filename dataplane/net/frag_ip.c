@@ -7,7 +7,8 @@
 
 #include "context.h"
 #include "frag.h"
-#include "pkt.h"
+#include "pkt6.h"
+#include "zone.h"
 
 #define IP6_HDR      40
 #define IP6_FRAG_HDR 8
@@ -136,6 +137,8 @@ static bool read_ip6(struct rte_mbuf *m, uint16_t frag_off, uint16_t next_off, u
 	memcpy(&p->src, ip + 8, 16);
 	memcpy(&p->dst, ip + 24, 16);
 	memcpy(&p->id, frag + 4, 4);
+	if (!zone_enter(&p->src, pkt_priv(m)->port) || !zone_enter(&p->dst, pkt_priv(m)->port))
+		return false;
 	if (head_len > FRAG_HEAD_MAX)
 		return false;
 	memcpy(head, ip - RTE_ETHER_HDR_LEN, head_len);
@@ -181,6 +184,18 @@ static struct rte_mbuf *whole_ip6(struct net *net, struct rte_mbuf *m, const str
 	return whole;
 }
 
+/* Neighbour Discovery in fragments is not to be believed (RFC 6980). m: a frame. */
+static bool is_nd(const struct rte_mbuf *m)
+{
+	const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, RTE_ETHER_HDR_LEN);
+	struct ip6_problem problem;
+	struct ip_packet packet;
+	int hdr = pkt_parse_ipv6(ip, m->data_len - (uint32_t)RTE_ETHER_HDR_LEN, &packet, &problem);
+
+	return hdr > 0 && packet.proto == IPPROTO_ICMPV6 && hdr < packet.total_len &&
+	       ip[hdr] >= ND_ROUTER_SOLICIT && ip[hdr] <= ND_REDIRECT;
+}
+
 /* An extension header behind the fragment header hides the ports: such a datagram stays with
  * this worker, whose TCP knows no connection of it. */
 __rte_noinline void frag_take_ip6(struct net *net, struct rte_mbuf *m, uint16_t frag_off,
@@ -196,5 +211,9 @@ __rte_noinline void frag_take_ip6(struct net *net, struct rte_mbuf *m, uint16_t 
 	if (!whole)
 		return;
 	mend_ip6(whole, about.ecn);
+	if (is_nd(whole)) {
+		net_drop(net, whole, CTR_DROP_ND);
+		return;
+	}
 	deliver(net, whole, port, &p, &about);
 }

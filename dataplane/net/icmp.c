@@ -14,7 +14,7 @@
 #define US_PER_TOKEN  (1000000 / ICMP_PER_SECOND)
 
 /* A bucket of ICMP_BURST tokens: a flood of echo requests costs us no more than this. */
-static bool take_token(struct net *net)
+bool icmp_take_token(struct net *net)
 {
 	uint64_t tokens = (net->now_us - net->icmp_refill_us) / US_PER_TOKEN;
 
@@ -32,7 +32,7 @@ static void answer_echo(struct net *net, struct rte_mbuf *m, const struct ip_pac
 {
 	struct rte_icmp_hdr *icmp = rte_pktmbuf_mtod(m, struct rte_icmp_hdr *);
 
-	if (!route_is_own(net->routes, &ip->dst) || !take_token(net)) {
+	if (!route_is_own(net->routes, &ip->dst) || !icmp_take_token(net)) {
 		net_drop(net, m, CTR_DROP_ICMP);
 		return;
 	}
@@ -78,12 +78,30 @@ static bool is_ours(const struct net *net, const struct icmp_quote *q, const str
 }
 
 /* What the kernel may have asked for, or else nobody did. */
-static void refuse(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
+void icmp_not_ours(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
 {
 	if (route_is_own(net->routes, &ip->dst))
 		punt_or_drop(net, m, CTR_DROP_ICMP);
 	else
 		net_drop(net, m, CTR_DROP_ICMP);
+}
+
+/* Is it about a connection of the kernel's? */
+static bool is_kernels(const struct net *net, struct rte_mbuf *m, const struct icmp_quote *q)
+{
+	return punt_wants(net, m) && !net->ops->captures(net->owner, &q->local, &q->remote);
+}
+
+void icmp_report(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip,
+		 const struct icmp_quote *q, bool hard, uint16_t mtu)
+{
+	if (!is_ours(net, q, ip) || is_kernels(net, m, q)) {
+		icmp_not_ours(net, m, ip);
+		return;
+	}
+	counter_inc(net->counters, CTR_NET_ICMP_ERROR);
+	net->ops->icmp_error(net->owner, &q->local, &q->remote, q->seq, hard, mtu);
+	rte_pktmbuf_free(m);
 }
 
 static void report_error(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
@@ -92,22 +110,15 @@ static void report_error(struct net *net, struct rte_mbuf *m, const struct ip_pa
 	struct icmp_quote q;
 	bool hard;
 
-	if (pkt_parse_icmp_quote(icmp + ICMP_HDR, m->data_len - ICMP_HDR, &q) < 0 ||
-	    !is_ours(net, &q, ip)) {
-		refuse(net, m, ip);
-		return;
-	}
-	if (punt_wants(net, m) && !net->ops->captures(net->owner, &q.local, &q.remote)) {
-		refuse(net, m, ip); /* about a connection of the kernel's */
+	if (pkt_parse_icmp_quote(icmp + ICMP_HDR, m->data_len - ICMP_HDR, &q) < 0) {
+		icmp_not_ours(net, m, ip);
 		return;
 	}
 	hard = icmp[0] == ICMP_UNREACHABLE && (icmp[1] == CODE_PROTOCOL || icmp[1] == CODE_PORT);
-	counter_inc(net->counters, CTR_NET_ICMP_ERROR);
-	net->ops->icmp_error(net->owner, &q.local, &q.remote, q.seq, hard, next_hop_mtu(icmp, &q));
-	rte_pktmbuf_free(m);
+	icmp_report(net, m, ip, &q, hard, next_hop_mtu(icmp, &q));
 }
 
-static bool kernel_echoes(const struct net *net, struct rte_mbuf *m)
+bool icmp_kernel_echoes(const struct net *net, struct rte_mbuf *m)
 {
 	return net->ports->ports[pkt_priv(m)->port].kernel_echoes;
 }
@@ -118,12 +129,12 @@ void icmp_take(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
 	const uint8_t *icmp = rte_pktmbuf_mtod(m, const uint8_t *);
 	bool whole = m->data_len >= ICMP_HDR && cksum_finish(cksum_add(0, icmp, m->data_len)) == 0;
 
-	if (whole && icmp[0] == ECHO_REQUEST && icmp[1] == 0 && !kernel_echoes(net, m))
+	if (whole && icmp[0] == ECHO_REQUEST && icmp[1] == 0 && !icmp_kernel_echoes(net, m))
 		answer_echo(net, m, ip);
 	else if (whole && pkt_icmp_is_error(icmp[0]))
 		report_error(net, m, ip);
 	else if (whole)
-		refuse(net, m, ip);
+		icmp_not_ours(net, m, ip);
 	else
 		net_drop(net, m, CTR_DROP_ICMP);
 }

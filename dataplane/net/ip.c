@@ -1,9 +1,11 @@
-/* ip.c - IPv4 input and output (RFC 791, RFC 1122 section 3). */
+/* ip.c - IPv4 input and output (RFC 791, RFC 1122 section 3), and what both families share:
+ * TCP upward, the way to the next hop downward. */
 #include "context.h"
 
 #include "frag_ip.h"
-#include "pkt.h"
+#include "pkt6.h"
 #include "punt.h"
+#include "zone.h"
 
 #define TTL       64
 #define SUM_WORTH 256u
@@ -38,8 +40,7 @@ static bool tcp_intact(const struct rte_mbuf *m, const struct ip_packet *ip)
 		return false;
 	if (checked(m, mask, RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_MBUF_F_RX_L4_CKSUM_NONE))
 		return true;
-	sum = cksum_pseudo_v4(ip_addr_to_v4(&ip->src), ip_addr_to_v4(&ip->dst), IPPROTO_TCP,
-			      m->data_len);
+	sum = cksum_pseudo(&ip->src, &ip->dst, IPPROTO_TCP, m->data_len);
 	return cksum_finish(cksum_add(sum, rte_pktmbuf_mtod(m, const void *), m->data_len)) == 0;
 }
 
@@ -52,8 +53,7 @@ static void note_sum(struct rte_mbuf *m, const struct ip_packet *ip, uint32_t hd
 
 	if (m->data_len - hdr_len < SUM_WORTH || !RTE_MBUF_DIRECT(m))
 		return;
-	sum = cksum_pseudo_v4(ip_addr_to_v4(&ip->src), ip_addr_to_v4(&ip->dst), IPPROTO_TCP,
-			      m->data_len);
+	sum = cksum_pseudo(&ip->src, &ip->dst, IPPROTO_TCP, m->data_len);
 	p->sum = cksum_finish(cksum_add(sum, rte_pktmbuf_mtod(m, const void *), hdr_len));
 	p->sum_off = (uint16_t)(m->data_off + hdr_len);
 	p->sum_len = (uint16_t)(m->data_len - hdr_len);
@@ -69,14 +69,6 @@ static bool is_martian(const struct net *net, const struct ip_addr *src)
 static bool is_group(const struct net *net, const struct ip_addr *dst)
 {
 	return dst->b[12] >= 224 || route_is_broadcast(net->routes, dst);
-}
-
-/* Cuts the IP header off and whatever the Ethernet frame has after the packet. */
-static void strip(struct rte_mbuf *m, const struct ip_packet *ip)
-{
-	m->data_off = (uint16_t)(m->data_off + ip->hdr_len);
-	m->data_len = (uint16_t)(ip->total_len - ip->hdr_len);
-	m->pkt_len = m->data_len;
 }
 
 static bool is_captured(struct net *net, const struct ip_packet *ip, const struct rte_tcp_hdr *tcp)
@@ -109,6 +101,11 @@ static bool take_tcp(struct net *net, struct rte_mbuf *m, const struct ip_packet
 	pkt_priv(m)->ecn = ip->ecn;
 	note_sum(m, ip, (uint32_t)n);
 	return true;
+}
+
+bool ip_take_tcp(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
+{
+	return take_tcp(net, m, ip);
 }
 
 /* The reason not to look further, or CTR_COUNT. A packet in a broadcast frame is for nobody
@@ -167,7 +164,7 @@ bool ip_take(struct net *net, struct rte_mbuf *m, bool to_all)
 		take_fragment(net, m, &ip);
 		return false;
 	}
-	strip(m, &ip);
+	pkt_strip(m, &ip);
 	if (ip.proto == IPPROTO_TCP)
 		return take_tcp(net, m, &ip);
 	if (ip.proto == IPPROTO_ICMP)
@@ -212,16 +209,18 @@ static uint64_t sum_segment(uint64_t sum, struct rte_mbuf *m)
 }
 
 /* m starts at the TCP header. A relayed mbuf still has the flags it was received with. */
-static void put_tcp_cksum(const struct port *port, struct rte_mbuf *m, uint32_t src, uint32_t dst)
+static void put_tcp_cksum(const struct port *port, struct rte_mbuf *m, const struct ip_addr *src,
+			  const struct ip_addr *dst)
 {
 	struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(m, struct rte_tcp_hdr *);
-	uint64_t sum = cksum_pseudo_v4(src, dst, IPPROTO_TCP, (uint16_t)m->pkt_len);
+	uint64_t sum = cksum_pseudo(src, dst, IPPROTO_TCP, (uint16_t)m->pkt_len);
 
 	m->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL | PKT_F_SUMMED;
 	if (port->tx_cksum) {
 		m->l2_len = RTE_ETHER_HDR_LEN;
-		m->l3_len = IPV4_MIN_HDR;
-		m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_CKSUM;
+		m->l3_len = ip_addr_is_v4(dst) ? IPV4_MIN_HDR : IPV6_HDR;
+		m->ol_flags |= ip_addr_is_v4(dst) ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
+		m->ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM;
 		tcp->cksum = cksum_fold(sum);
 		return;
 	}
@@ -236,27 +235,55 @@ static void note_failure(struct net *net, const struct net_addr *local,
 		net->failures[net->n_failures++] = (struct failure){*local, *remote};
 }
 
-static void send_to(void *owner, const struct neigh *n, struct rte_mbuf *m)
+static bool is_v6(const struct rte_mbuf *m)
 {
-	tx_push_ether(owner, n->port, &n->mac, RTE_BE16(RTE_ETHER_TYPE_IPV4), m);
+	return *rte_pktmbuf_mtod(m, const uint8_t *) >> 4 == 6;
 }
 
-/* m starts at the IPv4 header that put_header() made. */
-static void tell_unreachable(void *owner, struct rte_mbuf *m)
+static void send_to(void *owner, const struct neigh *n, struct rte_mbuf *m)
 {
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
-	const struct rte_tcp_hdr *tcp = (const struct rte_tcp_hdr *)(ip + 1);
-	struct net_addr local = {ip_addr_v4(ip->src_addr), rte_be_to_cpu_16(tcp->src_port)};
-	struct net_addr remote = {ip_addr_v4(ip->dst_addr), rte_be_to_cpu_16(tcp->dst_port)};
+	tx_push_ether(owner, n->port, &n->mac,
+		      is_v6(m) ? RTE_BE16(RTE_ETHER_TYPE_IPV6) : RTE_BE16(RTE_ETHER_TYPE_IPV4), m);
+}
 
-	if (ip->next_proto_id == IPPROTO_TCP)
+/* The TCP header of m, which starts at the IP header that was put there; NULL: it has none. */
+static const struct rte_tcp_hdr *tuple_of(const struct rte_mbuf *m, uint16_t port,
+					  struct net_addr *local, struct net_addr *remote)
+{
+	const struct rte_ipv4_hdr *ip4 = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
+	const struct rte_ipv6_hdr *ip6 = rte_pktmbuf_mtod(m, const struct rte_ipv6_hdr *);
+
+	if (!is_v6(m)) {
+		local->ip = ip_addr_v4(ip4->src_addr);
+		remote->ip = ip_addr_v4(ip4->dst_addr);
+		return ip4->next_proto_id == IPPROTO_TCP ? (const void *)(ip4 + 1) : NULL;
+	}
+	memcpy(&local->ip, ip6->src_addr, sizeof(local->ip));
+	memcpy(&remote->ip, ip6->dst_addr, sizeof(remote->ip));
+	zone_enter(&local->ip, port);
+	zone_enter(&remote->ip, port);
+	return ip6->proto == IPPROTO_TCP ? (const void *)(ip6 + 1) : NULL;
+}
+
+static void tell_unreachable(void *owner, const struct neigh *n, struct rte_mbuf *m)
+{
+	struct net_addr local, remote;
+	const struct rte_tcp_hdr *tcp = tuple_of(m, n->port, &local, &remote);
+
+	if (tcp) {
+		local.port = rte_be_to_cpu_16(tcp->src_port);
+		remote.port = rte_be_to_cpu_16(tcp->dst_port);
 		note_failure(owner, &local, &remote);
+	}
 	rte_pktmbuf_free(m);
 }
 
 static void solicit(void *owner, const struct neigh *n, bool unicast)
 {
-	arp_solicit(owner, n, unicast);
+	if (ip_addr_is_v4(&n->ip))
+		arp_solicit(owner, n, unicast);
+	else
+		nd_solicit(owner, n, unicast);
 }
 
 const struct neigh_ops ip_neigh_ops = {
@@ -272,14 +299,39 @@ static struct neigh *cached(struct net *net, const struct ip_path *path)
 	if (!path || path->gen == 0)
 		return NULL;
 	n = neigh_at(net->neighs, path->neigh);
-	return n->gen == path->gen ? n : NULL;
+	return n->gen == path->gen && n->state != NEIGH_FAILED ? n : NULL;
 }
 
-static struct neigh *resolve(struct net *net, const struct ip_route *r, const struct ip_addr *dst,
-			     struct ip_path *path)
+/* Of the flow that m, which starts at the upper layer's header, belongs to. */
+static uint32_t flow_hash(const struct net *net, const struct ip_addr *dst, uint8_t proto,
+			  const struct rte_mbuf *m)
 {
-	struct neigh *n = neigh_get(net->neighs, r->port, ip_addr_is_any(&r->via) ? dst : &r->via);
+	uint32_t ports = 0;
 
+	if (proto == IPPROTO_TCP)
+		memcpy(&ports, rte_pktmbuf_mtod(m, const void *), sizeof(ports));
+	return net_hash(net, dst, ports);
+}
+
+/* The neighbour that a packet goes to: of several ways one whose next hop is not known to be
+ * gone. NULL is counted. */
+static struct neigh *resolve(struct net *net, const struct ip_addr *src, const struct ip_addr *dst,
+			     uint32_t hash, struct ip_path *path)
+{
+	const struct ip_route *first = net_find_route(net, dst);
+	struct neigh *n = NULL;
+
+	if (!first) {
+		counter_inc(net->counters, CTR_DROP_IP_NO_ROUTE);
+		return NULL;
+	}
+	for (unsigned nth = 0; nth < first->n_ways; nth++) {
+		const struct ip_route *r = route_way(first, src, hash, nth);
+
+		n = neigh_get(net->neighs, r->port, ip_addr_is_any(&r->via) ? dst : &r->via);
+		if (n && n->state != NEIGH_FAILED)
+			break;
+	}
 	if (n && path)
 		*path = (struct ip_path){neigh_index(net->neighs, n), n->gen};
 	return n;
@@ -288,27 +340,23 @@ static struct neigh *resolve(struct net *net, const struct ip_route *r, const st
 void ip_output(struct net *net, const struct ip_addr *src, const struct ip_addr *dst, uint8_t proto,
 	       struct rte_mbuf *m, void *path)
 {
-	uint32_t src4 = ip_addr_to_v4(src), dst4 = ip_addr_to_v4(dst);
 	struct neigh *n = cached(net, path);
 
 	if (!n) {
-		const struct ip_route *r = route_find(net->routes, dst);
-
-		if (!r) {
-			net_drop(net, m, CTR_DROP_IP_NO_ROUTE);
-			return;
-		}
-		n = resolve(net, r, dst, path);
+		n = resolve(net, src, dst, flow_hash(net, dst, proto, m), path);
 		if (!n) {
 			rte_pktmbuf_free(m);
 			return;
 		}
 	}
 	if (proto == IPPROTO_TCP)
-		put_tcp_cksum(&net->ports->ports[n->port], m, src4, dst4);
+		put_tcp_cksum(&net->ports->ports[n->port], m, src, dst);
 	else
 		m->ol_flags = 0;
-	put_header(m, src4, dst4, proto);
+	if (likely(ip_addr_is_v4(dst)))
+		put_header(m, ip_addr_to_v4(src), ip_addr_to_v4(dst), proto);
+	else
+		ip6_put_header(m, src, dst, proto, IP6_HOP_LIMIT);
 	n->used = true;
 	if (likely(neigh_usable(n)))
 		send_to(net, n, m);

@@ -97,7 +97,7 @@ static void fail_waiting(struct neigh_table *t, struct neigh *n)
 
 	while ((m = pop_waiting(t, n))) {
 		counter_inc(t->counters, CTR_DROP_NEIGH_FAILED);
-		t->ops->unreachable(t->owner, m);
+		t->ops->unreachable(t->owner, n, m);
 	}
 }
 
@@ -192,7 +192,7 @@ void neigh_take_packet(struct neigh_table *t, struct neigh *n, struct rte_mbuf *
 {
 	if (n->state == NEIGH_FAILED) {
 		counter_inc(t->counters, CTR_DROP_NEIGH_FAILED);
-		t->ops->unreachable(t->owner, m);
+		t->ops->unreachable(t->owner, n, m);
 		return;
 	}
 	if (n->n_waiting == NEIGH_WAITING_EACH || t->free_node == NEIGH_NONE) {
@@ -206,25 +206,76 @@ void neigh_take_packet(struct neigh_table *t, struct neigh *n, struct rte_mbuf *
 	push_waiting(t, n, m);
 }
 
+/* n is at mac; what waited for that goes out. */
+static void settle(struct neigh_table *t, struct neigh *n, const struct rte_ether_addr *mac,
+		   uint64_t for_us)
+{
+	struct rte_mbuf *m;
+
+	n->mac = *mac;
+	n->used = false;
+	set_state(t, n, NEIGH_REACHABLE);
+	arm(t, n, for_us);
+	while ((m = pop_waiting(t, n))) {
+		n->used = true;
+		t->ops->send(t->owner, n, m);
+	}
+}
+
 void neigh_learn(struct neigh_table *t, uint16_t port, const struct ip_addr *ip,
 		 const struct rte_ether_addr *mac, bool create)
 {
 	struct neigh *n = neigh_find(t, port, ip);
-	struct rte_mbuf *m;
 
 	if (!n) {
 		if (!create || t->n_entries >= NEIGH_LEARNED_MAX)
 			return;
 		n = make_entry(t, port, ip);
 	}
-	n->mac = *mac;
-	n->used = false;
-	set_state(t, n, NEIGH_REACHABLE);
-	arm(t, n, NEIGH_REACHABLE_US);
-	while ((m = pop_waiting(t, n))) {
-		n->used = true;
-		t->ops->send(t->owner, n, m);
+	settle(t, n, mac, NEIGH_REACHABLE_US);
+}
+
+static bool moved(const struct neigh *n, const struct rte_ether_addr *mac)
+{
+	return mac && neigh_usable(n) && !rte_is_same_ether_addr(&n->mac, mac);
+}
+
+/* STALE, of which the next use would make DELAY: here the entry stays usable, and is asked
+ * when it was used in the meantime. */
+static void doubt(struct neigh_table *t, struct neigh *n)
+{
+	if (n->state == NEIGH_REACHABLE)
+		arm(t, n, NEIGH_HEARD_US);
+}
+
+void neigh_advertised(struct neigh_table *t, uint16_t port, const struct ip_addr *ip,
+		      const struct rte_ether_addr *mac, bool solicited, bool override)
+{
+	struct neigh *n = neigh_find(t, port, ip);
+
+	if (!n || (!mac && !neigh_usable(n)))
+		return;
+	if (moved(n, mac) && !override)
+		doubt(t, n);
+	else if (solicited)
+		settle(t, n, mac ? mac : &n->mac, NEIGH_REACHABLE_US);
+	else if (mac && (!neigh_usable(n) || moved(n, mac)))
+		settle(t, n, mac, NEIGH_HEARD_US);
+}
+
+void neigh_heard(struct neigh_table *t, uint16_t port, const struct ip_addr *ip,
+		 const struct rte_ether_addr *mac)
+{
+	struct neigh *n = neigh_find(t, port, ip);
+
+	if (n && neigh_usable(n) && !moved(n, mac))
+		return;
+	if (!n) {
+		if (t->n_entries >= NEIGH_LEARNED_MAX)
+			return;
+		n = make_entry(t, port, ip);
 	}
+	settle(t, n, mac, NEIGH_HEARD_US);
 }
 
 static void retry(struct neigh_table *t, struct neigh *n)

@@ -23,6 +23,7 @@ struct rte_mbuf;
 #define NEIGH_TRIES        3
 #define NEIGH_RETRY_US     1000000ull
 #define NEIGH_REACHABLE_US 30000000ull
+#define NEIGH_HEARD_US     5000000ull /* RFC 4861's DELAY_FIRST_PROBE_TIME */
 #define NEIGH_FAILED_US    3000000ull
 #define NEIGH_NONE         UINT16_MAX
 
@@ -54,8 +55,8 @@ struct neigh_ops {
 	void (*solicit)(void *owner, const struct neigh *n, bool unicast);
 	/* Takes m, which waited and can be sent now. */
 	void (*send)(void *owner, const struct neigh *n, struct rte_mbuf *m);
-	/* Takes m, which cannot be delivered. */
-	void (*unreachable)(void *owner, struct rte_mbuf *m);
+	/* Takes m, which cannot be delivered to n. */
+	void (*unreachable)(void *owner, const struct neigh *n, struct rte_mbuf *m);
 };
 
 struct neigh_table;
@@ -87,6 +88,15 @@ void neigh_take_packet(struct neigh_table *t, struct neigh *n, struct rte_mbuf *
 /* ip said that it is at mac. create: also when nobody here asked for it. */
 void neigh_learn(struct neigh_table *t, uint16_t port, const struct ip_addr *ip,
 		 const struct rte_ether_addr *mac, bool create);
+
+/* A neighbour advertisement (RFC 4861 section 7.2.5) said that ip is at mac (NULL: it did not
+ * say where). Never makes an entry. */
+void neigh_advertised(struct neigh_table *t, uint16_t port, const struct ip_addr *ip,
+		      const struct rte_ether_addr *mac, bool solicited, bool override);
+/* ip, who is asking for something, said that it is at mac (RFC 4861 section 7.2.3): not
+ * believed for long before it is asked back. */
+void neigh_heard(struct neigh_table *t, uint16_t port, const struct ip_addr *ip,
+		 const struct rte_ether_addr *mac);
 
 /* Retries, expiry. next: lower bound, UINT64_MAX when there is nothing. */
 void neigh_turn(struct neigh_table *t);

@@ -7,9 +7,10 @@
 
 #include "capture.h"
 #include "frag.h"
-#include "pkt.h"
+#include "pkt6.h"
 #include "punt.h"
 #include "vlan.h"
+#include "zone.h"
 
 /* The reason to drop a frame, or CTR_COUNT. */
 static enum counter_id check_frame(const struct net *net, struct rte_mbuf *m)
@@ -24,7 +25,8 @@ static enum counter_id check_frame(const struct net *net, struct rte_mbuf *m)
 		return CTR_DROP_ETH_TYPE;
 	eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
 	if (!rte_is_same_ether_addr(&eth->dst_addr, &net->ports->ports[pkt_priv(m)->port].mac) &&
-	    !rte_is_broadcast_ether_addr(&eth->dst_addr))
+	    !rte_is_broadcast_ether_addr(&eth->dst_addr) &&
+	    !nd_is_group_mac(net, pkt_priv(m)->port, &eth->dst_addr))
 		return CTR_DROP_ETH_DST;
 	return CTR_COUNT;
 }
@@ -38,6 +40,19 @@ static __rte_noinline void refuse_frame(struct net *net, struct rte_mbuf *m, enu
 		punt_or_drop(net, m, why);
 	else
 		net_drop(net, m, why);
+}
+
+static bool take_ipv6(struct net *net, struct rte_mbuf *m, bool handed)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+	bool to_group = rte_is_multicast_ether_addr(&eth->dst_addr);
+
+	if (!net->routes->v6[pkt_priv(m)->port]) {
+		punt_or_drop(net, m, CTR_DROP_ETH_TYPE);
+		return false;
+	}
+	rte_pktmbuf_adj(m, sizeof(*eth));
+	return ip6_take(net, m, to_group, handed);
 }
 
 /* Takes a frame. True: it was TCP, lies in m and is the caller's. */
@@ -54,6 +69,8 @@ static bool take_frame(struct net *net, struct rte_mbuf *m, bool handed)
 	case RTE_BE16(RTE_ETHER_TYPE_IPV4):
 		rte_pktmbuf_adj(m, sizeof(*eth));
 		return ip_take(net, m, rte_is_broadcast_ether_addr(&eth->dst_addr));
+	case RTE_BE16(RTE_ETHER_TYPE_IPV6):
+		return take_ipv6(net, m, handed);
 	case RTE_BE16(RTE_ETHER_TYPE_ARP):
 		arp_take(net, m, handed);
 		return false;
@@ -180,24 +197,50 @@ void net_timers(struct net *net, uint64_t now_us)
 		net->announce_us =
 			net->announced < ANNOUNCEMENTS ? now_us + ANNOUNCE_US : UINT64_MAX;
 	}
+	if (now_us >= net->nd_us)
+		nd_turn(net);
 }
 
 uint64_t net_next_timer(const struct net *net)
 {
 	if (net->n_failures)
 		return 0;
-	return RTE_MIN(net->announce_us, neigh_next_timer(net->neighs));
+	return RTE_MIN(RTE_MIN(net->announce_us, net->nd_us), neigh_next_timer(net->neighs));
 }
 
-bool net_route(const struct net *net, const struct ip_addr *dst, struct ip_addr *src, uint16_t *mtu)
+const struct ip_route *net_find_route(const struct net *net, const struct ip_addr *dst)
 {
 	const struct ip_route *r = route_find(net->routes, dst);
 
+	if (r || ip_addr_is_v4(dst) || zone_is_link_local(dst))
+		return r;
+	return nd_default_route(net);
+}
+
+/* Any way may give the source; what is sent from it then goes by the ways that suit it. */
+bool net_route(const struct net *net, const struct ip_addr *dst, struct ip_addr *src, uint16_t *mtu)
+{
+	static const struct ip_addr none;
+	const struct ip_route *r = net_find_route(net, dst);
+
 	if (!r)
 		return false;
-	*src = r->src;
-	*mtu = net->ports->ports[r->port].mtu;
-	return true;
+	r = route_way(r, &none, net_hash(net, dst, 0), 0);
+	*mtu = ip_addr_is_v4(dst) ? net->ports->ports[r->port].mtu : nd_mtu(net, r->port);
+	return route_source(net->routes, r, src);
+}
+
+uint16_t net_ipv6_mtu(const struct net *net)
+{
+	uint16_t least = 0;
+
+	for (unsigned i = 0; i < net->ports->n_ports; i++) {
+		uint16_t mtu = net->ports->ports[i].mtu;
+
+		if (net->routes->v6[i] && (!least || mtu < least))
+			least = mtu;
+	}
+	return least;
 }
 
 bool net_is_local(const struct net *net, const struct ip_addr *ip)
@@ -229,10 +272,12 @@ struct net *net_create(struct net_ports *ports, unsigned worker, const struct ne
 	net->icmp_tokens = ICMP_BURST;
 	net->owns_punt = worker == 0 && ports->punt;
 	net->announce_us = worker == 0 ? 0 : UINT64_MAX; /* one voice is enough */
+	net->nd_us = worker == 0 ? 0 : UINT64_MAX;
 	net->neighs = neigh_table_create(&ip_neigh_ops, net, counters, 0);
+	net->nd = nd_create(net);
 	if (ports->reassemble)
 		net->frags = frag_table_create(ports->pool, counters, ports->steer_seed);
-	if (!net->neighs || (ports->reassemble && !net->frags)) {
+	if (!net->neighs || !net->nd || (ports->reassemble && !net->frags)) {
 		net_destroy(net);
 		return NULL;
 	}
@@ -245,6 +290,7 @@ void net_destroy(struct net *net)
 		return;
 	neigh_table_destroy(net->neighs);
 	frag_table_destroy(net->frags);
+	nd_destroy(net->nd);
 	for (unsigned i = 0; i < net->ports->n_ports; i++)
 		rte_pktmbuf_free_bulk(net->tx[i].pkts, net->tx[i].n);
 	for (unsigned i = 0; i < net->ports->n_workers; i++)

@@ -1,4 +1,4 @@
-/* net.h - one worker's view of the wire: ports, Ethernet, ARP, IPv4, ICMP.
+/* net.h - one worker's view of the wire: ports, Ethernet, ARP and ND, IPv4, IPv6, ICMP.
  *
  * Ports (port.h) are opened once by the control thread; each worker has a struct net of its
  * own with its neighbours and queues. Packets for TCP leave upward in a batch; everything
@@ -74,6 +74,8 @@ uint64_t net_next_timer(const struct net *net);
 /* The address to use towards dst, and the MTU of the way there. False: no route. */
 bool net_route(const struct net *net, const struct ip_addr *dst, struct ip_addr *src,
 	       uint16_t *mtu);
+/* The smallest MTU of the ports that speak IPv6; 0: none does. */
+uint16_t net_ipv6_mtu(const struct net *net);
 bool net_is_local(const struct net *net, const struct ip_addr *ip);
 bool net_scattered_tx(const struct net *net);
 
@@ -85,6 +87,10 @@ bool net_steers_here(const struct net *net, const struct net_addr *local,
  * timeout_us has passed. Falls back to a short sleep where a device cannot wake us. Call
  * after net_flush(). wake_fd is an eventfd; what was written to it is read here. */
 void net_wait(struct net *net, int wake_fd, uint64_t timeout_us);
+
+/* For the control thread, at any time: an own IPv6 address that is not used because another
+ * host has it (RFC 4862 section 5.4); each is told once. False: no more. */
+bool net_next_duplicate(struct net_ports *ports, unsigned *port, struct ip_addr *ip);
 
 /* Before workers run: the eventfd by which a worker that hands packets over wakes another.
  * Borrowed. Without one (-1, as net_ports_open() leaves it) a worker is not woken. */

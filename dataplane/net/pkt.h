@@ -31,11 +31,19 @@
 struct ip_packet {
 	struct ip_addr src, dst;
 	uint16_t total_len; /* header and payload, at most what was received */
-	uint8_t hdr_len;
+	uint16_t hdr_len;   /* with IPv4's options, IPv6's extension headers */
 	uint8_t proto;
 	uint8_t ecn;
 	bool fragment;
 };
+
+/* Cuts the IP header off and whatever the Ethernet frame has after the packet. */
+static inline void pkt_strip(struct rte_mbuf *m, const struct ip_packet *ip)
+{
+	m->data_off = (uint16_t)(m->data_off + ip->hdr_len);
+	m->data_len = (uint16_t)(ip->total_len - ip->hdr_len);
+	m->pkt_len = m->data_len;
+}
 
 /* The checksum is verified unless a device already did. */
 static inline int pkt_parse_ipv4(const void *data, uint32_t len, bool checked,
@@ -54,7 +62,7 @@ static inline int pkt_parse_ipv4(const void *data, uint32_t len, bool checked,
 		return -CTR_DROP_IP_CHECKSUM;
 	out->src = ip_addr_v4(ip->src_addr);
 	out->dst = ip_addr_v4(ip->dst_addr);
-	out->hdr_len = (uint8_t)hdr_len;
+	out->hdr_len = (uint16_t)hdr_len;
 	out->proto = ip->next_proto_id;
 	out->ecn = ip->type_of_service & 3;
 	out->fragment = ip->fragment_offset & RTE_BE16(IPV4_FRAGMENT);

@@ -93,6 +93,12 @@ static void argument(const char *device, const char *name, char *out, size_t roo
 	snprintf(out, room, "%.*s", (int)strcspn(p, ","), p);
 }
 
+bool port_kernel_iface(const char *device, char *name)
+{
+	argument(device, ",iface=", name, IFNAMSIZ);
+	return name[0] != '\0';
+}
+
 static bool is_up(const char *name)
 {
 	struct ifreq req = {0};
@@ -115,8 +121,7 @@ static int check_kernel_iface(const struct iface_config *iface, char *err, size_
 
 	if (!d || !d->needs_iface)
 		return 0;
-	argument(iface->device, ",iface=", name, sizeof(name));
-	if (!name[0]) {
+	if (!port_kernel_iface(iface->device, name)) {
 		snprintf(err, err_len,
 			 "interface %s: device %s names no kernel interface; add iface=NAME",
 			 iface->name, iface->device);
@@ -139,9 +144,11 @@ static int check_kernel_iface(const struct iface_config *iface, char *err, size_
 	return 0;
 }
 
+/* A socket of another type: the kernel says whether there is a server, and the server, whose
+ * driver does not like who hangs up at once, notices nothing. */
 static bool answers(const struct sockaddr_un *addr)
 {
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	bool dead = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 &&
 		    errno == ECONNREFUSED;
 
@@ -263,6 +270,8 @@ int port_probe(struct port *port, const struct iface_config *iface, unsigned ind
 	port->dev = (uint16_t)index;
 	port->vlan = iface->vlan;
 	port->kernel_echoes = iface->kernel_echoes;
+	port->router_solicitation = iface->router_solicitation;
+	port->dad_transmits = iface->dad_transmits;
 	if (iface->mtu + FRAME_HDR_MAX > PORT_BUF_SIZE) {
 		snprintf(err, err_len,
 			 "interface %s: mtu %u is too large; at most %u fits a buffer", iface->name,
@@ -289,11 +298,14 @@ uint32_t port_mbufs(const struct port *port)
 	return port->n_rxq * (uint32_t)QUEUE_MBUFS;
 }
 
+/* Both families, for a worker expects both from its queue. */
+#define RSS_TYPES (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP)
+
 /* The tuples of virtual devices' hashes are not to be relied on. */
 static bool can_hash(const struct port *port, const struct rte_eth_dev_info *info)
 {
 	return !port->vdev && port->n_rxq > 1 &&
-	       (info->flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV4_TCP);
+	       (info->flow_type_rss_offloads & RSS_TYPES) == RSS_TYPES;
 }
 
 /* Can net_steers_here() compute what the device does? */
@@ -324,7 +336,7 @@ static void fill_conf(const struct port *port, const struct iface_config *iface,
 	if (!can_hash(port, info))
 		return;
 	conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-	conf->rx_adv_conf.rss_conf.rss_hf = RTE_ETH_RSS_NONFRAG_IPV4_TCP;
+	conf->rx_adv_conf.rss_conf.rss_hf = RSS_TYPES;
 	if (hash_is_known(port, info, n_workers)) {
 		conf->rx_adv_conf.rss_conf.rss_key = (uint8_t *)(uintptr_t)port_rss_key;
 		conf->rx_adv_conf.rss_conf.rss_key_len = PORT_RSS_KEY_LEN;
@@ -446,6 +458,9 @@ void port_share(struct port *port, const struct port *owner, const struct iface_
 	port->vlan = iface->vlan;
 	port->mtu = iface->mtu;
 	port->kernel_echoes = iface->kernel_echoes;
+	port->router_solicitation = iface->router_solicitation;
+	port->dad_transmits = iface->dad_transmits;
+	port->group_fd = -1;
 	hear_groups(owner->id, iface);
 	memset(port->relay, 0, sizeof(port->relay));
 }
@@ -454,6 +469,9 @@ void port_stop(struct port *port)
 {
 	struct rte_eth_dev_info info;
 
+	if (port->group_fd >= 0)
+		close(port->group_fd);
+	port->group_fd = -1;
 	if (port->id == RTE_MAX_ETHPORTS)
 		return;
 	rte_eth_dev_stop(port->id);

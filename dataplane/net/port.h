@@ -40,15 +40,18 @@ struct port {
 	uint16_t vlan; /* tag of its frames; 0: none */
 	struct rte_ether_addr mac;
 	bool vdev;
-	bool tagged;                   /* owns a device that has tagged interfaces */
-	bool tx_vlan;                  /* the device inserts tags */
-	bool punted;                   /* the kernel has what weir does not own */
-	bool kernel_echoes;            /* and answers echo requests */
+	bool tagged;              /* owns a device that has tagged interfaces */
+	bool tx_vlan;             /* the device inserts tags */
+	bool punted;              /* the kernel has what weir does not own */
+	bool kernel_echoes;       /* and answers echo requests */
+	bool router_solicitation; /* as configured, and the next */
+	uint8_t dad_transmits;
 	bool tx_cksum;                 /* the device computes TCP checksums */
 	bool tx_chains;                /* it sends chained mbufs */
 	uint16_t reta_size;            /* of the RSS table; 0: it does not steer */
 	uint8_t wake[PORT_QUEUES_MAX]; /* enum port_wake */
 	int queue_fd[PORT_QUEUES_MAX];
+	int group_fd; /* keeps memberships of multicast groups in the kernel; -1: none */
 	struct rte_ring *relay[WEIR_WORKERS_MAX]; /* NULL: the worker has a queue */
 };
 
@@ -89,11 +92,19 @@ int port_start(struct port *port, const struct iface_config *iface, unsigned n_w
 	       struct rte_mempool *pool, char *err, size_t err_len);
 /* Makes a port of an interface whose device `owner`, which is started, owns. */
 void port_share(struct port *port, const struct port *owner, const struct iface_config *iface);
+/* Makes the device, which `owner` (maybe port) owns, receive the groups of the port's IPv6
+ * addresses (RFC 2464 section 7). On failure: negative, and a sentence in err. */
+int port_join_groups(struct port *port, const struct port *owner, const struct iface_config *iface,
+		     const struct route_table *routes, unsigned index, char *err, size_t err_len);
 /* Stops and detaches; harmless on one that was never probed (id RTE_MAX_ETHPORTS). */
 void port_stop(struct port *port);
 
 /* Wakes a worker that may sleep, after something was put into a ring of its. */
 void port_wake_worker(struct net_ports *ports, unsigned worker);
+
+/* The kernel interface that a virtual device is about ("…,iface=veth0"); false: about none.
+ * name: IFNAMSIZ bytes. */
+bool port_kernel_iface(const char *device, char *name);
 
 /* mbufs that its queues can hold. */
 uint32_t port_mbufs(const struct port *port);

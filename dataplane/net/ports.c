@@ -166,6 +166,22 @@ static void find_shared(struct net_ports *ports, const struct dataplane_config *
 	}
 }
 
+static int start_port(struct net_ports *ports, unsigned i, const struct iface_config *iface,
+		      char *err, size_t err_len)
+{
+	struct port *port = &ports->ports[i], *owner = &ports->ports[port->dev];
+	int rc = 0;
+
+	if (port == owner)
+		rc = port_start(port, iface, ports->n_workers, ports->pool, err, err_len);
+	else
+		port_share(port, owner, iface);
+	if (rc != 0)
+		return rc;
+	route_add_link_local(&ports->routes, (uint16_t)i, &port->mac);
+	return port_join_groups(port, owner, iface, &ports->routes, i, err, err_len);
+}
+
 static int open_ports(struct net_ports *ports, const struct dataplane_config *cfg, char *err,
 		      size_t err_len)
 {
@@ -178,15 +194,8 @@ static int open_ports(struct net_ports *ports, const struct dataplane_config *cf
 					err_len);
 	if (rc == 0)
 		rc = open_pool(ports, cfg, err, err_len);
-	for (unsigned i = 0; i < ports->n_ports && rc == 0; i++) {
-		struct port *port = &ports->ports[i];
-
-		if (port->dev == i)
-			rc = port_start(port, &cfg->ifaces[i], ports->n_workers, ports->pool, err,
-					err_len);
-		else
-			port_share(port, &ports->ports[port->dev], &cfg->ifaces[i]);
-	}
+	for (unsigned i = 0; i < ports->n_ports && rc == 0; i++)
+		rc = start_port(ports, i, &cfg->ifaces[i], err, err_len);
 	return rc;
 }
 
@@ -203,8 +212,10 @@ struct net_ports *net_ports_open(const struct dataplane_config *cfg, struct rte_
 	ports->n_ports = cfg->n_ifaces;
 	ports->n_workers = cfg->n_workers;
 	ports->reassemble = cfg->fragments == FRAGMENTS_REASSEMBLE;
-	for (unsigned i = 0; i < WEIR_PORTS_MAX; i++)
+	for (unsigned i = 0; i < WEIR_PORTS_MAX; i++) {
 		ports->ports[i].id = RTE_MAX_ETHPORTS;
+		ports->ports[i].group_fd = -1;
+	}
 	for (unsigned w = 0; w < WEIR_WORKERS_MAX; w++)
 		ports->sleepers[w].wake_fd = -1;
 	route_table_init(&ports->routes, cfg->ifaces, cfg->n_ifaces);

@@ -10,7 +10,8 @@
 #include <rte_thash.h>
 
 #include "frag_ip.h"
-#include "pkt.h"
+#include "pkt6.h"
+#include "zone.h"
 
 const uint8_t port_rss_key[PORT_RSS_KEY_LEN] = {
 	0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a,
@@ -40,16 +41,32 @@ static unsigned ring_worker(const struct net_ports *ports, const struct net_addr
 	return (unsigned)(((h >> 32) * ports->n_workers) >> 32);
 }
 
-/* What the device computes: Toeplitz over source, destination and ports as on the wire. */
+static unsigned put_ip(uint32_t *tuple, const struct ip_addr *a)
+{
+	struct ip_addr wire = zone_leave(a);
+	unsigned first = ip_addr_is_v4(a) ? 3 : 0;
+
+	for (unsigned i = first; i < 4; i++)
+		*tuple++ = rte_be_to_cpu_32(wire.w[i]);
+	return 4 - first;
+}
+
+/* Toeplitz over source, destination and ports as on the wire. */
+uint32_t steer_rss_hash(const uint8_t *key, const struct net_addr *src, const struct net_addr *dst)
+{
+	uint32_t tuple[9];
+	unsigned n = put_ip(tuple, &src->ip);
+
+	n += put_ip(tuple + n, &dst->ip);
+	tuple[n++] = (uint32_t)src->port << 16 | dst->port;
+	return rte_softrss(tuple, n, key);
+}
+
+/* What the device computes. */
 static unsigned rss_worker(const struct net_ports *ports, const struct net_addr *local,
 			   const struct net_addr *remote)
 {
-	uint32_t tuple[3] = {
-		rte_be_to_cpu_32(ip_addr_to_v4(&remote->ip)),
-		rte_be_to_cpu_32(ip_addr_to_v4(&local->ip)),
-		(uint32_t)remote->port << 16 | local->port,
-	};
-	uint32_t hash = rte_softrss(tuple, RTE_DIM(tuple), port_rss_key);
+	uint32_t hash = steer_rss_hash(port_rss_key, remote, local);
 
 	return (hash & (ports->reta_size - 1u)) % ports->n_workers;
 }
@@ -83,45 +100,75 @@ static bool tcp_tuple(const struct ip_packet *ip, const uint8_t *l4, uint32_t le
 	return true;
 }
 
-static bool icmp_tuple(const uint8_t *l4, uint32_t len, struct net_addr *local,
-		       struct net_addr *remote)
+static bool icmp_tuple(const struct ip_packet *ip, const uint8_t *l4, uint32_t len,
+		       struct net_addr *local, struct net_addr *remote)
 {
+	bool v6 = ip->proto == IPPROTO_ICMPV6;
 	struct icmp_quote q;
+	int rc;
 
-	if (len < ICMP_HDR || !pkt_icmp_is_error(l4[0]) ||
-	    pkt_parse_icmp_quote(l4 + ICMP_HDR, len - ICMP_HDR, &q) < 0)
+	if (len < ICMP_HDR || !(v6 ? pkt_icmp6_is_error(l4[0]) : pkt_icmp_is_error(l4[0])))
+		return false;
+	if (v6)
+		rc = pkt_parse_icmp6_quote(l4 + ICMP_HDR, len - ICMP_HDR, &q);
+	else
+		rc = pkt_parse_icmp_quote(l4 + ICMP_HDR, len - ICMP_HDR, &q);
+	if (rc < 0)
 		return false;
 	*local = q.local;
 	*remote = q.remote;
 	return true;
 }
 
-/* Only looks for a tuple; what is wrong with a frame is found where it is handled, which is
- * here when there is no tuple. */
-static unsigned frame_worker(const struct net *net, const struct rte_mbuf *m)
+/* The IP header of a frame of either family; negative when there is none to steer by. */
+static int frame_packet(const struct rte_mbuf *m, struct ip_packet *ip)
 {
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
-	const uint8_t *l4;
+	struct ip6_problem problem;
+	uint32_t len = m->data_len - (uint32_t)sizeof(*eth);
+	int hdr = -1;
+
+	if (m->data_len < sizeof(*eth))
+		return -1;
+	if (likely(eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4)))
+		hdr = pkt_parse_ipv4(eth + 1, len, true, ip);
+	else if (eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
+		hdr = pkt_parse_ipv6(eth + 1, len, ip, &problem);
+	return hdr;
+}
+
+/* Devices hash TCP, but not behind IPv6's extension headers. */
+static bool is_for_us_to_hash(const struct net *net, const struct ip_packet *ip)
+{
+	return net->ports->steering == STEER_RINGS ||
+	       (!ip_addr_is_v4(&ip->src) && ip->hdr_len > IPV6_HDR);
+}
+
+/* Only looks for a tuple; what is wrong with a frame is found where it is handled, which is
+ * here when there is no tuple. */
+static unsigned frame_worker(const struct net *net, struct rte_mbuf *m)
+{
 	struct net_addr local, remote;
 	struct ip_packet ip;
+	const uint8_t *l4;
 	uint32_t len;
 	bool found = false;
-	int hdr;
+	int hdr = frame_packet(m, &ip);
 
-	if (m->data_len < sizeof(*eth) || eth->ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV4))
-		return net->worker;
-	hdr = pkt_parse_ipv4(eth + 1, m->data_len - sizeof(*eth), true, &ip);
 	if (hdr < 0)
 		return net->worker;
 	if (unlikely(ip.fragment))
 		return frag_worker(net, &ip.src, &ip.dst);
-	l4 = (const uint8_t *)(eth + 1) + hdr;
+	l4 = rte_pktmbuf_mtod_offset(m, const uint8_t *, RTE_ETHER_HDR_LEN + hdr);
 	len = ip.total_len - (uint32_t)hdr;
-	if (ip.proto == IPPROTO_TCP && net->ports->steering == STEER_RINGS)
+	if (ip.proto == IPPROTO_TCP && is_for_us_to_hash(net, &ip))
 		found = tcp_tuple(&ip, l4, len, &local, &remote);
-	else if (ip.proto == IPPROTO_ICMP)
-		found = icmp_tuple(l4, len, &local, &remote);
-	return found ? steer_worker(net->ports, &local, &remote) : net->worker;
+	else if (ip.proto == IPPROTO_ICMP || ip.proto == IPPROTO_ICMPV6)
+		found = icmp_tuple(&ip, l4, len, &local, &remote);
+	if (!found || !zone_enter(&local.ip, pkt_priv(m)->port) ||
+	    !zone_enter(&remote.ip, pkt_priv(m)->port))
+		return net->worker;
+	return steer_worker(net->ports, &local, &remote);
 }
 
 void port_wake_worker(struct net_ports *ports, unsigned worker)

@@ -335,6 +335,8 @@ static void send_syn(struct tcp_ctx *ctx, struct tcp_conn *c)
 	struct tcp_options o = {.present = TCP_OPT_MSS, .wscale = ctx->rcv_wscale};
 
 	o.mss = tcp_conn_local_mss(ctx, &c->tuple);
+	if (active && ctx->cfg.connect_mss)
+		o.mss = RTE_MIN(o.mss, ctx->cfg.connect_mss);
 	if (active || (c->flags & TCP_F_WSCALE))
 		o.present |= TCP_OPT_WSCALE;
 	if (active || (c->flags & TCP_F_SACK))

@@ -56,7 +56,10 @@ struct tcp_config {
 	uint64_t time_wait_us;   /* 2 MSL */
 	uint64_t keepalive_us;   /* idle time before probes; 0 = none */
 	uint64_t zero_window_us; /* a peer that answers but takes nothing; 0 = for ever */
-	uint8_t secret[16];      /* key of ISNs (RFC 6528) and of timestamp offsets */
+	/* The largest MSS that tcp_connect() announces, so that what comes in goes out again to a
+	 * peer of any family in as many segments; 0: as the path allows. */
+	uint16_t connect_mss;
+	uint8_t secret[16]; /* key of ISNs (RFC 6528) and of timestamp offsets */
 };
 
 struct tcp_config tcp_config_default(void);

@@ -139,6 +139,16 @@ struct log_ring *dataplane_log_ring(struct dataplane *dp, unsigned worker)
 	return dp->workers[worker].log;
 }
 
+bool dataplane_next_duplicate(struct dataplane *dp, const char **iface, struct ip_addr *ip)
+{
+	unsigned port;
+
+	if (!net_next_duplicate(dp->ports, &port, ip))
+		return false;
+	*iface = dp->cfg.ifaces[port].name;
+	return true;
+}
+
 uint32_t dataplane_mbufs_in_use(const struct dataplane *dp)
 {
 	return rte_mempool_in_use_count(dp->pool);

@@ -13,6 +13,8 @@
 #define CONNS_PER_CLIENT 2
 #define CONNS_SPARE      4096
 
+#define IPV6_HEADERS 60 /* with TCP's */
+
 /* ---- TCP downward and upward ---- */
 
 static void tcp_output(void *owner, struct tcp_conn *conn, const struct tcp_tuple *t,
@@ -144,6 +146,9 @@ static bool make_tcp(struct worker *w, const struct tcp_settings *settings, uint
 	static_assert(sizeof(secret) == sizeof(cfg.secret), "one key");
 	memcpy(cfg.secret, secret, sizeof(secret));
 	cfg.max_conns = conns * CONNS_PER_CLIENT + CONNS_SPARE + cfg.max_half_open;
+	/* An IPv4 backend's full segment is 20 bytes too long for an IPv6 client. */
+	if (net_ipv6_mtu(w->net))
+		cfg.connect_mss = (uint16_t)(net_ipv6_mtu(w->net) - IPV6_HEADERS);
 	w->tcp_ops = (struct tcp_ops){
 		.output = tcp_output,
 		.busy = tcp_busy,

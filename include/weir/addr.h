@@ -81,13 +81,19 @@ static inline bool ip_addr_parse(const char *s, struct ip_addr *out)
 	return inet_pton(AF_INET6, s, out->b) == 1;
 }
 
-/* buf: at least IP_ADDR_STRLEN. Returns buf. */
+/* buf: at least IP_ADDR_STRLEN. Returns buf. The third to sixth byte of a link-local address
+ * are not shown: in a worker they say which link. */
 static inline char *ip_addr_format(const struct ip_addr *a, char *buf)
 {
-	if (ip_addr_is_v4(a))
+	struct ip_addr shown = *a;
+
+	if (ip_addr_is_v4(a)) {
 		inet_ntop(AF_INET, &a->w[3], buf, IP_ADDR_STRLEN);
-	else
-		inet_ntop(AF_INET6, a->b, buf, IP_ADDR_STRLEN);
+		return buf;
+	}
+	if (a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80)
+		memset(shown.b + 2, 0, 4);
+	inet_ntop(AF_INET6, shown.b, buf, IP_ADDR_STRLEN);
 	return buf;
 }
 

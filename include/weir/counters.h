@@ -20,6 +20,11 @@
 	X(NET_REASSEMBLED, "weir_net_reassembled_total", "Datagrams put together from fragments")  \
 	X(NET_PUNT_UP, "weir_net_punt_to_kernel_total", "Frames handed to the kernel")             \
 	X(NET_PUNT_DOWN, "weir_net_punt_from_kernel_total", "Frames sent for the kernel")          \
+	X(NET_ICMP_ERROR_OUT, "weir_net_icmp_errors_out_total", "ICMPv6 errors sent")              \
+	X(NET_ND_IN, "weir_net_nd_in_total", "Neighbour Discovery messages received")              \
+	X(NET_ND_OUT, "weir_net_nd_out_total", "Neighbour Discovery messages sent")                \
+	X(NET_ADDR_DUPLICATE, "weir_net_duplicate_addresses_total",                                \
+	  "Own IPv6 addresses disabled because another host has them")                             \
 	X(DROP_ETH_SHORT, "weir_drops_total{reason=\"eth_short\"}", "Frames dropped, by reason")   \
 	X(DROP_ETH_LONG, "weir_drops_total{reason=\"eth_long\"}", "")                              \
 	X(DROP_ETH_DST, "weir_drops_total{reason=\"eth_destination\"}", "")                        \
@@ -39,7 +44,9 @@
 	X(DROP_FRAG_TIMEOUT, "weir_drops_total{reason=\"fragment_timeout\"}", "")                  \
 	X(DROP_IP_PROTOCOL, "weir_drops_total{reason=\"ip_protocol\"}", "")                        \
 	X(DROP_IP_NO_ROUTE, "weir_drops_total{reason=\"ip_no_route\"}", "")                        \
+	X(DROP_IP_EXTENSION, "weir_drops_total{reason=\"ip_extension\"}", "")                      \
 	X(DROP_ICMP, "weir_drops_total{reason=\"icmp\"}", "")                                      \
+	X(DROP_ND, "weir_drops_total{reason=\"nd\"}", "")                                          \
 	X(DROP_NEIGH_QUEUE, "weir_drops_total{reason=\"neigh_queue_full\"}", "")                   \
 	X(DROP_NEIGH_FAILED, "weir_drops_total{reason=\"neigh_unreachable\"}", "")                 \
 	X(DROP_NEIGH_TABLE, "weir_drops_total{reason=\"neigh_table_full\"}", "")                   \

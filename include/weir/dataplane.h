@@ -36,6 +36,9 @@ struct iface_config {
 	bool kernel_echoes;                      /* with punt: the kernel answers echo requests */
 	struct ip_prefix addrs[IFACE_ADDRS_MAX]; /* own address and the on-link prefix */
 	struct iface_route routes[IFACE_ROUTES_MAX];
+	/* IPv6 only. */
+	uint8_t dad_transmits;    /* questions whether an address is taken (RFC 4862); 0: none */
+	bool router_solicitation; /* ask for routers, believe what they advertise */
 };
 
 enum idle_mode { IDLE_ADAPTIVE, IDLE_POLL };
@@ -105,6 +108,10 @@ void dataplane_destroy(struct dataplane *dp);
 /* From now on workers copy packets to c, which is borrowed until another call; NULL: to nowhere.
  * Returns when no worker writes to the one before any more. */
 void dataplane_capture(struct dataplane *dp, struct capture *c);
+
+/* An own IPv6 address that is not used because another host has it, and the interface's name
+ * (borrowed); each is told once. False: no more. */
+bool dataplane_next_duplicate(struct dataplane *dp, const char **iface, struct ip_addr *ip);
 
 /* What the workers count, for reading at any time. */
 unsigned dataplane_workers(const struct dataplane *dp);

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from . import proc
 from .lab import GW_EXT_IP
+from .netns import family_of
 
 TIMEOUT = 10
 
@@ -70,7 +71,7 @@ class Connection:
     """A TCP connection that sends what it is told and reads responses strictly."""
 
     def __init__(self, ns, ip=GW_EXT_IP, port=80, timeout=TIMEOUT, rcvbuf=None):
-        self.sock = ns.socket()
+        self.sock = ns.socket(family_of(ip))
         self.sock.settimeout(timeout * proc.PATIENCE)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if rcvbuf:
@@ -212,6 +213,24 @@ def ping(ns, ip, n, interval=0.002, size=56, wait=1.0):
             _echoes(sock, sent, got, data, time.monotonic() + 0.01)
         _echoes(sock, sent, got, data, time.monotonic() + 0.05)
     return got
+
+
+def ping6(ns, ip, n, size=56, dev=None, wait=3.0):
+    """n ICMPv6 echo requests, one after the other; how many were answered with the same bytes."""
+    data, good = bytes(i & 0xFF for i in range(size)), 0
+    with ns.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as sock, ns.entered():
+        scope = socket.if_nametoindex(dev) if dev else 0
+        for seq in range(n):
+            sock.sendto(struct.pack("!BBHHH", 128, 0, 0, 0x5745, seq) + data, (ip, 0, 0, scope))
+            end = time.monotonic() + wait * proc.PATIENCE
+            while (left := end - time.monotonic()) > 0:
+                if not select.select([sock], [], [], left)[0]:
+                    break
+                packet = sock.recv(1 << 16)
+                if packet[:1] == b"\x81" and packet[4:] == struct.pack("!HH", 0x5745, seq) + data:
+                    good += 1
+                    break
+    return good
 
 
 def _echoes(sock, sent, got, data, until):

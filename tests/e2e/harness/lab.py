@@ -1,9 +1,11 @@
 """The place where everything runs: client - gateway - backends.
 
     client 198.18.0.1 -- ext 198.18.0.2 | gateway | int 198.18.1.2 -- 198.18.1.11 ... backends
+            2001:2::1        2001:2::2                  2001:2:0:1::2  2001:2:0:1::11 ...
 
 The gateway's side of the cables has no kernel address: what owns it is the program under test.
-With `bad_wire` a fourth namespace sits between client and gateway, and weir-wire in it.
+With `bad_wire` a fourth namespace sits between client and gateway, and weir-wire in it; the
+kernels then speak no IPv6, whose own messages would be counted and lost with the test's.
 """
 import os
 
@@ -12,7 +14,9 @@ from .netns import Namespace, SetupError, veth
 
 CLIENT_IP, GW_EXT_IP = "198.18.0.1", "198.18.0.2"
 GW_INT_IP = "198.18.1.2"
-VIP_RANGE = "10.96.0.0/16"
+CLIENT_IP6, GW_EXT_IP6 = "2001:2::1", "2001:2::2"
+GW_INT_IP6 = "2001:2:0:1::2"
+VIP_RANGE, VIP_RANGE6 = "10.96.0.0/16", "2001:2:0:ff::/64"
 MTU = 1500
 
 REPO = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
@@ -69,16 +73,30 @@ class Lab:
         self.client.ip("route", "add", VIP_RANGE, "via", GW_EXT_IP)
         self.back.ip("addr", "add", "198.18.1.1/24", "dev", "b0")
         self.back.ip("route", "add", "default", "via", GW_INT_IP)
+        if not self.wire_ns:
+            self._ipv6(self.client, "c0", CLIENT_IP6, VIP_RANGE6, GW_EXT_IP6)
+            self._ipv6(self.back, "b0", "2001:2:0:1::1", "default", GW_INT_IP6)
         for ns in (self.client, self.back):
             ns.sysctl("ipv4/tcp_tw_reuse", "1")
             ns.sysctl("ipv4/ip_local_port_range", "10000 65000")
             ns.sysctl("core/somaxconn", "16384")
             ns.sysctl("ipv4/tcp_max_syn_backlog", "16384")
 
+    @staticmethod
+    def _ipv6(ns, dev, address, route, via):
+        """An address that counts at once, on an interface that asks for no router."""
+        ns.sysctl("ipv6/conf/lo/disable_ipv6", "0")
+        for key, value in (("accept_ra", "0"), ("router_solicitations", "0"),
+                           ("disable_ipv6", "0")):
+            ns.sysctl(f"ipv6/conf/{dev}/{key}", value)
+        ns.ip("addr", "add", f"{address}/64", "dev", dev, "nodad")
+        ns.ip("-6", "route", "add", route, "via", via)
+
     def add_backend_ip(self, ip):
         """A host more behind the gateway."""
-        if f" {ip}/" not in self.back.ip("-4", "addr", "show", "dev", "b0"):
-            self.back.ip("addr", "add", f"{ip}/24", "dev", "b0")
+        if f" {ip}/" not in self.back.ip("addr", "show", "dev", "b0"):
+            prefix = (f"{ip}/64", "nodad") if ":" in ip else (f"{ip}/24",)
+            self.back.ip("addr", "add", prefix[0], "dev", "b0", *prefix[1:])
 
     def start_wire(self, *options):
         """(Re)starts the bad wire between client and gateway."""

@@ -48,7 +48,7 @@ class Namespace:
         sh("ip", "netns", "add", self.name)
         self.ip("link", "set", "lo", "up")
         # A new namespace inherits the host's forwarding: here only the gateway forwards.
-        # IPv6 stays quiet so that nothing but the test speaks on the wire.
+        # IPv6 is off where nobody turns it on, so that nothing but the test speaks on the wire.
         for key, value in (("ipv4/ip_forward", "0"), ("ipv6/conf/default/disable_ipv6", "1"),
                            ("ipv6/conf/all/disable_ipv6", "1")):
             self.sysctl(key, value)
@@ -99,6 +99,10 @@ class Namespace:
 
     def down(self):
         remove(self.name)
+
+
+def family_of(ip):
+    return socket.AF_INET6 if ":" in ip else socket.AF_INET
 
 
 def veth(a, a_if, b, b_if, mtu=1500):

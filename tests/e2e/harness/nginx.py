@@ -4,6 +4,7 @@ import os
 import random
 
 from . import proc
+from .netns import family_of
 
 # `return` takes a literal, so /status/N is one location per code.
 STATUS_CODES = (200, 201, 202, 204, 301, 302, 304, 400, 401, 403, 404, 409, 418, 429,
@@ -31,7 +32,7 @@ http {{
   scgi_temp_path {dir}/scgi;
   default_type application/json;
   server {{
-    listen {ip}:{port} backlog=16384;
+    listen {address} backlog=16384;
     add_header x-backend {name} always;
     location / {{ return 200 '{body}'; }}
     location /files/ {{ root {dir}; default_type application/octet-stream; sendfile on; }}
@@ -75,7 +76,8 @@ class Nginx:
     def _render(self):
         body = body_of(self.service, self.version)
         status = "\n".join(f"    location = /status/{c} {{ return {c}; }}" for c in STATUS_CODES)
-        return TEMPLATE.format(module=ECHO_MODULE, dir=self.dir, ip=self.ip, port=self.port,
+        address = f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+        return TEMPLATE.format(module=ECHO_MODULE, dir=self.dir, address=address,
                                name=self.name, body=body.replace("\n", "\\n"), status=status)
 
     def start(self):
@@ -87,7 +89,7 @@ class Nginx:
     def _listens(self):
         if not self.process.running():
             raise RuntimeError(f"nginx {self.name}: {self.process.log()}")
-        with self.lab.back.socket() as s:
+        with self.lab.back.socket(family_of(self.ip)) as s:
             return s.connect_ex((self.ip, self.port)) == 0
 
     def kill(self):

@@ -6,6 +6,7 @@ import socket
 import threading
 
 from . import proc
+from .netns import family_of
 
 RECV = 1 << 18
 
@@ -98,7 +99,7 @@ class Origin:
         self.handler = handler or echo
         self.connections = 0
         lab.add_backend_ip(ip)
-        self.listener = lab.back.socket()
+        self.listener = lab.back.socket(family_of(ip))
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind((ip, port))
         self.listener.listen(1024)

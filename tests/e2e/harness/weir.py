@@ -10,7 +10,8 @@ import socket
 import yaml
 
 from . import proc
-from .lab import CLIENT_IP, GW_EXT_IP, GW_INT_IP, MTU, built
+from .lab import (CLIENT_IP, CLIENT_IP6, GW_EXT_IP, GW_EXT_IP6, GW_INT_IP, GW_INT_IP6, MTU,
+                  built)
 from .metrics import Metrics
 
 DRIVERS = ("net_af_xdp", "net_af_packet")
@@ -213,10 +214,11 @@ def lab_interfaces(**ext):
     """Both of the lab's, as the node configuration has them; `ext` adds to the outer one."""
     return [
         {"name": "ext", "device": f"{driver()},iface=ext", "mtu": MTU,
-         "addresses": [f"{GW_EXT_IP}/24"],
-         "routes": [{"to": "0.0.0.0/0", "via": CLIENT_IP}], **ext},
+         "addresses": [f"{GW_EXT_IP}/24", f"{GW_EXT_IP6}/64"],
+         "routes": [{"to": "0.0.0.0/0", "via": CLIENT_IP},
+                    {"to": "::/0", "via": CLIENT_IP6}], **ext},
         {"name": "int", "device": f"{driver()},iface=int", "mtu": MTU,
-         "addresses": [f"{GW_INT_IP}/24"]},
+         "addresses": [f"{GW_INT_IP}/24", f"{GW_INT_IP6}/64"]},
     ]
 
 

@@ -103,6 +103,12 @@ struct log_ring *dataplane_log_ring(struct dataplane *dp, unsigned worker)
 	return &dp->rings[worker];
 }
 
+bool dataplane_next_duplicate(struct dataplane *dp, const char **iface, struct ip_addr *ip)
+{
+	(void)dp, (void)iface, (void)ip;
+	return false;
+}
+
 uint32_t dataplane_mbufs_in_use(const struct dataplane *dp)
 {
 	return dp->mbufs_in_use;

@@ -134,7 +134,9 @@ static void the_sample_is_the_defaults(void **state)
 	assert_string_equal(iface->name, "ext");
 	assert_string_equal(iface->device, "net_af_xdp0,iface=veth0");
 	assert_int_equal(iface->mtu, 1500);
-	assert_int_equal(iface->n_routes, 1);
+	assert_int_equal(iface->n_routes, 2);
+	assert_int_equal(iface->dad_transmits, 1);
+	assert_false(iface->router_solicitation);
 	assert_string_equal(l.cfg.directories.items[0], "/etc/weir/resources.d");
 	/* The rest of it says what is the default anyway. */
 	l.cfg.name = NULL;
@@ -230,6 +232,44 @@ static void every_key(void **state)
 	assert_int_equal(iface->routes[0].to.len, 96 + 20);
 	assert_string_equal(ip_addr_format(&iface->routes[0].via, ip), "198.18.2.14");
 	assert_int_equal(l.cfg.dataplane.ifaces[1].mtu, 1500);
+	unload(&l);
+}
+
+static void both_families_on_one_interface(void **state)
+{
+	const struct iface_config *ext, *in;
+	char ip[IP_ADDR_STRLEN];
+	struct loaded l;
+
+	(void)state;
+	load(&l, "interfaces:\n"
+		 "- name: ext\n  device: net_null0\n"
+		 "  addresses: [198.18.0.2/24, \"2001:2::2/64\", \"2001:2:0:1::1/127\", "
+		 "\"fe80::1/64\"]\n"
+		 "  routes:\n  - {to: \"::/0\", via: \"fe80::9\"}\n"
+		 "  - {to: \"::/0\", via: \"2001:2::1\"}\n"
+		 "  - {to: 0.0.0.0/0, via: 198.18.0.1}\n"
+		 "  - {to: \"2001:db8:1:2:3::/65\", via: \"2001:2:0:1::\"}\n"
+		 "  ndp: {dadTransmits: 0, routerSolicitation: true}\n"
+		 "- {name: int, device: net_null1, mtu: 1280, addresses: [\"fe80::1/64\"]}\n"
+		 "resources: [{directory: /a}]\n");
+	diags_print(&l.d, stderr);
+	assert_int_equal(l.d.n, 0);
+	ext = &l.cfg.dataplane.ifaces[0];
+	in = &l.cfg.dataplane.ifaces[1];
+	assert_int_equal(ext->n_addrs, 4);
+	assert_int_equal(ext->addrs[0].len, 96 + 24);
+	assert_int_equal(ext->addrs[1].len, 64);
+	assert_string_equal(ip_addr_format(&ext->addrs[2].ip, ip), "2001:2:0:1::1");
+	assert_int_equal(ext->n_routes, 4);
+	assert_int_equal(ext->routes[0].to.len, 0);
+	assert_string_equal(ip_addr_format(&ext->routes[0].via, ip), "fe80::9");
+	assert_string_equal(ip_addr_format(&ext->routes[3].to.ip, ip), "2001:db8:1:2::");
+	assert_int_equal(ext->dad_transmits, 0);
+	assert_true(ext->router_solicitation);
+	assert_int_equal(in->n_addrs, 1);
+	assert_int_equal(in->dad_transmits, 1);
+	assert_false(in->router_solicitation);
 	unload(&l);
 }
 
@@ -346,8 +386,44 @@ static const struct {
 	{"next hop is oneself",
 	 IFACE("addresses: [10.0.0.1/24], routes: [{to: 0.0.0.0/0, via: 10.0.0.1}]"),
 	 DIAG_NODE_ROUTE, 2, "interfaces[0].routes[0]"},
-	{"IPv6", IFACE("addresses: [\"2001:2::2/64\"]"), DIAG_NODE_IPV6, 2,
+	{"IPv6 prefix length", IFACE("addresses: [\"2001:2::2/129\"]"), DIAG_NODE_ADDRESS, 2,
 	 "interfaces[0].addresses[0]"},
+	{"IPv6 multicast address", IFACE("addresses: [\"ff02::1/64\"]"), DIAG_NODE_ADDRESS, 2,
+	 "interfaces[0].addresses[0]"},
+	{"IPv6 loopback", IFACE("addresses: [\"::1/128\"]"), DIAG_NODE_ADDRESS, 2,
+	 "interfaces[0].addresses[0]"},
+	{"IPv6 any address", IFACE("addresses: [\"::/0\"]"), DIAG_NODE_ADDRESS, 2,
+	 "interfaces[0].addresses[0]"},
+	{"IPv6 address of the routers", IFACE("addresses: [\"2001:2::/64\"]"), DIAG_NODE_ADDRESS, 2,
+	 "interfaces[0].addresses[0]"},
+	{"link-local of a wide prefix", IFACE("addresses: [\"fe80::1/10\"]"), DIAG_NODE_ADDRESS, 2,
+	 "interfaces[0].addresses[0]"},
+	{"link-local with a subnet", IFACE("addresses: [\"fe80:1::1/64\"]"), DIAG_NODE_ADDRESS, 2,
+	 "interfaces[0].addresses[0]"},
+	{"IPv6 address twice",
+	 IFACE("addresses: [\"2001:2::2/64\"]") "- {name: c, device: d, addresses: "
+						"[\"2001:2:0::2/128\"]}\n",
+	 DIAG_NODE_ADDRESS, 3, "interfaces[1].addresses[0]"},
+	{"link-local twice on an interface", IFACE("addresses: [\"fe80::1/64\", \"fe80::1/64\"]"),
+	 DIAG_NODE_ADDRESS, 2, "interfaces[0].addresses[1]"},
+	{"mtu too small for IPv6", IFACE("mtu: 1279, addresses: [\"2001:2::2/64\"]"), DIAG_NODE_NDP,
+	 2, "interfaces[0]"},
+	{"ndp without IPv6", IFACE("addresses: [10.0.0.1/24], ndp: {routerSolicitation: true}"),
+	 DIAG_NODE_NDP, 2, "interfaces[0]"},
+	{"duplicate address detection without IPv6", IFACE("ndp: {dadTransmits: 1}"), DIAG_NODE_NDP,
+	 2, "interfaces[0]"},
+	{"too many questions", IFACE("addresses: [\"2001:2::2/64\"], ndp: {dadTransmits: 11}"),
+	 DIAG_OUT_OF_RANGE, 2, "interfaces[0].ndp.dadTransmits"},
+	{"link-local next hop without IPv6",
+	 IFACE("addresses: [10.0.0.1/24], routes: [{to: \"::/0\", via: \"fe80::1\"}]"),
+	 DIAG_NODE_ROUTE, 2, "interfaces[0].routes[0]"},
+	{"IPv6 next hop off link",
+	 IFACE("addresses: [\"2001:2::2/64\"], routes: [{to: \"::/0\", via: \"2001:3::1\"}]"),
+	 DIAG_NODE_ROUTE, 2, "interfaces[0].routes[0]"},
+	{"a route twice",
+	 IFACE("addresses: [10.0.0.1/24], routes: [{to: 10.1.0.0/16, via: 10.0.0.2}, "
+	       "{to: 10.1.2.3/16, via: 10.0.0.2}]"),
+	 DIAG_NODE_ROUTE, 2, "interfaces[0].routes[1]"},
 	{"route without to", IFACE("addresses: [10.0.0.1/24], routes: [{via: 10.0.0.2}]"),
 	 DIAG_NODE_ADDRESS, 2, "interfaces[0].routes[0]"},
 	{"route without via", IFACE("addresses: [10.0.0.1/24], routes: [{to: 0.0.0.0/0}]"),
@@ -483,6 +559,7 @@ static void cut_at_every_byte(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_families_on_one_interface),
 		cmocka_unit_test(an_empty_file_is_all_defaults),
 		cmocka_unit_test(what_is_wrong_has_its_default),
 		cmocka_unit_test(the_sample_is_the_defaults),

@@ -110,7 +110,7 @@ static inline void box_configure(struct dataplane_config *cfg, unsigned n_worker
 	i->routes[0] = (struct iface_route){{ip("0.0.0.0"), 96}, ip(GATEWAY)};
 }
 
-static inline struct box *box_open_with(const struct dataplane_config *cfg)
+static inline struct box *box_open_as(const struct dataplane_config *cfg)
 {
 	struct box *b = calloc(1, sizeof(*b));
 	unsigned n_workers = cfg->n_workers;
@@ -136,7 +136,7 @@ static inline struct box *box_open(unsigned n_workers)
 	struct dataplane_config cfg;
 
 	box_configure(&cfg, n_workers);
-	return box_open_with(&cfg);
+	return box_open_as(&cfg);
 }
 
 static inline struct rte_ring *box_find_ring(unsigned queue)

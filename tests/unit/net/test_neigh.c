@@ -33,10 +33,11 @@ static void take_sent(void *owner, const struct neigh *n, struct rte_mbuf *m)
 	rte_pktmbuf_free(m);
 }
 
-static void take_failed(void *owner, struct rte_mbuf *m)
+static void take_failed(void *owner, const struct neigh *n, struct rte_mbuf *m)
 {
 	struct rig *r = owner;
 
+	assert_false(neigh_usable(n));
 	r->failed++;
 	rte_pktmbuf_free(m);
 }

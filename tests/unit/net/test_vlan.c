@@ -23,7 +23,7 @@ static int make_n(void **state, unsigned n_workers)
 		c->n_addrs = 1;
 		c->addrs[0] = (struct ip_prefix){ip(i == 1 ? OWN5 : "192.0.2.2"), 96 + 24};
 	}
-	*state = box_open_with(&cfg);
+	*state = box_open_as(&cfg);
 	return 0;
 }
 

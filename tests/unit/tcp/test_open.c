@@ -189,6 +189,27 @@ static void listen_agrees_to_everything(void **state)
 	assert_int_equal(o->wnd, 65535);
 }
 
+/* What an IPv4 backend sends must fit an IPv6 client's segments. */
+static void the_mss_of_active_opens_can_be_limited(void **state)
+{
+	struct rig *r = *state;
+
+	r->cfg.connect_mss = 1440;
+	rig_restart(r);
+	rig_connect(r);
+	assert_int_equal(r->out[0].opt.mss, 1440);
+}
+
+static void but_not_that_of_passive_ones(void **state)
+{
+	struct rig *r = *state;
+
+	r->cfg.connect_mss = 1440;
+	rig_restart(r);
+	PEER(r, .flags = TCP_SYN);
+	assert_int_equal(rig_sent(r)->opt.mss, 1460);
+}
+
 static void window_scale_covers_the_buffer(void **state)
 {
 	struct rig *r = *state;
@@ -644,6 +665,8 @@ int main(void)
 		T(listen_land_is_dropped),
 		T(listen_offers_only_what_was_offered),
 		T(listen_agrees_to_everything),
+		T(the_mss_of_active_opens_can_be_limited),
+		T(but_not_that_of_passive_ones),
 		T(window_scale_covers_the_buffer),
 		T(data_on_syn_is_not_acknowledged),
 		T(without_cookies_the_oldest_half_open_gives_way),
