@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "dump.h"
 #include "metrics.h"
 #include "page.h"
@@ -22,6 +24,8 @@
 #define ANSWERS_BYTES_MAX (256u << 20) /* all that slow clients have not read yet */
 #define CONTENT_TYPE_TEXT "text/plain; charset=utf-8"
 #define CONTENT_TYPE_JSON "application/json"
+#define CONTENT_TYPE_FILE "application/octet-stream"
+#define CAPTURE_PATH      "/api/v1/capture"
 #define CONTENT_TYPE_HTML "text/html; charset=utf-8"
 #define CONTENT_POLICY                                                                             \
 	"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "              \
@@ -34,6 +38,9 @@ struct admin {
 	int epoll_fds[ADMIN_SOCKETS_MAX];
 	char *socket_path;   /* to be removed; NULL = none */
 	size_t answer_bytes; /* not yet sent */
+	/* The capture in progress, and who waits for it; NULL: none. */
+	struct capture_session *capture;
+	struct MHD_Connection *waiter; /* suspended until the capture is through */
 };
 
 /* An answer in libmicrohttpd's hands. */
@@ -151,6 +158,22 @@ static enum MHD_Result refuse(struct MHD_Connection *c, unsigned status, const c
 						     MHD_RESPMEM_PERSISTENT));
 }
 
+/* Takes a. */
+static enum MHD_Result send_answer(struct admin *admin, struct MHD_Connection *c, unsigned status,
+				   const char *content_type, struct answer *a)
+{
+	admin->answer_bytes += a->text.cap;
+	if (a->text.full || admin->answer_bytes > ANSWERS_BYTES_MAX) {
+		answer_free(a);
+		return refuse(c, MHD_HTTP_SERVICE_UNAVAILABLE,
+			      "The answer is too large: ask for a part of it with ?name=SUBSTRING, "
+			      "or wait until others have read theirs.\n");
+	}
+	return queue(c, status, content_type,
+		     MHD_create_response_from_buffer_with_free_callback_cls(
+			     a->text.len, a->text.data, answer_free, a));
+}
+
 static enum MHD_Result answer(struct admin *admin, struct MHD_Connection *c,
 			      const struct path *path)
 {
@@ -163,16 +186,99 @@ static enum MHD_Result answer(struct admin *admin, struct MHD_Connection *c,
 	a->admin = admin;
 	text_init(&a->text, ANSWER_BYTES_MAX);
 	status = path->get(admin->state, name, &a->text);
-	admin->answer_bytes += a->text.cap;
-	if (a->text.full || admin->answer_bytes > ANSWERS_BYTES_MAX) {
-		answer_free(a);
-		return refuse(c, MHD_HTTP_SERVICE_UNAVAILABLE,
-			      "The answer is too large: ask for a part of it with ?name=SUBSTRING, "
-			      "or wait until others have read theirs.\n");
-	}
-	return queue(c, status, path->content_type,
-		     MHD_create_response_from_buffer_with_free_callback_cls(
-			     a->text.len, a->text.data, answer_free, a));
+	return send_answer(admin, c, status, path->content_type, a);
+}
+
+/* ---- captures: the answer comes when its time is over ---- */
+
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static const char *argument(struct MHD_Connection *c, const char *name)
+{
+	return MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, name);
+}
+
+static enum MHD_Result refuse_copy(struct MHD_Connection *c, unsigned status, const char *why)
+{
+	char text[300];
+
+	snprintf(text, sizeof(text), "%s\n", why);
+	return queue(c, status, CONTENT_TYPE_TEXT,
+		     MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_COPY));
+}
+
+static enum MHD_Result begin_capture(struct admin *admin, struct MHD_Connection *c, void **request)
+{
+	struct capture_request r = {argument(c, "filter"), argument(c, "packets"),
+				    argument(c, "seconds"), argument(c, "keep")};
+	char err[256];
+
+	if (!admin->state->running)
+		return refuse(c, MHD_HTTP_SERVICE_UNAVAILABLE, "The workers do not run yet.\n");
+	if (admin->capture)
+		return refuse(c, MHD_HTTP_CONFLICT, "A capture is in progress already.\n");
+	admin->capture = capture_start(admin->state, &r, now_us(), err, sizeof(err));
+	if (!admin->capture)
+		return refuse_copy(c, MHD_HTTP_BAD_REQUEST, err);
+	admin->waiter = c;
+	*request = admin->capture;
+	MHD_suspend_connection(c);
+	return MHD_YES;
+}
+
+/* From here on the request is no capture: another may get the same place in memory while this
+ * answer is being read. */
+static enum MHD_Result end_capture(struct admin *admin, struct MHD_Connection *c, void **request)
+{
+	struct answer *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return MHD_NO; /* on_completed() ends it */
+	a->admin = admin;
+	text_init(&a->text, ANSWER_BYTES_MAX);
+	capture_finish(admin->capture, &a->text);
+	admin->capture = NULL;
+	*request = NULL;
+	return send_answer(admin, c, MHD_HTTP_OK, CONTENT_TYPE_FILE, a);
+}
+
+static enum MHD_Result on_capture(struct admin *admin, struct MHD_Connection *c, const char *method,
+				  void **request)
+{
+	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0)
+		return refuse(c, MHD_HTTP_METHOD_NOT_ALLOWED, "Only GET.\n");
+	if (*request && *request == admin->capture)
+		return end_capture(admin, c, request);
+	return begin_capture(admin, c, request);
+}
+
+static void resume(struct admin *admin)
+{
+	struct MHD_Connection *c = admin->waiter;
+
+	admin->waiter = NULL;
+	if (c)
+		MHD_resume_connection(c);
+}
+
+/* Also of those whose client left before the answer. */
+static void on_completed(void *arg, struct MHD_Connection *c, void **request,
+			 enum MHD_RequestTerminationCode how)
+{
+	struct admin *admin = arg;
+
+	(void)c;
+	(void)how;
+	if (!*request || *request != admin->capture)
+		return;
+	capture_finish(admin->capture, NULL);
+	admin->capture = NULL;
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
@@ -182,7 +288,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 	(void)version;
 	(void)body;
 	(void)body_len;
-	(void)request;
+	if (strcmp(url, CAPTURE_PATH) == 0)
+		return on_capture(arg, c, method, request);
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		if (strcmp(url, paths[i].path) != 0)
 			continue;
@@ -202,11 +309,12 @@ static bool serve(struct admin *a, int fd)
 	struct MHD_Daemon *d;
 	const union MHD_DaemonInfo *info;
 
-	d = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, a, MHD_OPTION_LISTEN_SOCKET,
-			     fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-			     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_IDLE_S,
-			     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-			     MHD_OPTION_END);
+	d = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, a,
+			     MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+			     (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+			     (unsigned)CONNECTION_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+			     (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+			     a, MHD_OPTION_END);
 	if (!d) {
 		close(fd);
 		return false;
@@ -263,6 +371,7 @@ void admin_destroy(struct admin *a)
 {
 	if (!a)
 		return;
+	resume(a); /* a daemon does not stop with one that is suspended */
 	for (unsigned i = 0; i < a->n; i++)
 		MHD_stop_daemon(a->daemons[i]);
 	if (a->socket_path)
@@ -279,6 +388,8 @@ unsigned admin_fds(const struct admin *a, int fds[ADMIN_SOCKETS_MAX])
 
 void admin_run(struct admin *a)
 {
+	if (a->waiter && capture_left_ms(a->capture, now_us()) == 0)
+		resume(a);
 	for (unsigned i = 0; i < a->n; i++)
 		MHD_run(a->daemons[i]);
 }
@@ -291,6 +402,12 @@ int admin_timeout_ms(const struct admin *a)
 	for (unsigned i = 0; i < a->n; i++) {
 		if (MHD_get_timeout(a->daemons[i], &ms) != MHD_YES)
 			continue;
+		limited = true;
+		if (ms < least)
+			least = ms;
+	}
+	if (a->waiter) {
+		ms = capture_left_ms(a->capture, now_us());
 		limited = true;
 		if (ms < least)
 			least = ms;

@@ -40,6 +40,12 @@ static const struct enum_value hugepages_values[] = {
 	{0},
 };
 
+static const struct enum_value fragments_values[] = {
+	{"reassemble", 0, FRAGMENTS_REASSEMBLE, false},
+	{"drop", 0, FRAGMENTS_DROP, false},
+	{0},
+};
+
 static void decode_lcores(struct decoder *dec, const struct yaml_node *yaml, void *out)
 {
 	struct written_node *w = out;
@@ -66,6 +72,8 @@ static const struct field dataplane_fields[] = {
 	{"eal", FIELD_STRINGS, CFG(eal)},
 	{"connections", FIELD_UINT32, CFG(dataplane.max_connections), RANGE(1000, 100000000),
 	 .initial = "100000"},
+	{"fragments", FIELD_ENUM, FIELD_NAMES_ONLY, CFG(dataplane.fragments),
+	 .values = fragments_values, .initial = "reassemble"},
 	{0},
 };
 static const struct message dataplane = {
@@ -135,6 +143,31 @@ static const struct field route_fields[] = {
 };
 static const struct message route = KEPT("routes", written_route, route_fields);
 
+static const struct enum_value punt_values[] = {
+	{"none", 0, IFACE_PUNT_NONE, false},
+	{"tap", 0, IFACE_PUNT_TAP, false},
+	{0},
+};
+static const struct enum_value echo_values[] = {
+	{"weir", 0, false, false},
+	{"kernel", 0, true, false},
+	{0},
+};
+
+/* 0 and 4095 are reserved (IEEE 802.1Q table 9-2). */
+static void decode_vlan(struct decoder *dec, const struct yaml_node *yaml, void *out)
+{
+	struct written_interface *w = out;
+	int64_t vlan;
+
+	if (yaml->kind == YAML_SEQ || (yaml->kind == YAML_SCALAR && strchr(yaml->text, '.')))
+		decode_error(dec, DIAG_NODE_VLAN, yaml,
+			     "stacked tags (QinQ, 802.1ad) are not supported: an interface has one "
+			     "802.1Q tag; let the switch take the outer one off");
+	else if (decode_int(dec, yaml, 1, 4094, &vlan))
+		w->vlan = (uint16_t)vlan;
+}
+
 static const struct field ndp_fields[] = {
 	{"dadTransmits", FIELD_UINT16, FIELD_PRESENT, AT(written_interface, dad_transmits),
 	 COUNT(written_interface, has_dad_transmits), RANGE(0, 10), .initial = "1"},
@@ -148,6 +181,13 @@ static const struct field interface_fields[] = {
 	{"name", FIELD_STRING, AT(written_interface, name)},
 	{"device", FIELD_STRING, AT(written_interface, device)},
 	{"mtu", FIELD_UINT16, AT(written_interface, mtu), RANGE(576, 9600), .initial = "1500"},
+	{"vlan", FIELD_HOOK, NOT_KEPT, .decode = decode_vlan},
+	{"punt", FIELD_ENUM, FIELD_NAMES_ONLY, AT(written_interface, punt), .values = punt_values,
+	 .initial = "none"},
+	{"puntRate", FIELD_UINT32, FIELD_PRESENT, AT(written_interface, punt_rate),
+	 COUNT(written_interface, has_punt_rate), RANGE(10, 1000000), .initial = "10000"},
+	{"echo", FIELD_ENUM, FIELD_NAMES_ONLY, AT(written_interface, echo), .values = echo_values,
+	 .initial = "weir"},
 	{"addresses", FIELD_STRINGS, AT(written_interface, addresses)},
 	{"routes", FIELD_LIST, AT(written_interface, routes), COUNT(written_interface, n_routes),
 	 .message = &route},

@@ -10,7 +10,10 @@ struct written_route {
 
 struct written_interface {
 	const char *name, *device;
-	uint16_t mtu;
+	uint16_t mtu, vlan;
+	int punt, echo;
+	bool has_punt_rate;
+	uint32_t punt_rate;
 	uint16_t dad_transmits;
 	bool has_dad_transmits, router_solicitation;
 	struct string_list addresses;

@@ -240,6 +240,23 @@ static bool copy_text(struct decoder *dec, const struct written_interface *w, co
 	return false;
 }
 
+/* What only makes sense with a kernel to hand things to is no silent wish without. */
+static void build_punt(struct decoder *dec, const struct written_interface *w,
+		       struct iface_config *out)
+{
+	out->punt = (enum iface_punt)w->punt;
+	out->punt_rate = w->punt_rate;
+	out->kernel_echoes = w->echo;
+	if (w->punt == IFACE_PUNT_NONE && (w->echo || w->has_punt_rate))
+		report(dec, DIAG_NODE_INTERFACE, w->pos,
+		       "echo: kernel and puntRate need punt: tap, which gives the kernel its part");
+	if (w->punt == IFACE_PUNT_TAP && strlen(out->name) > TAP_NAME_MAX)
+		report(dec, DIAG_NODE_INTERFACE, w->pos,
+		       "with punt: tap the name has at most %d bytes: the kernel's interface is "
+		       "called " TAP_PREFIX "NAME",
+		       TAP_NAME_MAX);
+}
+
 static bool speaks_v6(const struct iface_config *iface)
 {
 	unsigned i;
@@ -271,6 +288,8 @@ static void build_interface(struct decoder *dec, const struct written_node *node
 	out->mtu = w->mtu;
 	copy_text(dec, w, "name", w->name, out->name, sizeof(out->name));
 	copy_text(dec, w, "device", w->device, out->device, sizeof(out->device));
+	out->vlan = w->vlan;
+	build_punt(dec, w, out);
 	build_addresses(dec, node, w, out);
 	build_routes(dec, w, out);
 	build_ndp(dec, w, out);
@@ -288,6 +307,24 @@ static bool same_device(const char *a, const char *b)
 	return x && y && n == strcspn(y, ",") && memcmp(x, y, n) == 0;
 }
 
+/* Interfaces of one device are told apart by their tags, and fit into its frames. */
+static void check_shared(struct decoder *dec, const struct written_interface *a,
+			 const struct written_interface *b, uint32_t j)
+{
+	if (strcmp(a->device, b->device) != 0 || (a->vlan == b->vlan && !a->vlan))
+		report(dec, DIAG_NODE_INTERFACE, a->pos, "interfaces[%u] has the device \"%s\" too",
+		       j, b->device);
+	else if (a->vlan == b->vlan)
+		report(dec, DIAG_NODE_INTERFACE, a->pos,
+		       "interfaces[%u] has vlan %u of the device \"%s\" too", j, a->vlan,
+		       b->device);
+	else if (a->mtu > b->mtu)
+		report(dec, DIAG_NODE_INTERFACE, a->pos,
+		       "the mtu %u is larger than that of interfaces[%u], %u, which has the device "
+		       "first",
+		       a->mtu, j, b->mtu);
+}
+
 static void check_twice(struct decoder *dec, const struct written_node *w, uint32_t i)
 {
 	const struct written_interface *a = &w->interfaces[i];
@@ -300,8 +337,7 @@ static void check_twice(struct decoder *dec, const struct written_node *w, uint3
 			report(dec, DIAG_NODE_INTERFACE, a->pos,
 			       "interfaces[%u] has the name \"%s\" too", j, a->name);
 		if (a->device && b->device && same_device(a->device, b->device))
-			report(dec, DIAG_NODE_INTERFACE, a->pos,
-			       "interfaces[%u] has the device \"%s\" too", j, b->device);
+			check_shared(dec, a, b, j);
 	}
 }
 

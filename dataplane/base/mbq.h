@@ -41,8 +41,9 @@ struct pkt_priv {
 			uint8_t transmits;
 		};
 	};
-	uint16_t port; /* received on */
-	uint8_t ecn;   /* IP ECN bits as received */
+	uint16_t port;      /* received on */
+	uint16_t frame_off; /* data_off at the frame's Ethernet header, as received */
+	uint8_t ecn;        /* IP ECN bits as received */
 	/* The ones' complement sum of a payload as it was received, and its place (from buf_addr):
 	 * sent on as one segment it need not be summed again. */
 	uint16_t sum, sum_off, sum_len;

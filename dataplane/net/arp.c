@@ -2,6 +2,7 @@
 #include "context.h"
 
 #include "pkt.h"
+#include "punt.h"
 
 static void send_arp(struct net *net, uint16_t port, uint16_t opcode, const struct ip_addr *sender,
 		     const struct rte_ether_addr *target_mac, const struct ip_addr *target,
@@ -97,6 +98,8 @@ void arp_take(struct net *net, struct rte_mbuf *m, bool handed)
 		counter_inc(net->counters, CTR_NET_ARP_IN);
 		if (to_us || ip_addr_eq(&arp.sender, &arp.target))
 			steer_copy_to_all(net, m);
+		if (!arp.request) /* requests are answered here, for both */
+			punt_copy(net, m);
 		if (to_us && arp.request)
 			send_arp(net, port, RTE_ARP_OP_REPLY, &arp.target, &arp.sender_mac,
 				 &arp.sender, &arp.sender_mac);

@@ -20,11 +20,12 @@
 /* Frames for one port: until the burst or the pass ends, and what a busy device left. */
 struct txq {
 	uint16_t n;
+	uint16_t seen;     /* of them by a capture */
 	uint64_t moved_us; /* when the device last took something, or was given the first */
 	struct rte_mbuf *pkts[TXQ_SIZE];
 };
 
-/* Frames for another worker until the burst ends. */
+/* Frames for another worker until the burst ends, or for this one until its next pass. */
 struct handover {
 	uint16_t n;
 	struct rte_mbuf *pkts[NET_BURST];
@@ -36,6 +37,7 @@ struct failure {
 	struct net_addr local, remote;
 };
 
+struct frag_table;
 struct nd;
 struct nd_message;
 struct ip_packet;
@@ -43,6 +45,7 @@ struct icmp_quote;
 
 struct net {
 	struct net_ports *ports;
+	struct capture *capture; /* of this pass; NULL: none */
 	const struct route_table *routes;
 	unsigned worker;
 	unsigned first_port; /* polled first in this pass */
@@ -51,13 +54,15 @@ struct net {
 	void *owner;
 	struct counters *counters;
 	struct neigh_table *neighs;
-	uint64_t announce_us; /* when next; UINT64_MAX: done */
+	struct frag_table *frags; /* NULL: fragments are dropped */
+	uint64_t announce_us;     /* when next; UINT64_MAX: done */
 	unsigned announced;
 	struct nd *nd;
 	uint64_t nd_us; /* when nd_turn() is due */
 	uint64_t icmp_tokens, icmp_refill_us;
 	unsigned n_failures;
 	bool work;
+	bool owns_punt; /* sends what the kernel says */
 	struct failure failures[FAILURES_MAX];
 	struct txq tx[WEIR_PORTS_MAX];
 	struct handover handovers[WEIR_WORKERS_MAX];
@@ -75,6 +80,8 @@ void tx_push(struct net *net, uint16_t port, struct rte_mbuf *m);
 bool tx_flush(struct net *net);
 /* Sends what other workers handed to this one. */
 void tx_take_relayed(struct net *net);
+/* Takes a frame for an interface that is complete but for its VLAN tag. */
+void tx_push_frame(struct net *net, uint16_t port, struct rte_mbuf *m);
 /* An empty mbuf with headroom; NULL is counted. */
 struct rte_mbuf *tx_alloc(struct net *net);
 /* Puts an Ethernet header in front of m. */
@@ -116,6 +123,10 @@ extern const struct neigh_ops ip_neigh_ops;
 void icmp_take(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip);
 /* False: no more of what others make us send. */
 bool icmp_take_token(struct net *net);
+/* Takes a message that weir has no use for: the kernel's, or nobody's. Either family. */
+void icmp_not_ours(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip);
+/* Does the kernel answer the echo requests of the interface that m came by? */
+bool icmp_kernel_echoes(const struct net *net, struct rte_mbuf *m);
 /* Takes an error about q, tells TCP when it is about a segment of ours. */
 void icmp_report(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip,
 		 const struct icmp_quote *q, bool hard, uint16_t mtu);
@@ -171,6 +182,8 @@ uint32_t steer_rss_hash(const uint8_t *key, const struct net_addr *src, const st
 unsigned steer_burst(struct net *net, struct rte_mbuf **frames, unsigned n);
 /* Copies an ARP or ND frame to all other workers. */
 void steer_copy_to_all(struct net *net, const struct rte_mbuf *m);
+/* Takes a frame for a worker, which may be this one. */
+void steer_hand_over(struct net *net, unsigned to, struct rte_mbuf *m);
 void steer_flush(struct net *net);
 /* Takes frames that others handed to us; at most max. */
 unsigned steer_take(struct net *net, struct rte_mbuf **frames, unsigned max);

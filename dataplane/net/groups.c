@@ -63,10 +63,14 @@ static int join_in_kernel(struct port *port, const char *name, const struct rte_
 	return 0;
 }
 
-/* Some devices have no list, some no filter at all. */
+/* Some devices have no list, some no filter at all. Interfaces that share one would need a list
+ * in common: it receives all groups instead. */
 static int join_in_device(const struct port *port, struct rte_ether_addr *macs, unsigned n)
 {
-	int rc = rte_eth_dev_set_mc_addr_list(port->id, macs, n);
+	int rc = -ENOTSUP;
+
+	if (!port->tagged)
+		rc = rte_eth_dev_set_mc_addr_list(port->id, macs, n);
 
 	if (rc != 0)
 		rc = rte_eth_allmulticast_enable(port->id);
@@ -75,7 +79,7 @@ static int join_in_device(const struct port *port, struct rte_ether_addr *macs, 
 	return rc == -ENOTSUP && port->vdev ? 0 : rc;
 }
 
-int port_join_groups(struct port *port, const struct iface_config *iface,
+int port_join_groups(struct port *port, const struct port *owner, const struct iface_config *iface,
 		     const struct route_table *routes, unsigned index, char *err, size_t err_len)
 {
 	struct rte_ether_addr macs[GROUPS_MAX];
@@ -89,7 +93,7 @@ int port_join_groups(struct port *port, const struct iface_config *iface,
 	if (port->vdev && port_kernel_iface(iface->device, name))
 		rc = join_in_kernel(port, name, macs, n);
 	else
-		rc = join_in_device(port, macs, n);
+		rc = join_in_device(owner, macs, n);
 	if (rc != 0)
 		snprintf(err, err_len,
 			 "interface %s: %s cannot receive IPv6's multicast groups: %s; "

@@ -2,6 +2,7 @@
 #include "context.h"
 
 #include "pkt.h"
+#include "punt.h"
 
 #define ECHO_REPLY   0
 #define ECHO_REQUEST 8
@@ -76,11 +77,26 @@ static bool is_ours(const struct net *net, const struct icmp_quote *q, const str
 	       net->ops->captures(net->owner, &q->local, &q->remote);
 }
 
+/* What the kernel may have asked for, or else nobody did. */
+void icmp_not_ours(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
+{
+	if (route_is_own(net->routes, &ip->dst))
+		punt_or_drop(net, m, CTR_DROP_ICMP);
+	else
+		net_drop(net, m, CTR_DROP_ICMP);
+}
+
+/* Is it about a connection of the kernel's? */
+static bool is_kernels(const struct net *net, struct rte_mbuf *m, const struct icmp_quote *q)
+{
+	return punt_wants(net, m) && !net->ops->captures(net->owner, &q->local, &q->remote);
+}
+
 void icmp_report(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip,
 		 const struct icmp_quote *q, bool hard, uint16_t mtu)
 {
-	if (!is_ours(net, q, ip)) {
-		net_drop(net, m, CTR_DROP_ICMP);
+	if (!is_ours(net, q, ip) || is_kernels(net, m, q)) {
+		icmp_not_ours(net, m, ip);
 		return;
 	}
 	counter_inc(net->counters, CTR_NET_ICMP_ERROR);
@@ -95,22 +111,30 @@ static void report_error(struct net *net, struct rte_mbuf *m, const struct ip_pa
 	bool hard;
 
 	if (pkt_parse_icmp_quote(icmp + ICMP_HDR, m->data_len - ICMP_HDR, &q) < 0) {
-		net_drop(net, m, CTR_DROP_ICMP);
+		icmp_not_ours(net, m, ip);
 		return;
 	}
 	hard = icmp[0] == ICMP_UNREACHABLE && (icmp[1] == CODE_PROTOCOL || icmp[1] == CODE_PORT);
 	icmp_report(net, m, ip, &q, hard, next_hop_mtu(icmp, &q));
 }
 
+bool icmp_kernel_echoes(const struct net *net, struct rte_mbuf *m)
+{
+	return net->ports->ports[pkt_priv(m)->port].kernel_echoes;
+}
+
+/* Redirects, source quench (RFC 6633) and what nobody should send us are not weir's either. */
 void icmp_take(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
 {
 	const uint8_t *icmp = rte_pktmbuf_mtod(m, const uint8_t *);
 	bool whole = m->data_len >= ICMP_HDR && cksum_finish(cksum_add(0, icmp, m->data_len)) == 0;
 
-	if (whole && icmp[0] == ECHO_REQUEST && icmp[1] == 0)
+	if (whole && icmp[0] == ECHO_REQUEST && icmp[1] == 0 && !icmp_kernel_echoes(net, m))
 		answer_echo(net, m, ip);
 	else if (whole && pkt_icmp_is_error(icmp[0]))
 		report_error(net, m, ip);
-	else /* redirects, source quench (RFC 6633) and what nobody should send us, too */
+	else if (whole)
+		icmp_not_ours(net, m, ip);
+	else
 		net_drop(net, m, CTR_DROP_ICMP);
 }

@@ -3,6 +3,7 @@
 #include "context.h"
 
 #include "pkt6.h"
+#include "punt.h"
 #include "zone.h"
 
 #define CODE_PROHIBITED 1
@@ -60,7 +61,7 @@ static void report_error(struct net *net, struct rte_mbuf *m, const struct ip_pa
 
 	if (pkt_parse_icmp6_quote(icmp + ICMP_HDR, m->data_len - ICMP_HDR, &q) < 0 ||
 	    !zone_enter(&q.local.ip, port) || !zone_enter(&q.remote.ip, port))
-		net_drop(net, m, CTR_DROP_ICMP);
+		icmp_not_ours(net, m, ip);
 	else
 		icmp_report(net, m, ip, &q, hard, next_hop_mtu(icmp));
 }
@@ -82,13 +83,13 @@ void icmp6_take(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip,
 	else if (is_nd(icmp[0]))
 		net_drop(net, m, CTR_DROP_ND);
 	else if (ip_addr_is_any(&ip->src) || ip6_is_multicast(&ip->dst))
-		net_drop(net, m, CTR_DROP_ICMP);
-	else if (icmp[0] == ICMP6_ECHO_REQUEST && icmp[1] == 0)
+		punt_or_drop(net, m, CTR_DROP_ICMP); /* such as questions who is in which group */
+	else if (icmp[0] == ICMP6_ECHO_REQUEST && icmp[1] == 0 && !icmp_kernel_echoes(net, m))
 		answer_echo(net, m, ip);
 	else if (pkt_icmp6_is_error(icmp[0]))
 		report_error(net, m, ip);
 	else /* redirects (we choose our next hops), and what nobody should send us */
-		net_drop(net, m, CTR_DROP_ICMP);
+		icmp_not_ours(net, m, ip);
 }
 
 /* May and can the sender be told? Then the address to tell it from. */

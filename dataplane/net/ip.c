@@ -2,7 +2,9 @@
  * TCP upward, the way to the next hop downward. */
 #include "context.h"
 
+#include "frag_ip.h"
 #include "pkt6.h"
+#include "punt.h"
 #include "zone.h"
 
 #define TTL       64
@@ -117,9 +119,26 @@ static enum counter_id refuse(const struct net *net, const struct ip_packet *ip,
 		return ip->proto == IPPROTO_TCP ? CTR_DROP_IP_MARTIAN : CTR_DROP_IP_NOT_LOCAL;
 	if (to_all)
 		return CTR_DROP_IP_MARTIAN;
-	if (ip->fragment)
-		return CTR_DROP_IP_FRAGMENT;
 	return CTR_COUNT;
+}
+
+/* A packet for an own address that weir has no use for. */
+static void take_other(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip,
+		       enum counter_id why)
+{
+	if (route_is_own(net->routes, &ip->dst))
+		punt_or_drop(net, m, why);
+	else
+		net_drop(net, m, why);
+}
+
+/* The kernel puts its own together: weir answers echo requests only when they are whole. */
+static void take_fragment(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
+{
+	if (ip->proto != IPPROTO_TCP && punt_wants(net, m))
+		take_other(net, m, ip, CTR_DROP_IP_FRAGMENT);
+	else
+		frag_take_ip4(net, m);
 }
 
 bool ip_take(struct net *net, struct rte_mbuf *m, bool to_all)
@@ -135,7 +154,14 @@ bool ip_take(struct net *net, struct rte_mbuf *m, bool to_all)
 				   &ip);
 	why = n < 0 ? (enum counter_id) - n : refuse(net, &ip, to_all);
 	if (why != CTR_COUNT) {
-		net_drop(net, m, why);
+		if (why == CTR_DROP_IP_NOT_LOCAL && is_group(net, &ip.dst))
+			punt_or_drop(net, m, why);
+		else
+			net_drop(net, m, why);
+		return false;
+	}
+	if (unlikely(ip.fragment)) {
+		take_fragment(net, m, &ip);
 		return false;
 	}
 	pkt_strip(m, &ip);
@@ -144,7 +170,7 @@ bool ip_take(struct net *net, struct rte_mbuf *m, bool to_all)
 	if (ip.proto == IPPROTO_ICMP)
 		icmp_take(net, m, &ip);
 	else
-		net_drop(net, m, CTR_DROP_IP_PROTOCOL);
+		take_other(net, m, &ip, CTR_DROP_IP_PROTOCOL);
 	return false;
 }
 

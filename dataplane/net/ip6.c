@@ -1,7 +1,9 @@
 /* ip6.c - IPv6 input and headers of output (RFC 8200). */
 #include "context.h"
 
+#include "frag_ip.h"
 #include "pkt6.h"
+#include "punt.h"
 #include "zone.h"
 
 /* Who has no address yet may ask whether one is free, and for routers. */
@@ -32,7 +34,9 @@ static enum counter_id judge(const struct net *net, const struct ip_packet *ip, 
 static void refuse_protocol(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip,
 			    const struct ip6_problem *problem)
 {
-	if (ip->proto == IPPROTO_UDP)
+	if (punt_wants(net, m) && route_is_own(net->routes, &ip->dst))
+		punt_or_drop(net, m, CTR_DROP_IP_PROTOCOL);
+	else if (ip->proto == IPPROTO_UDP)
 		icmp6_refuse(net, m, ip, ICMP6_UNREACHABLE, ICMP6_CODE_PORT, 0,
 			     CTR_DROP_IP_PROTOCOL);
 	else if (ip->proto == IPPROTO_NONE)
@@ -60,6 +64,30 @@ static bool take_payload(struct net *net, struct rte_mbuf *m, const struct ip_pa
 	return false;
 }
 
+/* The kernel puts its own together, as with IPv4. */
+static void take_fragment(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip,
+			  const struct ip6_problem *problem)
+{
+	uint8_t next = *rte_pktmbuf_mtod_offset(m, const uint8_t *, ip->hdr_len);
+
+	if (next != IPPROTO_TCP && punt_wants(net, m) && route_is_own(net->routes, &ip->dst)) {
+		punt_or_drop(net, m, CTR_DROP_IP_FRAGMENT);
+		return;
+	}
+	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - ip->total_len));
+	frag_take_ip6(net, m, ip->hdr_len, problem->at);
+}
+
+/* Groups that nobody here is in may be the kernel's. */
+static void refuse(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip,
+		   enum counter_id why)
+{
+	if (why == CTR_DROP_IP_NOT_LOCAL && ip6_is_multicast(&ip->dst))
+		punt_or_drop(net, m, why);
+	else
+		net_drop(net, m, why);
+}
+
 bool ip6_take(struct net *net, struct rte_mbuf *m, bool to_group, bool handed)
 {
 	uint16_t port = pkt_priv(m)->port;
@@ -81,10 +109,12 @@ bool ip6_take(struct net *net, struct rte_mbuf *m, bool to_group, bool handed)
 			     (enum counter_id) - n);
 		return false;
 	}
-	if (why == CTR_COUNT && ip.fragment)
-		why = CTR_DROP_IP_FRAGMENT;
 	if (why != CTR_COUNT) {
-		net_drop(net, m, why);
+		refuse(net, m, &ip, why);
+		return false;
+	}
+	if (unlikely(ip.fragment)) {
+		take_fragment(net, m, &ip, &problem);
 		return false;
 	}
 	return take_payload(net, m, &ip, &problem, handed);

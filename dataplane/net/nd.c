@@ -3,6 +3,7 @@
 #include "context.h"
 
 #include "pkt6.h"
+#include "punt.h"
 #include "zone.h"
 
 #define OPTION_LEN  8
@@ -266,10 +267,14 @@ static bool concerns_all(const struct net *net, uint16_t port, const struct nd_m
 	return nd->type != ND_ROUTER_SOLICIT;
 }
 
-static void copy_to_all(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
+/* The kernel hears what its own questions are answered. */
+static void copy_to_all(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip,
+			uint8_t type)
 {
 	rte_pktmbuf_prepend(m, (uint16_t)(ip->hdr_len + RTE_ETHER_HDR_LEN));
 	steer_copy_to_all(net, m);
+	if (type == ND_ADVERT)
+		punt_copy(net, m);
 }
 
 /* Our own question that some switch sent back is no other host's. */
@@ -295,7 +300,7 @@ void nd_take(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip, bo
 	if (!handed) {
 		counter_inc(net->counters, CTR_NET_ND_IN);
 		if (concerns_all(net, port, &nd))
-			copy_to_all(net, m, ip);
+			copy_to_all(net, m, ip, nd.type);
 	}
 	rte_pktmbuf_free(m);
 }

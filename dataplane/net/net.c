@@ -5,7 +5,11 @@
 
 #include <rte_ethdev.h>
 
+#include "capture.h"
+#include "frag.h"
 #include "pkt6.h"
+#include "punt.h"
+#include "vlan.h"
 #include "zone.h"
 
 /* The reason to drop a frame, or CTR_COUNT. */
@@ -27,13 +31,24 @@ static enum counter_id check_frame(const struct net *net, struct rte_mbuf *m)
 	return CTR_COUNT;
 }
 
+/* A group's frames may be for the kernel: routing protocols speak to groups. */
+static __rte_noinline void refuse_frame(struct net *net, struct rte_mbuf *m, enum counter_id why)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+
+	if (why == CTR_DROP_ETH_DST && rte_is_multicast_ether_addr(&eth->dst_addr))
+		punt_or_drop(net, m, why);
+	else
+		net_drop(net, m, why);
+}
+
 static bool take_ipv6(struct net *net, struct rte_mbuf *m, bool handed)
 {
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
 	bool to_group = rte_is_multicast_ether_addr(&eth->dst_addr);
 
 	if (!net->routes->v6[pkt_priv(m)->port]) {
-		net_drop(net, m, CTR_DROP_ETH_TYPE);
+		punt_or_drop(net, m, CTR_DROP_ETH_TYPE);
 		return false;
 	}
 	rte_pktmbuf_adj(m, sizeof(*eth));
@@ -47,7 +62,7 @@ static bool take_frame(struct net *net, struct rte_mbuf *m, bool handed)
 	enum counter_id why = check_frame(net, m);
 
 	if (why != CTR_COUNT) {
-		net_drop(net, m, why);
+		refuse_frame(net, m, why);
 		return false;
 	}
 	switch (eth->ether_type) {
@@ -60,7 +75,7 @@ static bool take_frame(struct net *net, struct rte_mbuf *m, bool handed)
 		arp_take(net, m, handed);
 		return false;
 	default:
-		net_drop(net, m, CTR_DROP_ETH_TYPE);
+		punt_or_drop(net, m, CTR_DROP_ETH_TYPE);
 		return false;
 	}
 }
@@ -85,6 +100,7 @@ static void note_received(struct net *net, unsigned port, struct rte_mbuf **fram
 	for (unsigned i = 0; i < n; i++) {
 		bytes += frames[i]->pkt_len;
 		pkt_priv(frames[i])->port = (uint16_t)port;
+		pkt_priv(frames[i])->frame_off = frames[i]->data_off;
 	}
 	counter_add(net->counters, CTR_NET_RX_PACKETS, n);
 	counter_add(net->counters, CTR_NET_RX_BYTES, bytes);
@@ -105,6 +121,10 @@ static unsigned poll_port(struct net *net, unsigned i, struct rte_mbuf **pkts, u
 		if (n == 0)
 			continue;
 		note_received(net, i, frames, n);
+		if (unlikely(net->capture))
+			capture_burst(net, frames, n, i, false);
+		if (unlikely(port->tagged))
+			n = vlan_sort(net, i, frames, n);
 		n = steer_burst(net, frames, n);
 		taken += take_burst(net, frames, n, false, pkts + taken);
 	}
@@ -132,7 +152,10 @@ unsigned net_rx(struct net *net, uint64_t now_us, struct rte_mbuf **pkts, unsign
 
 	set_now(net, now_us);
 	net->work = false;
+	net->capture = __atomic_load_n(&net->ports->capture, __ATOMIC_ACQUIRE);
 	tx_take_relayed(net);
+	if (net->owns_punt)
+		punt_take(net);
 	n = poll_rings(net, pkts, max);
 	/* Another port is first each time, so that none is starved by a small max. */
 	for (unsigned i = 0; i < n_ports && n < max; i++)
@@ -166,6 +189,8 @@ void net_timers(struct net *net, uint64_t now_us)
 	neigh_turn(net->neighs);
 	if (unlikely(net->n_failures))
 		tell_failures(net);
+	if (unlikely(net->frags && frag_count(net->frags)))
+		frag_expire(net->frags, now_us);
 	if (now_us >= net->announce_us) {
 		arp_announce(net);
 		net->announced++;
@@ -245,14 +270,15 @@ struct net *net_create(struct net_ports *ports, unsigned worker, const struct ne
 	net->owner = owner;
 	net->counters = counters;
 	net->icmp_tokens = ICMP_BURST;
+	net->owns_punt = worker == 0 && ports->punt;
 	net->announce_us = worker == 0 ? 0 : UINT64_MAX; /* one voice is enough */
 	net->nd_us = worker == 0 ? 0 : UINT64_MAX;
 	net->neighs = neigh_table_create(&ip_neigh_ops, net, counters, 0);
 	net->nd = nd_create(net);
-	if (!net->neighs || !net->nd) {
-		neigh_table_destroy(net->neighs);
-		nd_destroy(net->nd);
-		free(net);
+	if (ports->reassemble)
+		net->frags = frag_table_create(ports->pool, counters, ports->steer_seed);
+	if (!net->neighs || !net->nd || (ports->reassemble && !net->frags)) {
+		net_destroy(net);
 		return NULL;
 	}
 	return net;
@@ -263,6 +289,7 @@ void net_destroy(struct net *net)
 	if (!net)
 		return;
 	neigh_table_destroy(net->neighs);
+	frag_table_destroy(net->frags);
 	nd_destroy(net->nd);
 	for (unsigned i = 0; i < net->ports->n_ports; i++)
 		rte_pktmbuf_free_bulk(net->tx[i].pkts, net->tx[i].n);

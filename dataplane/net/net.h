@@ -16,6 +16,7 @@
 
 struct rte_mbuf;
 struct rte_mempool;
+struct capture;
 struct net;
 struct net_ports; /* port.h: devices, queues, steering rings; shared, immutable after start */
 
@@ -50,6 +51,15 @@ unsigned net_rx(struct net *net, uint64_t now_us, struct rte_mbuf **pkts, unsign
 /* Sends a TCP segment as tcp_ops.output describes. path: 8 bytes of cache or NULL. */
 void net_tx_tcp(struct net *net, const struct net_addr *src, const struct net_addr *dst,
 		struct rte_mbuf *m, void *path);
+
+/* Is any interface punted: does the kernel speak for what weir does not own? */
+bool net_punts(const struct net *net);
+/* A segment that net_rx() gave and that no connection or listener is for. True: it was taken,
+ * and goes to the kernel. Its data may start anywhere in the frame. */
+bool net_punt_tcp(struct net *net, struct rte_mbuf *m);
+
+/* Where all workers copy packets to from their next pass on; NULL: nowhere. */
+void net_set_capture(struct net_ports *ports, struct capture *c);
 
 /* Hands what is queued to the devices. True: one was busy, and the rest waits for the next
  * call, which should be soon. */

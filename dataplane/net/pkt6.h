@@ -33,6 +33,7 @@
 #define ND_ROUTER_ADVERT    134
 #define ND_SOLICIT          135
 #define ND_ADVERT           136
+#define ND_REDIRECT         137
 #define ND_HOP_LIMIT        255 /* a router would have lowered it: the sender is on the link */
 #define ND_SOURCE_MAC       1   /* options */
 #define ND_TARGET_MAC       2

@@ -20,7 +20,8 @@
 
 #include "fdscan.h"
 
-#define QUEUE_MBUFS 6144 /* net_af_xdp: 2048 each in its fill, receive and send rings */
+#define FRAME_HDR_MAX (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
+#define QUEUE_MBUFS   6144 /* net_af_xdp: 2048 each in its fill, receive and send rings */
 
 /* What is special about virtual devices: the kernel decides how packets spread over the
  * queues of some, so that all of them must be polled; others have more queues than the
@@ -266,12 +267,15 @@ int port_probe(struct port *port, const struct iface_config *iface, unsigned ind
 
 	port->vdev = strncmp(iface->device, "net_", 4) == 0;
 	port->mtu = iface->mtu;
+	port->dev = (uint16_t)index;
+	port->vlan = iface->vlan;
+	port->kernel_echoes = iface->kernel_echoes;
 	port->router_solicitation = iface->router_solicitation;
 	port->dad_transmits = iface->dad_transmits;
-	if (iface->mtu + RTE_ETHER_HDR_LEN > PORT_BUF_SIZE) {
+	if (iface->mtu + FRAME_HDR_MAX > PORT_BUF_SIZE) {
 		snprintf(err, err_len,
 			 "interface %s: mtu %u is too large; at most %u fits a buffer", iface->name,
-			 iface->mtu, PORT_BUF_SIZE - RTE_ETHER_HDR_LEN);
+			 iface->mtu, PORT_BUF_SIZE - FRAME_HDR_MAX);
 		return -EINVAL;
 	}
 	rc = port->vdev ? check_kernel_iface(iface, err, err_len) : 0;
@@ -324,6 +328,10 @@ static void fill_conf(const struct port *port, const struct iface_config *iface,
 	/* Not MBUF_FAST_FREE: TCP holds references to what it may have to send again. */
 	conf->txmode.offloads = info->tx_offload_capa &
 				(RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
+	if (port->tagged) {
+		conf->rxmode.offloads |= info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
+		conf->txmode.offloads |= info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
+	}
 	conf->intr_conf.rxq = !port->vdev;
 	if (!can_hash(port, info))
 		return;
@@ -400,6 +408,13 @@ static void fill_reta(struct port *port, const struct rte_eth_dev_info *info, un
 		port->reta_size = info->reta_size;
 }
 
+/* Routing protocols speak to groups. A device that cannot be told may well hear them anyway. */
+static void hear_groups(uint16_t id, const struct iface_config *iface)
+{
+	if (iface->punt != IFACE_PUNT_NONE)
+		rte_eth_allmulticast_enable(id);
+}
+
 int port_start(struct port *port, const struct iface_config *iface, unsigned n_workers,
 	       struct rte_mempool *pool, char *err, size_t err_len)
 {
@@ -423,7 +438,9 @@ int port_start(struct port *port, const struct iface_config *iface, unsigned n_w
 	if (rc != 0)
 		return fail(port, iface, rc, "start", err, err_len);
 	rte_eth_macaddr_get(port->id, &port->mac);
+	hear_groups(port->id, iface);
 	port->tx_cksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+	port->tx_vlan = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
 	port->tx_chains = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	if (conf.intr_conf.rxq)
 		find_interrupts(port);
@@ -432,14 +449,31 @@ int port_start(struct port *port, const struct iface_config *iface, unsigned n_w
 	return 0;
 }
 
+void port_share(struct port *port, const struct port *owner, const struct iface_config *iface)
+{
+	*port = *owner;
+	port->id = RTE_MAX_ETHPORTS; /* not its own to stop */
+	port->n_rxq = port->n_txq = 0;
+	port->tagged = false;
+	port->vlan = iface->vlan;
+	port->mtu = iface->mtu;
+	port->kernel_echoes = iface->kernel_echoes;
+	port->router_solicitation = iface->router_solicitation;
+	port->dad_transmits = iface->dad_transmits;
+	port->group_fd = -1;
+	hear_groups(owner->id, iface);
+	memset(port->relay, 0, sizeof(port->relay));
+}
+
 void port_stop(struct port *port)
 {
 	struct rte_eth_dev_info info;
 
-	if (port->id == RTE_MAX_ETHPORTS)
-		return;
 	if (port->group_fd >= 0)
 		close(port->group_fd);
+	port->group_fd = -1;
+	if (port->id == RTE_MAX_ETHPORTS)
+		return;
 	rte_eth_dev_stop(port->id);
 	if (rte_eth_dev_info_get(port->id, &info) == 0)
 		rte_dev_remove(info.device);

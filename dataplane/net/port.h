@@ -11,6 +11,8 @@
 #include <weir/abi.h>
 #include <weir/dataplane.h>
 
+struct capture;
+struct punt;
 struct rte_mempool;
 
 #define PORT_QUEUES_MAX  WEIR_WORKERS_MAX
@@ -34,8 +36,14 @@ struct port {
 	/* Queue q is received by worker q % n_workers. Worker w sends on queue w when there is
 	 * one; the others hand frames to worker w % n_txq through relay[w]. */
 	uint16_t n_rxq, n_txq;
+	uint16_t dev;  /* the port that owns the device: itself, or an earlier one of its device */
+	uint16_t vlan; /* tag of its frames; 0: none */
 	struct rte_ether_addr mac;
 	bool vdev;
+	bool tagged;              /* owns a device that has tagged interfaces */
+	bool tx_vlan;             /* the device inserts tags */
+	bool punted;              /* the kernel has what weir does not own */
+	bool kernel_echoes;       /* and answers echo requests */
 	bool router_solicitation; /* as configured, and the next */
 	uint8_t dad_transmits;
 	bool tx_cksum;                 /* the device computes TCP checksums */
@@ -63,8 +71,11 @@ struct net_ports {
 	unsigned n_ports, n_workers;
 	struct rte_mempool *pool;
 	enum steering steering;
-	uint16_t reta_size;  /* STEER_DEVICES */
-	uint64_t steer_seed; /* STEER_RINGS: not to be guessed by senders */
+	bool reassemble;         /* fragments are put together; else they are dropped */
+	uint16_t reta_size;      /* STEER_DEVICES */
+	uint64_t steer_seed;     /* STEER_RINGS: not to be guessed by senders */
+	struct capture *capture; /* atomic; NULL: none */
+	struct punt *punt;       /* NULL: no interface is punted */
 	struct route_table routes;
 	struct port ports[WEIR_PORTS_MAX];
 	struct port_sleeper sleepers[WEIR_WORKERS_MAX];
@@ -79,12 +90,17 @@ int port_probe(struct port *port, const struct iface_config *iface, unsigned ind
 /* Configures queues over the pool and starts. rss_key: PORT_RSS_KEY_LEN bytes. */
 int port_start(struct port *port, const struct iface_config *iface, unsigned n_workers,
 	       struct rte_mempool *pool, char *err, size_t err_len);
-/* Makes the device receive the groups of the port's IPv6 addresses (RFC 2464 section 7). On
- * failure: negative, and a sentence in err. */
-int port_join_groups(struct port *port, const struct iface_config *iface,
+/* Makes a port of an interface whose device `owner`, which is started, owns. */
+void port_share(struct port *port, const struct port *owner, const struct iface_config *iface);
+/* Makes the device, which `owner` (maybe port) owns, receive the groups of the port's IPv6
+ * addresses (RFC 2464 section 7). On failure: negative, and a sentence in err. */
+int port_join_groups(struct port *port, const struct port *owner, const struct iface_config *iface,
 		     const struct route_table *routes, unsigned index, char *err, size_t err_len);
 /* Stops and detaches; harmless on one that was never probed (id RTE_MAX_ETHPORTS). */
 void port_stop(struct port *port);
+
+/* Wakes a worker that may sleep, after something was put into a ring of its. */
+void port_wake_worker(struct net_ports *ports, unsigned worker);
 
 /* The kernel interface that a virtual device is about ("…,iface=veth0"); false: about none.
  * name: IFNAMSIZ bytes. */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include <rte_errno.h>
@@ -13,6 +14,8 @@
 
 #include <base/mbq.h>
 #include <net/net.h>
+
+#include "punt.h"
 
 #define POOL_CACHE   256
 #define POOL_SHARE   70 /* percent of dataplane.memory; the rest is for tables and the EAL */
@@ -121,7 +124,7 @@ static bool make_relay_rings(struct net_ports *ports)
 	for (unsigned i = 0; i < ports->n_ports; i++) {
 		struct port *port = &ports->ports[i];
 
-		for (unsigned w = port->n_txq; w < ports->n_workers; w++) {
+		for (unsigned w = port->n_txq; w < ports->n_workers && port->dev == i; w++) {
 			port->relay[w] = make_ring("relay", i, w, RELAY_RING_SIZE);
 			if (!port->relay[w])
 				return false;
@@ -153,16 +156,33 @@ static void choose_steering(struct net_ports *ports)
 		ports->steer_seed = rte_rdtsc();
 }
 
+/* Interfaces of one device: the first owns it. */
+static void find_shared(struct net_ports *ports, const struct dataplane_config *cfg)
+{
+	for (unsigned i = 0; i < ports->n_ports; i++) {
+		unsigned dev = 0;
+
+		while (strcmp(cfg->ifaces[dev].device, cfg->ifaces[i].device) != 0)
+			dev++;
+		ports->ports[i].dev = (uint16_t)dev;
+		ports->ports[dev].tagged |= cfg->ifaces[i].vlan != 0;
+	}
+}
+
 static int start_port(struct net_ports *ports, unsigned i, const struct iface_config *iface,
 		      char *err, size_t err_len)
 {
-	struct port *port = &ports->ports[i];
-	int rc = port_start(port, iface, ports->n_workers, ports->pool, err, err_len);
+	struct port *port = &ports->ports[i], *owner = &ports->ports[port->dev];
+	int rc = 0;
 
+	if (port == owner)
+		rc = port_start(port, iface, ports->n_workers, ports->pool, err, err_len);
+	else
+		port_share(port, owner, iface);
 	if (rc != 0)
 		return rc;
 	route_add_link_local(&ports->routes, (uint16_t)i, &port->mac);
-	return port_join_groups(port, iface, &ports->routes, i, err, err_len);
+	return port_join_groups(port, owner, iface, &ports->routes, i, err, err_len);
 }
 
 static int open_ports(struct net_ports *ports, const struct dataplane_config *cfg, char *err,
@@ -170,9 +190,11 @@ static int open_ports(struct net_ports *ports, const struct dataplane_config *cf
 {
 	int rc = 0;
 
+	find_shared(ports, cfg);
 	for (unsigned i = 0; i < ports->n_ports && rc == 0; i++)
-		rc = port_probe(&ports->ports[i], &cfg->ifaces[i], i, ports->n_workers, err,
-				err_len);
+		if (ports->ports[i].dev == i)
+			rc = port_probe(&ports->ports[i], &cfg->ifaces[i], i, ports->n_workers, err,
+					err_len);
 	if (rc == 0)
 		rc = open_pool(ports, cfg, err, err_len);
 	for (unsigned i = 0; i < ports->n_ports && rc == 0; i++)
@@ -192,6 +214,7 @@ struct net_ports *net_ports_open(const struct dataplane_config *cfg, struct rte_
 	memset(ports, 0, sizeof(*ports));
 	ports->n_ports = cfg->n_ifaces;
 	ports->n_workers = cfg->n_workers;
+	ports->reassemble = cfg->fragments == FRAGMENTS_REASSEMBLE;
 	for (unsigned i = 0; i < WEIR_PORTS_MAX; i++) {
 		ports->ports[i].id = RTE_MAX_ETHPORTS;
 		ports->ports[i].group_fd = -1;
@@ -205,7 +228,8 @@ struct net_ports *net_ports_open(const struct dataplane_config *cfg, struct rte_
 		free(ports);
 		return NULL;
 	}
-	if (open_ports(ports, cfg, err, err_len) != 0 || open_rings(ports, err, err_len) != 0) {
+	if (open_ports(ports, cfg, err, err_len) != 0 || open_rings(ports, err, err_len) != 0 ||
+	    punt_open(ports, cfg, err, err_len) < 0) {
 		net_ports_close(ports);
 		return NULL;
 	}
@@ -228,6 +252,7 @@ void net_ports_close(struct net_ports *ports)
 {
 	if (!ports)
 		return;
+	punt_close(ports);
 	for (unsigned i = 0; i < ports->n_ports; i++)
 		port_stop(&ports->ports[i]);
 	for (unsigned from = 0; from < ports->n_workers; from++)

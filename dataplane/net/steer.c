@@ -9,6 +9,7 @@
 
 #include <rte_thash.h>
 
+#include "frag_ip.h"
 #include "pkt6.h"
 #include "zone.h"
 
@@ -133,7 +134,7 @@ static int frame_packet(const struct rte_mbuf *m, struct ip_packet *ip)
 		hdr = pkt_parse_ipv4(eth + 1, len, true, ip);
 	else if (eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
 		hdr = pkt_parse_ipv6(eth + 1, len, ip, &problem);
-	return hdr < 0 || ip->fragment ? -1 : hdr;
+	return hdr;
 }
 
 /* Devices hash TCP, but not behind IPv6's extension headers. */
@@ -156,6 +157,8 @@ static unsigned frame_worker(const struct net *net, struct rte_mbuf *m)
 
 	if (hdr < 0)
 		return net->worker;
+	if (unlikely(ip.fragment))
+		return frag_worker(net, &ip.src, &ip.dst);
 	l4 = rte_pktmbuf_mtod_offset(m, const uint8_t *, RTE_ETHER_HDR_LEN + hdr);
 	len = ip.total_len - (uint32_t)hdr;
 	if (ip.proto == IPPROTO_TCP && is_for_us_to_hash(net, &ip))
@@ -168,15 +171,20 @@ static unsigned frame_worker(const struct net *net, struct rte_mbuf *m)
 	return steer_worker(net->ports, &local, &remote);
 }
 
-void steer_wake(const struct net *net, unsigned worker)
+void port_wake_worker(struct net_ports *ports, unsigned worker)
 {
-	struct port_sleeper *s = &net->ports->sleepers[worker];
+	struct port_sleeper *s = &ports->sleepers[worker];
 
 	/* Either we see the flag, or the sleeper, which raised it before its last look at the
 	 * rings, sees what we put there. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&s->asleep, __ATOMIC_RELAXED) && s->wake_fd >= 0)
 		eventfd_write(s->wake_fd, 1);
+}
+
+void steer_wake(const struct net *net, unsigned worker)
+{
+	port_wake_worker(net->ports, worker);
 }
 
 static void flush_to(struct net *net, unsigned to)
@@ -192,13 +200,29 @@ static void flush_to(struct net *net, unsigned to)
 	steer_wake(net, to);
 }
 
-static void hand_over(struct net *net, unsigned to, struct rte_mbuf *m)
+void steer_hand_over(struct net *net, unsigned to, struct rte_mbuf *m)
 {
 	struct handover *h = &net->handovers[to];
 
+	if (unlikely(h->n == NET_BURST)) { /* only to itself: others are flushed before */
+		net_drop(net, m, CTR_DROP_STEER_FULL);
+		return;
+	}
 	h->pkts[h->n++] = m;
-	if (h->n == NET_BURST)
+	if (h->n == NET_BURST && to != net->worker)
 		flush_to(net, to);
+}
+
+/* What this worker put off to its next pass. */
+static unsigned take_own(struct net *net, struct rte_mbuf **frames, unsigned max)
+{
+	struct handover *h = &net->handovers[net->worker];
+	unsigned n = RTE_MIN(h->n, max);
+
+	memcpy(frames, h->pkts, n * sizeof(*frames));
+	h->n = (uint16_t)(h->n - n);
+	memmove(h->pkts, h->pkts + n, h->n * sizeof(*frames));
+	return n;
 }
 
 unsigned steer_burst(struct net *net, struct rte_mbuf **frames, unsigned n)
@@ -213,7 +237,7 @@ unsigned steer_burst(struct net *net, struct rte_mbuf **frames, unsigned n)
 		if (to == net->worker)
 			frames[kept++] = frames[i];
 		else
-			hand_over(net, to, frames[i]);
+			steer_hand_over(net, to, frames[i]);
 	}
 	return kept;
 }
@@ -227,7 +251,8 @@ static void copy_to(struct net *net, unsigned to, const struct rte_mbuf *m)
 		return;
 	}
 	pkt_priv(copy)->port = pkt_priv((struct rte_mbuf *)(uintptr_t)m)->port;
-	hand_over(net, to, copy);
+	pkt_priv(copy)->frame_off = copy->data_off;
+	steer_hand_over(net, to, copy);
 }
 
 void steer_copy_to_all(struct net *net, const struct rte_mbuf *m)
@@ -242,7 +267,7 @@ void steer_flush(struct net *net)
 	if (net->ports->steering == STEER_NONE)
 		return;
 	for (unsigned to = 0; to < net->ports->n_workers; to++)
-		if (net->handovers[to].n)
+		if (net->handovers[to].n && to != net->worker)
 			flush_to(net, to);
 }
 
@@ -250,8 +275,10 @@ unsigned steer_take(struct net *net, struct rte_mbuf **frames, unsigned max)
 {
 	unsigned n = 0, workers = net->ports->n_workers;
 
+	if (unlikely(net->handovers[net->worker].n))
+		n = take_own(net, frames, max);
 	if (net->ports->steering == STEER_NONE)
-		return 0;
+		return n;
 	/* Another worker is first each time, so that none is starved by a small max. */
 	for (unsigned i = 0; i < workers && n < max; i++) {
 		unsigned from = (net->first_port + i) % workers;

@@ -7,6 +7,9 @@
 
 #include <rte_ethdev.h>
 
+#include "capture.h"
+#include "vlan.h"
+
 struct rte_mbuf *tx_alloc(struct net *net)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(net->ports->pool);
@@ -14,6 +17,15 @@ struct rte_mbuf *tx_alloc(struct net *net)
 	if (!m)
 		counter_inc(net->counters, CTR_DROP_NO_MBUF);
 	return m;
+}
+
+/* What was left of an earlier attempt has been seen. */
+static __rte_noinline void show(struct net *net, const struct port *port, struct txq *q)
+{
+	unsigned seen = RTE_MIN(q->seen, q->n);
+
+	capture_burst(net, q->pkts + seen, q->n - seen, (unsigned)(port - net->ports->ports), true);
+	q->seen = 0;
 }
 
 /* Sent mbufs are the device's: their lengths are summed before. Another attempt may find room
@@ -25,6 +37,8 @@ static unsigned send_burst(struct net *net, const struct port *port, struct txq 
 
 	for (unsigned i = 0; i < q->n; i++)
 		bytes += q->pkts[i]->pkt_len;
+	if (unlikely(net->capture))
+		show(net, port, q);
 	do {
 		n = rte_eth_tx_burst(port->id, (uint16_t)net->worker, q->pkts + sent,
 				     (uint16_t)(q->n - sent));
@@ -70,6 +84,7 @@ static void flush_port(struct net *net, unsigned i)
 		return;
 	if (sent)
 		q->moved_us = net->now_us;
+	q->seen = net->capture ? q->n : 0;
 	memmove(q->pkts, q->pkts + sent, q->n * sizeof(q->pkts[0]));
 	if (net->now_us - q->moved_us > TX_STALL_US)
 		drop_stalled(net, q);
@@ -136,6 +151,18 @@ void tx_push(struct net *net, uint16_t port, struct rte_mbuf *m)
 		flush_port(net, port);
 }
 
+void tx_push_frame(struct net *net, uint16_t port, struct rte_mbuf *m)
+{
+	const struct port *p = &net->ports->ports[port];
+
+	if (unlikely(p->vlan)) {
+		m = vlan_push(net, port, m);
+		if (!m)
+			return;
+	}
+	tx_push(net, p->dev, m);
+}
+
 void tx_push_ether(struct net *net, uint16_t port, const struct rte_ether_addr *dst,
 		   uint16_t type_be, struct rte_mbuf *m)
 {
@@ -144,7 +171,7 @@ void tx_push_ether(struct net *net, uint16_t port, const struct rte_ether_addr *
 
 	/* Copied, for a payload sent in place may start at any address. */
 	memcpy(rte_pktmbuf_prepend(m, sizeof(eth)), &eth, sizeof(eth));
-	tx_push(net, port, m);
+	tx_push_frame(net, port, m);
 }
 
 static void take_ring(struct net *net, uint16_t port, struct rte_ring *ring)

@@ -7,6 +7,8 @@
 
 #include <rte_ethdev.h>
 
+#include "punt.h"
+
 #define WAIT_FDS     64
 #define BLIND_US     100   /* the longest sleep when a device cannot wake us */
 #define INTR_LOOK_US 10000 /* when a device cannot say whether its interrupt came too early */
@@ -117,7 +119,7 @@ void net_wait(struct net *net, int wake_fd, uint64_t timeout_us)
 	__atomic_store_n(&s->asleep, 1, __ATOMIC_RELAXED);
 	/* Pairs with the fence in steer_wake(). */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!steer_pending(net))
+	if (!steer_pending(net) && !punt_pending(net))
 		sleep_on(net, wake_fd, timeout_us);
 	__atomic_store_n(&s->asleep, 0, __ATOMIC_RELAXED);
 }

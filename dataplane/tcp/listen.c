@@ -144,8 +144,22 @@ static void neither(struct tcp_ctx *ctx, const struct tcp_segment *s)
 		refuse(ctx, s);
 }
 
+/* A port that nobody admits may be somebody else's on this host. */
+static bool hand_on(struct tcp_ctx *ctx, struct tcp_segment *s)
+{
+	uint64_t cookie;
+
+	if (!ctx->ops->unclaimed || ctx->ops->admit(ctx->owner, &s->tuple, &cookie) ||
+	    !ctx->ops->unclaimed(ctx->owner, s->m))
+		return false;
+	s->m = NULL;
+	return true;
+}
+
 void tcp_listen_segment(struct tcp_ctx *ctx, struct tcp_segment *s)
 {
+	if (hand_on(ctx, s))
+		return;
 	if (s->flags & TCP_RST)
 		counter_inc(ctx->counters, CTR_DROP_TCP_RST);
 	else if (is_land(&s->tuple))

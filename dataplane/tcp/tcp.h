@@ -34,6 +34,9 @@ struct tcp_ops {
 	/* May a SYN to t->local open a connection? Returns false to answer RST. Otherwise sets
 	 * *cookie, which tcp_conn_cookie() gives back. */
 	bool (*admit)(void *owner, const struct tcp_tuple *t, uint64_t *cookie);
+	/* Takes m, a segment of no connection to a port that nobody admits, for whoever else may
+	 * want it; false when nobody does and it is to be answered RST. NULL: nobody does. */
+	bool (*unclaimed)(void *owner, struct rte_mbuf *m);
 	/* A handshake completed: the user sets notify and user of s. */
 	void (*accepted)(void *owner, struct bytestream *s);
 	/* MTU of the path to t->remote in bytes of IP packet; 0 when there is no route. */

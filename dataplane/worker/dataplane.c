@@ -112,6 +112,13 @@ void dataplane_destroy(struct dataplane *dp)
 	free(dp);
 }
 
+/* A worker takes the pointer anew in each pass, and is quiescent between two. */
+void dataplane_capture(struct dataplane *dp, struct capture *c)
+{
+	net_set_capture(dp->ports, c);
+	publish_synchronize(dp->workers[0].cell);
+}
+
 unsigned dataplane_workers(const struct dataplane *dp)
 {
 	return dp->n_workers;

@@ -39,6 +39,13 @@ static bool tcp_admit(void *owner, const struct tcp_tuple *t, uint64_t *cookie)
 	return proxy_admit(w->proxy, &t->local, cookie);
 }
 
+static bool tcp_unclaimed(void *owner, struct rte_mbuf *m)
+{
+	struct worker *w = owner;
+
+	return net_punt_tcp(w->net, m);
+}
+
 static void tcp_accepted(void *owner, struct bytestream *s)
 {
 	struct worker *w = owner;
@@ -148,6 +155,7 @@ static bool make_tcp(struct worker *w, const struct tcp_settings *settings, uint
 		.output = tcp_output,
 		.busy = tcp_busy,
 		.admit = tcp_admit,
+		.unclaimed = net_punts(w->net) ? tcp_unclaimed : NULL,
 		.accepted = tcp_accepted,
 		.mtu = tcp_mtu,
 		.scattered_output = net_scattered_tx(w->net),

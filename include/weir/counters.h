@@ -16,6 +16,10 @@
 	X(NET_ARP_OUT, "weir_net_arp_out_total", "ARP messages sent")                              \
 	X(NET_ICMP_ECHO, "weir_net_icmp_echo_total", "ICMP echo requests answered")                \
 	X(NET_ICMP_ERROR, "weir_net_icmp_errors_in_total", "ICMP errors received")                 \
+	X(NET_FRAGMENTS_IN, "weir_net_fragments_in_total", "IP fragments received")                \
+	X(NET_REASSEMBLED, "weir_net_reassembled_total", "Datagrams put together from fragments")  \
+	X(NET_PUNT_UP, "weir_net_punt_to_kernel_total", "Frames handed to the kernel")             \
+	X(NET_PUNT_DOWN, "weir_net_punt_from_kernel_total", "Frames sent for the kernel")          \
 	X(NET_ICMP_ERROR_OUT, "weir_net_icmp_errors_out_total", "ICMPv6 errors sent")              \
 	X(NET_ND_IN, "weir_net_nd_in_total", "Neighbour Discovery messages received")              \
 	X(NET_ND_OUT, "weir_net_nd_out_total", "Neighbour Discovery messages sent")                \
@@ -25,12 +29,19 @@
 	X(DROP_ETH_LONG, "weir_drops_total{reason=\"eth_long\"}", "")                              \
 	X(DROP_ETH_DST, "weir_drops_total{reason=\"eth_destination\"}", "")                        \
 	X(DROP_ETH_TYPE, "weir_drops_total{reason=\"eth_type\"}", "")                              \
+	X(DROP_ETH_VLAN, "weir_drops_total{reason=\"eth_vlan\"}", "")                              \
 	X(DROP_ARP, "weir_drops_total{reason=\"arp\"}", "")                                        \
 	X(DROP_IP_HEADER, "weir_drops_total{reason=\"ip_header\"}", "")                            \
 	X(DROP_IP_CHECKSUM, "weir_drops_total{reason=\"ip_checksum\"}", "")                        \
 	X(DROP_IP_MARTIAN, "weir_drops_total{reason=\"ip_martian\"}", "")                          \
 	X(DROP_IP_NOT_LOCAL, "weir_drops_total{reason=\"ip_not_local\"}", "")                      \
 	X(DROP_IP_FRAGMENT, "weir_drops_total{reason=\"ip_fragment\"}", "")                        \
+	X(DROP_FRAG_TINY, "weir_drops_total{reason=\"fragment_tiny\"}", "")                        \
+	X(DROP_FRAG_LONG, "weir_drops_total{reason=\"fragment_long\"}", "")                        \
+	X(DROP_FRAG_OVERLAP, "weir_drops_total{reason=\"fragment_overlap\"}", "")                  \
+	X(DROP_FRAG_DUPLICATE, "weir_drops_total{reason=\"fragment_duplicate\"}", "")              \
+	X(DROP_FRAG_FULL, "weir_drops_total{reason=\"fragment_table_full\"}", "")                  \
+	X(DROP_FRAG_TIMEOUT, "weir_drops_total{reason=\"fragment_timeout\"}", "")                  \
 	X(DROP_IP_PROTOCOL, "weir_drops_total{reason=\"ip_protocol\"}", "")                        \
 	X(DROP_IP_NO_ROUTE, "weir_drops_total{reason=\"ip_no_route\"}", "")                        \
 	X(DROP_IP_EXTENSION, "weir_drops_total{reason=\"ip_extension\"}", "")                      \
@@ -41,6 +52,8 @@
 	X(DROP_NEIGH_TABLE, "weir_drops_total{reason=\"neigh_table_full\"}", "")                   \
 	X(DROP_TX_FULL, "weir_drops_total{reason=\"tx_full\"}", "")                                \
 	X(DROP_STEER_FULL, "weir_drops_total{reason=\"steer_full\"}", "")                          \
+	X(DROP_PUNT_FULL, "weir_drops_total{reason=\"punt_queue_full\"}", "")                      \
+	X(DROP_PUNT_LOST, "weir_drops_total{reason=\"punt_refused\"}", "")                         \
 	X(DROP_NO_MBUF, "weir_drops_total{reason=\"no_mbuf\"}", "")
 
 /* The first ones are RFC 4022's, by their names there. */

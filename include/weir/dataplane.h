@@ -7,6 +7,7 @@
 
 #include <weir/abi.h>
 #include <weir/addr.h>
+#include <weir/capture.h>
 #include <weir/congestion.h>
 #include <weir/counters.h>
 #include <weir/feedback.h>
@@ -20,11 +21,20 @@ struct iface_route {
 	struct ip_addr via;
 };
 
+enum iface_punt { IFACE_PUNT_NONE, IFACE_PUNT_TAP };
+
+#define TAP_PREFIX   "weir-"
+#define TAP_NAME_MAX 10 /* bytes of an interface's name that fit behind it */
+
 struct iface_config {
 	char name[32];
 	char device[256]; /* PCI address or "driver,args" of a vdev */
 	uint16_t mtu;     /* bytes of an IP packet */
+	uint16_t vlan;    /* 802.1Q tag; 0: untagged. Interfaces may share a device then */
 	uint16_t n_addrs, n_routes;
+	enum iface_punt punt;                    /* who gets what weir does not own */
+	uint32_t punt_rate;                      /* packets a second, each way */
+	bool kernel_echoes;                      /* with punt: the kernel answers echo requests */
 	struct ip_prefix addrs[IFACE_ADDRS_MAX]; /* own address and the on-link prefix */
 	struct iface_route routes[IFACE_ROUTES_MAX];
 	/* IPv6 only. */
@@ -33,6 +43,8 @@ struct iface_config {
 };
 
 enum idle_mode { IDLE_ADAPTIVE, IDLE_POLL };
+
+enum fragments_mode { FRAGMENTS_REASSEMBLE, FRAGMENTS_DROP };
 
 /* Times in microseconds; 0 = no limit, where it says so. */
 struct http_config {
@@ -63,6 +75,7 @@ struct tcp_settings {
 struct dataplane_config {
 	unsigned n_workers;
 	enum idle_mode idle;
+	enum fragments_mode fragments;
 	uint32_t max_connections; /* over all workers */
 	uint64_t memory;          /* bytes for EAL and pools */
 	unsigned n_ifaces;
@@ -94,6 +107,10 @@ bool dataplane_idle(const struct dataplane *dp);
 /* Ends the poll loops and waits for them. */
 void dataplane_stop(struct dataplane *dp);
 void dataplane_destroy(struct dataplane *dp);
+
+/* From now on workers copy packets to c, which is borrowed until another call; NULL: to nowhere.
+ * Returns when no worker writes to the one before any more. */
+void dataplane_capture(struct dataplane *dp, struct capture *c);
 
 /* An own IPv6 address that is not used because another host has it, and the interface's name
  * (borrowed); each is told once. False: no more. */

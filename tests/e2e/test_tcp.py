@@ -13,7 +13,7 @@ from harness.nginx import Nginx
 from harness.origin import Origin, ok
 from harness.resources import documents, gateway, single
 
-GROUPS = ("syn", "closed", "listen", "synrcvd", "est", "ooo", "ack", "wnd", "close", "xfer", "many")
+GROUPS = ("syn", "closed", "listen", "synrcvd", "est", "ooo", "ack", "wnd", "close", "xfer", "many", "ip")
 FILES_IP, FILES_PORT = "198.18.1.19", 8080
 SINK_IP, SINK_PORT = "198.18.1.20", 9200
 CONNECTIONS = 10000

@@ -1,4 +1,4 @@
-"""Four workers on two cores, on a port without RSS: steering in software."""
+"""One to eight workers on two cores, on a port without RSS: steering in software."""
 import pytest
 
 from harness import bookinfo
@@ -11,13 +11,16 @@ HOST = "reviews.example.com"
 N, CONNECTIONS = 10000, 200
 
 
-@pytest.fixture(scope="module", params=["adaptive", "poll"])
+@pytest.fixture(scope="module", params=[(1, "adaptive"), (2, "adaptive"), (4, "adaptive"),
+                                        (8, "adaptive"), (4, "poll")],
+                ids=lambda param: "-".join(map(str, param)))
 def weir(lab, bookinfo_servers, start_weir, request):
     it = start_weir(lab, bookinfo.registry() + "---\n" + virtual_service("reviews", [HOST], """
 - route:
   - {destination: {host: reviews, subset: v1}, weight: 75}
   - {destination: {host: reviews, subset: v2}, weight: 25}
-"""), workers=4, idle=request.param)
+"""), workers=request.param[0], idle=request.param[1])
+    it.n_workers = request.param[0]
     yield it
     it.stop()
 
@@ -29,7 +32,7 @@ def test_weights(lab, weir):
     assert abs(seen[200, "reviews-v1"] - 0.75 * N) <= 0.005 * N
     assert abs(seen[200, "reviews-v2"] - 0.25 * N) <= 0.005 * N
     after = by_worker(weir)
-    assert len(after) == 4
+    assert len(after) == weir.n_workers
     assert all(after[w] > before[w] for w in after), "every worker had a share"
 
 

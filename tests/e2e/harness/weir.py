@@ -173,11 +173,15 @@ class Weir:
 
     def get(self, path, timeout=10):
         """(status, body) of an admin URL, over the unix socket."""
+        status, body = self.get_bytes(path, timeout)
+        return status, body.decode()
+
+    def get_bytes(self, path, timeout=10):
         conn = _UnixConnection(self.admin_socket, timeout * proc.PATIENCE)
         with contextlib.closing(conn):
             conn.request("GET", path)
             answer = conn.getresponse()
-            return answer.status, answer.read().decode()
+            return answer.status, answer.read()
 
     def ready(self):
         try:
@@ -206,6 +210,18 @@ class Weir:
                                lambda: next(filter(wanted, self.access_log()), None), timeout)
 
 
+def lab_interfaces(**ext):
+    """Both of the lab's, as the node configuration has them; `ext` adds to the outer one."""
+    return [
+        {"name": "ext", "device": f"{driver()},iface=ext", "mtu": MTU,
+         "addresses": [f"{GW_EXT_IP}/24", f"{GW_EXT_IP6}/64"],
+         "routes": [{"to": "0.0.0.0/0", "via": CLIENT_IP},
+                    {"to": "::/0", "via": CLIENT_IP6}], **ext},
+        {"name": "int", "device": f"{driver()},iface=int", "mtu": MTU,
+         "addresses": [f"{GW_INT_IP}/24", f"{GW_INT_IP6}/64"]},
+    ]
+
+
 def node_config(weir, workers=1, idle="adaptive", log_format="json", **more):
     """A node configuration for the lab; `more` replaces whole top-level sections."""
     config = {
@@ -213,14 +229,7 @@ def node_config(weir, workers=1, idle="adaptive", log_format="json", **more):
                  "labels": {"istio": "ingressgateway"}},
         "dataplane": {"workers": workers, "idle": idle, "memory": "512MiB",
                       "hugepages": "auto", "connections": 30000},
-        "interfaces": [
-            {"name": "ext", "device": f"{driver()},iface=ext", "mtu": MTU,
-             "addresses": [f"{GW_EXT_IP}/24", f"{GW_EXT_IP6}/64"],
-             "routes": [{"to": "0.0.0.0/0", "via": CLIENT_IP},
-                        {"to": "::/0", "via": CLIENT_IP6}]},
-            {"name": "int", "device": f"{driver()},iface=int", "mtu": MTU,
-             "addresses": [f"{GW_INT_IP}/24", f"{GW_INT_IP6}/64"]},
-        ],
+        "interfaces": lab_interfaces(),
         "resources": [{"directory": weir.resources_dir}],
         "admin": {"listen": ADMIN, "socket": weir.admin_socket},
         "accessLog": {"path": weir.access_log_path, "format": log_format},

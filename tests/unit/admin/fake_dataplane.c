@@ -78,6 +78,11 @@ void dataplane_destroy(struct dataplane *dp)
 	free(dp);
 }
 
+void dataplane_capture(struct dataplane *dp, struct capture *c)
+{
+	dp->capture = c;
+}
+
 unsigned dataplane_workers(const struct dataplane *dp)
 {
 	return dp->n_workers;

@@ -8,6 +8,7 @@ struct dataplane {
 	struct request_stats *requests;
 	struct log_ring *rings;
 	uint32_t mbufs_in_use, mbufs_total;
+	struct capture *capture; /* the last that was published */
 	bool started, draining, idle, stopped;
 	unsigned wakes;
 };

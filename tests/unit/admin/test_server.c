@@ -168,6 +168,24 @@ static void ready_says_why_not(void **state)
 	assert_memory_equal(body, "DRAINING", 8);
 }
 
+/* ---- captures ---- */
+
+static void a_capture_answers_when_its_time_is_over(void **state)
+{
+	const uint8_t section[] = {0x0a, 0x0d, 0x0d, 0x0a};
+	struct api *api = *state;
+	const char *body;
+
+	assert_int_equal(get(api, &x, "/api/v1/capture?seconds=1&filter=tcp+port+80", &body), 200);
+	assert_memory_equal(body, section, sizeof(section));
+	assert_null(api->f.dataplane->capture);
+	assert_int_equal(get(api, &x, "/api/v1/capture?filter=nonsense", &body), 400);
+	assert_non_null(strstr(body, "\"nonsense\""));
+	assert_int_equal(request(api, &x, "HEAD", "/api/v1/capture", &body), 405);
+	api->f.state.running = false;
+	assert_int_equal(get(api, &x, "/api/v1/capture", &body), 503);
+}
+
 /* ---- HTTP ---- */
 
 static void unknown_path_is_404(void **state)
@@ -469,23 +487,15 @@ static void bad_addresses_are_sentences(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(ready_says_why_not),
-		T(unknown_path_is_404),
-		T(other_methods_are_405),
-		T(head_has_the_headers_only),
-		T(content_types),
-		T(garbage_does_no_harm),
-		T(connections_are_limited),
-		T(config_dump_is_the_snapshot),
-		T(config_dump_shows_routes),
-		T(clusters_show_endpoints),
-		T(dumps_before_the_first_snapshot),
-		T(status_lists_the_problems),
-		T(page_is_self_contained),
-		T(unix_socket_has_its_mode),
-		T(socket_in_use_is_not_taken),
-		T(stale_socket_is_taken_over),
-		T(file_is_not_taken_over),
+		T(ready_says_why_not),          T(a_capture_answers_when_its_time_is_over),
+		T(unknown_path_is_404),         T(other_methods_are_405),
+		T(head_has_the_headers_only),   T(content_types),
+		T(garbage_does_no_harm),        T(connections_are_limited),
+		T(config_dump_is_the_snapshot), T(config_dump_shows_routes),
+		T(clusters_show_endpoints),     T(dumps_before_the_first_snapshot),
+		T(status_lists_the_problems),   T(page_is_self_contained),
+		T(unix_socket_has_its_mode),    T(socket_in_use_is_not_taken),
+		T(stale_socket_is_taken_over),  T(file_is_not_taken_over),
 		T(bad_addresses_are_sentences),
 	};
 

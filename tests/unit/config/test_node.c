@@ -63,6 +63,7 @@ static void check_defaults(const struct node_config *c)
 	assert_int_equal(c->dataplane.idle, IDLE_ADAPTIVE);
 	assert_int_equal(c->dataplane.memory, 512ull << 20);
 	assert_int_equal(c->dataplane.max_connections, 100000);
+	assert_int_equal(c->dataplane.fragments, FRAGMENTS_REASSEMBLE);
 	assert_int_equal(c->dataplane.http.idle_timeout_us, 3600ull * 1000000);
 	assert_int_equal(c->dataplane.http.header_timeout_us, 60 * 1000000);
 	assert_int_equal(c->dataplane.http.stream_idle_timeout_us, 3600000000);
@@ -155,7 +156,8 @@ static void every_key(void **state)
 
 	(void)state;
 	load(&l, "node: {name: n, namespace: x, locality: eu/a, labels: {b: \"1\", a: c}}\n"
-		 "dataplane: {lcores: \"2-4,9\", idle: poll, memory: 1GiB, hugepages: off,\n"
+		 "dataplane: {lcores: \"2-4,9\", idle: poll, memory: 1GiB, hugepages: off, "
+		 "fragments: drop,\n"
 		 "  eal: [--no-pci], connections: \"5000\"}\n"
 		 "http: {idleTimeout: 0s, headerTimeout: 1m, streamIdleTimeout: 250ms,\n"
 		 "  maxHeaderSize: 8KiB, maxHeaders: 20, acceptHTTP10: false}\n"
@@ -166,7 +168,9 @@ static void every_key(void **state)
 		 "- name: int\n  device: 0000:01:00.0\n  mtu: 9000\n"
 		 "  addresses: [198.18.1.1/24, 198.18.2.1/28]\n"
 		 "  routes:\n  - {to: 198.18.9.77/20, via: 198.18.2.14}\n"
-		 "- {name: ext, device: net_null0}\n"
+		 "- {name: ext, device: net_null0, punt: tap, puntRate: 500, echo: kernel}\n"
+		 "- {name: ext5, device: net_null0, vlan: 5}\n"
+		 "- {name: ext6, device: net_null0, vlan: 4094}\n"
 		 "resources: [{directory: /a}, {directory: b}]\n"
 		 "mesh: {outboundTrafficPolicy: {mode: REGISTRY_ONLY}, compatibility: 0.8}\n"
 		 "admin: {listen: \"[::1]:80\", socket: \"\"}\n"
@@ -183,6 +187,16 @@ static void every_key(void **state)
 	assert_int_equal(l.cfg.workers, 4);
 	assert_int_equal(l.cfg.dataplane.n_workers, 4);
 	assert_int_equal(l.cfg.dataplane.idle, IDLE_POLL);
+	assert_int_equal(l.cfg.dataplane.fragments, FRAGMENTS_DROP);
+	assert_int_equal(l.cfg.dataplane.ifaces[0].punt, IFACE_PUNT_NONE);
+	assert_int_equal(l.cfg.dataplane.ifaces[0].punt_rate, 10000);
+	assert_false(l.cfg.dataplane.ifaces[0].kernel_echoes);
+	assert_int_equal(l.cfg.dataplane.ifaces[1].punt, IFACE_PUNT_TAP);
+	assert_int_equal(l.cfg.dataplane.ifaces[1].punt_rate, 500);
+	assert_true(l.cfg.dataplane.ifaces[1].kernel_echoes);
+	assert_int_equal(l.cfg.dataplane.ifaces[1].vlan, 0);
+	assert_int_equal(l.cfg.dataplane.ifaces[2].vlan, 5);
+	assert_int_equal(l.cfg.dataplane.ifaces[3].vlan, 4094);
 	assert_int_equal(l.cfg.dataplane.memory, 1ull << 30);
 	assert_string_equal(l.cfg.hugepages, "off");
 	assert_string_equal(l.cfg.eal.items[0], "--no-pci");
@@ -212,7 +226,7 @@ static void every_key(void **state)
 	assert_false(l.cfg.dataplane.access_log);
 	assert_int_equal(l.cfg.drain_timeout_us, 0);
 
-	assert_int_equal(l.cfg.dataplane.n_ifaces, 2);
+	assert_int_equal(l.cfg.dataplane.n_ifaces, 4);
 	iface = &l.cfg.dataplane.ifaces[0];
 	assert_int_equal(iface->mtu, 9000);
 	assert_int_equal(iface->n_addrs, 2);
@@ -275,7 +289,8 @@ static const struct {
 } problems[] = {
 	{"unknown section", "adimn: {}\n", DIAG_UNKNOWN_FIELD, 1, "adimn"},
 	{"unknown key", "dataplane:\n  wrokers: 1\n", DIAG_UNKNOWN_FIELD, 2, "dataplane.wrokers"},
-	{"a key of the future", IFACE("punt: tap0"), DIAG_UNKNOWN_FIELD, 2, "interfaces[0].punt"},
+	{"a key of the future", IFACE("mirror: tap0"), DIAG_UNKNOWN_FIELD, 2,
+	 "interfaces[0].mirror"},
 	{"a list", "- a\n", DIAG_WRONG_TYPE, 1, ""},
 	{"a list for a section", "node: [a]\n", DIAG_WRONG_TYPE, 1, "node"},
 	{"syntax", "node: {\n", DIAG_YAML_SYNTAX, 2, ""},
@@ -305,6 +320,8 @@ static const struct {
 	 "dataplane.connections"},
 	{"many connections", "dataplane: {connections: 100000001}\n", DIAG_OUT_OF_RANGE, 1,
 	 "dataplane.connections"},
+	{"fragments", "dataplane: {fragments: keep}\n", DIAG_UNKNOWN_VALUE, 1,
+	 "dataplane.fragments"},
 	{"idle", "dataplane: {idle: lazy}\n", DIAG_UNKNOWN_VALUE, 1, "dataplane.idle"},
 	{"duration without unit", "drain: {timeout: 30}\n", DIAG_DURATION_SYNTAX, 1,
 	 "drain.timeout"},
@@ -318,6 +335,30 @@ static const struct {
 	 "interfaces[0].device"},
 	{"interface name", "interfaces: [{device: b, name: " LABEL64 "}]\n", DIAG_NODE_INTERFACE, 1,
 	 "interfaces[0].name"},
+	{"punt", "interfaces: [{name: a, device: b, punt: yes}]\n", DIAG_UNKNOWN_VALUE, 1,
+	 "interfaces[0].punt"},
+	{"punt rate", "interfaces: [{name: a, device: b, punt: tap, puntRate: 9}]\n",
+	 DIAG_OUT_OF_RANGE, 1, "interfaces[0].puntRate"},
+	{"echo without punt", "interfaces: [{name: a, device: b, echo: kernel}]\n",
+	 DIAG_NODE_INTERFACE, 1, "interfaces[0]"},
+	{"punt rate without punt", "interfaces: [{name: a, device: b, puntRate: 99}]\n",
+	 DIAG_NODE_INTERFACE, 1, "interfaces[0]"},
+	{"name of the TAP", "interfaces: [{name: elevenbytes, device: b, punt: tap}]\n",
+	 DIAG_NODE_INTERFACE, 1, "interfaces[0]"},
+	{"vlan 0", "interfaces: [{name: a, device: b, vlan: 0}]\n", DIAG_OUT_OF_RANGE, 1,
+	 "interfaces[0].vlan"},
+	{"vlan 4095", "interfaces: [{name: a, device: b, vlan: 4095}]\n", DIAG_OUT_OF_RANGE, 1,
+	 "interfaces[0].vlan"},
+	{"stacked tags", "interfaces: [{name: a, device: b, vlan: 5.6}]\n", DIAG_NODE_VLAN, 1,
+	 "interfaces[0].vlan"},
+	{"two tags", "interfaces: [{name: a, device: b, vlan: [5, 6]}]\n", DIAG_NODE_VLAN, 1,
+	 "interfaces[0].vlan"},
+	{"vlan twice",
+	 "interfaces:\n- {name: a, device: b, vlan: 5}\n- {name: c, device: b, vlan: 5}\n",
+	 DIAG_NODE_INTERFACE, 3, "interfaces[1]"},
+	{"vlan with a larger mtu",
+	 "interfaces:\n- {name: a, device: b}\n- {name: c, device: b, vlan: 5, mtu: 1600}\n",
+	 DIAG_NODE_INTERFACE, 3, "interfaces[1]"},
 	{"interface twice", IFACE("") "- {name: a, device: c}\n", DIAG_NODE_INTERFACE, 3,
 	 "interfaces[1]"},
 	{"device twice", IFACE("") "- {name: c, device: b}\n", DIAG_NODE_INTERFACE, 3,

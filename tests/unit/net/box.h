@@ -28,6 +28,7 @@ struct box {
 	struct counters counters[8];
 	unsigned n_workers;
 	uint64_t now_us;
+	uint16_t knows_port; /* there are connections from this local port */
 	/* told upward */
 	unsigned icmp_errors, unreachables;
 	struct net_addr local, remote;
@@ -72,10 +73,12 @@ static inline void box_unreachable(void *owner, const struct net_addr *l, const 
 static inline bool box_captures(void *owner, const struct net_addr *local,
 				const struct net_addr *remote)
 {
+	const struct box *b = owner;
 	struct ip_addr vip = ip(VIP);
 
-	(void)owner;
 	(void)remote;
+	if (b->knows_port && local->port == b->knows_port)
+		return true;
 	return local->port == VIP_PORT && ip_addr_eq(&local->ip, &vip);
 }
 

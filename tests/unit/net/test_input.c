@@ -237,14 +237,17 @@ static void foreign_destinations_only_when_captured(void **state)
 	rte_pktmbuf_free(m);
 }
 
-static void fragments_are_dropped(void **state)
+static void fragments_are_dropped_when_told_to(void **state)
 {
 	struct box *b = *state;
+	struct frag_table *frags = b->net[0]->frags;
 	unsigned len = make_tcp(b, f, FAR, 40000, OWN, 80, 8);
 
 	put16(f + 20, 0x2000);
 	mend_ip(f + 14);
+	b->net[0]->frags = NULL; /* as with dataplane.fragments: drop */
 	expect_drop(b, len, CTR_DROP_IP_FRAGMENT);
+	b->net[0]->frags = frags;
 }
 
 static void other_protocols_are_dropped(void **state)
@@ -587,7 +590,7 @@ int main(void)
 		TEST(martian_sources),
 		TEST(group_destinations),
 		TEST(foreign_destinations_only_when_captured),
-		TEST(fragments_are_dropped),
+		TEST(fragments_are_dropped_when_told_to),
 		TEST(other_protocols_are_dropped),
 		TEST(chained_frames_are_made_whole),
 		TEST(chained_frames_too_long_for_a_buffer),

@@ -155,15 +155,65 @@ static void only_groups_of_ours_pass_the_filter(void **state)
 	expect_drop(b, len, CTR_DROP_ETH_TYPE);
 }
 
-static void fragments_are_dropped(void **state)
+static const uint8_t first_part[] = {6, 0, 0, 1, 0, 0, 0, 9};
+static const uint8_t last_part[] = {6, 0, 0, 40, 0, 0, 0, 9};
+
+static void a_lone_fragment_is_none(void **state)
 {
-	static const uint8_t first[] = {6, 0, 0, 1, 0, 0, 0, 9}, all[] = {6, 0, 0, 0, 0, 0, 0, 9};
+	static const uint8_t all[] = {6, 0, 0, 0, 0, 0, 0, 9};
 	struct box *b = *state;
 	unsigned len = make_tcp6(b, f, FAR6, 40000, OWN6, 80, 8);
 
-	expect_drop(b, insert(len, first, 8, 44), CTR_DROP_IP_FRAGMENT);
-	make_tcp6(b, f, FAR6, 40000, OWN6, 80, 8);
 	rte_pktmbuf_free(expect_tcp(b, insert(len, all, 8, 44)));
+}
+
+static void fragments_are_dropped_if_so_configured(void **state)
+{
+	struct box *b = *state;
+	struct frag_table *frags = b->net[0]->frags;
+	unsigned len = make_tcp6(b, f, FAR6, 40000, OWN6, 80, 20);
+
+	b->net[0]->frags = NULL;
+	expect_drop(b, insert(len, first_part, 8, 44), CTR_DROP_IP_FRAGMENT);
+	b->net[0]->frags = frags;
+}
+
+/* 64 bytes of TCP in two, the latter first and padded. */
+static void fragments_are_put_together(void **state)
+{
+	struct rte_mbuf *pkts[NET_BURST];
+	struct box *b = *state;
+	unsigned len = make_tcp6(b, f, FAR6, 40000, OWN6, 80, 44);
+
+	memmove(f + AT_NEXT, f + AT_NEXT + 40, 24);
+	len = insert(len - 40, last_part, 8, 44);
+	memset(f + len, 0xee, 6);
+	box_inject(b, 0, f, len + 6);
+	box_turn(b, 0);
+	make_tcp6(b, f, FAR6, 40000, OWN6, 80, 44);
+	box_inject(b, 0, f, insert(AT_NEXT + 40, first_part, 8, 44));
+	box_turn(b, 0);
+	assert_int_equal(box_pass(b, 0, pkts, NET_BURST), 1);
+	assert_int_equal(pkts[0]->pkt_len, 64);
+	rte_pktmbuf_free(pkts[0]);
+	assert_int_equal(box_count(b, CTR_NET_REASSEMBLED), 1);
+}
+
+/* RFC 6980. A solicitation is 32 bytes here: 24 and 8. */
+static void neighbour_discovery_in_fragments_is_not_believed(void **state)
+{
+	static const uint8_t first[] = {58, 0, 0, 1, 0, 0, 0, 9},
+			     last[] = {58, 0, 0, 24, 0, 0, 0, 9};
+	struct box *b = *state;
+	unsigned len = make_nd(b, f, 135, PEER6, OWN6, 0, OWN6, &peer_mac);
+
+	memcpy(f, &b->ports->ports[0].mac, 6);
+	box_inject(b, 0, f, insert(AT_NEXT + 24, first, 8, 44));
+	box_turn(b, 0);
+	make_nd(b, f, 135, PEER6, OWN6, 0, OWN6, &peer_mac);
+	memcpy(f, &b->ports->ports[0].mac, 6);
+	memmove(f + AT_NEXT, f + AT_NEXT + 24, len - AT_NEXT - 24);
+	expect_drop(b, insert(len - 24, last, 8, 44), CTR_DROP_ND);
 }
 
 /* What a sender is told of a packet that was refused: m's frame is in g. */
@@ -618,7 +668,10 @@ int main(void)
 		TEST(martian_sources),
 		TEST(destinations_that_are_not_ours),
 		TEST(only_groups_of_ours_pass_the_filter),
-		TEST(fragments_are_dropped),
+		TEST(a_lone_fragment_is_none),
+		TEST(fragments_are_dropped_if_so_configured),
+		TEST(fragments_are_put_together),
+		TEST(neighbour_discovery_in_fragments_is_not_believed),
 		TEST(senders_of_what_is_refused_are_told),
 		TEST(nobody_is_told_who_must_not_be),
 		TEST(echo_is_answered),

@@ -362,7 +362,7 @@ static void what_cannot_be_opened_is_explained(void **state)
 	expect_refusal("net_af_xdp,queue_count=1", 1500, "add iface=NAME");
 	expect_refusal("net_nonsense,iface=lo", 1500, "No such device");
 	expect_refusal("0000:ff:1f.7", 1500, "check the PCI address");
-	expect_refusal("net_ring", 9000, "mtu 9000 is too large; at most 2034");
+	expect_refusal("net_ring", 9000, "mtu 9000 is too large; at most 2030");
 }
 
 static void the_pool_is_what_the_queues_need_at_least(void **state)

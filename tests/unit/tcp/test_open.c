@@ -45,6 +45,55 @@ static void closed_rst_is_not_answered(void **state)
 	rig_silent(r);
 }
 
+static unsigned n_unclaimed;
+
+static bool take_unclaimed(void *owner, struct rte_mbuf *m)
+{
+	(void)owner;
+	n_unclaimed++;
+	rte_pktmbuf_free(m);
+	return true;
+}
+
+static bool leave_unclaimed(void *owner, struct rte_mbuf *m)
+{
+	(void)owner;
+	(void)m;
+	return false;
+}
+
+/* The kernel's connections and listeners: whatever the flags, it is for the kernel to say. */
+static void closed_ports_may_be_somebody_elses(void **state)
+{
+	const uint8_t flags[] = {TCP_SYN,           TCP_ACK,           TCP_RST,
+				 TCP_SYN | TCP_ACK, TCP_FIN | TCP_ACK, 0};
+	struct rig *r = *state;
+
+	n_unclaimed = 0;
+	r->ops.unclaimed = take_unclaimed;
+	r->refuse = true;
+	for (unsigned i = 0; i < RTE_DIM(flags); i++)
+		PEER(r, .flags = flags[i], .seq = 5);
+	assert_int_equal(n_unclaimed, RTE_DIM(flags));
+	assert_int_equal(rig_count(r, CTR_DROP_TCP_CLOSED), 0);
+	rig_silent(r);
+	r->ops.unclaimed = leave_unclaimed;
+	PEER(r, .flags = TCP_SYN, .seq = 5);
+	expect_rst(r, 0);
+}
+
+static void open_ports_are_ours_alone(void **state)
+{
+	struct rig *r = *state;
+
+	n_unclaimed = 0;
+	r->ops.unclaimed = take_unclaimed;
+	PEER(r, .flags = TCP_ACK, .seq = 5, .ack = 77, .has_ack = true);
+	expect_rst(r, 77);
+	rig_establish(r);
+	assert_int_equal(n_unclaimed, 0);
+}
+
 static void malformed_headers_are_counted(void **state)
 {
 	struct rig *r = *state;
@@ -606,6 +655,8 @@ int main(void)
 		T(closed_ack_is_refused_with_its_number),
 		T(closed_data_and_fin_are_counted),
 		T(closed_rst_is_not_answered),
+		T(closed_ports_may_be_somebody_elses),
+		T(open_ports_are_ours_alone),
 		T(malformed_headers_are_counted),
 		T(listen_rst_is_ignored),
 		T(listen_ack_is_refused),
