@@ -25,6 +25,16 @@ def tsc_hz():
     return float(subprocess.run([tool], stdout=subprocess.PIPE, check=True).stdout)
 
 
+def pauses(cpus, seconds=2):
+    """What the machine does to programs that only run, on all these CPUs at once: per CPU
+    (pauses of 50 us and more, the share of time they take, the longest in us)."""
+    tool = built("weir-pauses", "WEIR_PAUSES_BIN", "bench/tools")
+    running = [subprocess.Popen([tool, str(cpu), str(seconds)], stdout=subprocess.PIPE)
+               for cpu in cpus]
+    said = [p.communicate()[0].split() for p in running]
+    return [(int(n), float(share), float(longest)) for n, share, longest in said]
+
+
 def _cpu_ticks(name):
     with open("/proc/stat", encoding="ascii") as f:
         fields = next(line for line in f if line.split()[0] == name).split()[1:]

@@ -1,6 +1,7 @@
 """One measured point: a system started, loaded for a while, counted and stopped."""
 import contextlib
 from dataclasses import dataclass, replace
+from statistics import median
 
 import probes
 from load import Load, clients
@@ -27,6 +28,13 @@ def wrong_answers(result, statuses):
     return max(result["wrong"], unwanted) + (result.get("wrong_before") or 0) + backend
 
 
+def middle_window(result, column):
+    """The median of a figure over an open loop's windows: what a pause of the machine did to some
+    of them is not in it. None where there are none."""
+    windows = (result.get("windows") or {}).get("responses_p50_p99_max_us")
+    return median(row[column] for row in windows) if windows else None
+
+
 def sample_of(result, statuses=(200,)):
     """The fields of a sample that the generator knows."""
     latency = result.get("latency_us") or {}
@@ -34,6 +42,7 @@ def sample_of(result, statuses=(200,)):
         "rps": result["rps"], "gbps": result["gbps"],
         "p50_us": latency.get("p50"), "p99_us": latency.get("p99"),
         "p999_us": latency.get("p999"), "max_us": latency.get("max"),
+        "window_p50_us": middle_window(result, 1), "window_p99_us": middle_window(result, 2),
         "wrong": wrong_answers(result, statuses),
         "wrong_examples": result.get("wrong_examples") or [],
         "connect_failures": result.get("connect_failures") or 0,

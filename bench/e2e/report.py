@@ -7,13 +7,14 @@ import reach
 import tables
 
 
-def _sections(results, generator, micro_path):
+def _sections(results, generator, about, micro_path):
     return [
         ("Reach", tables.reach(reach.lines(results, generator, micro_path))),
         ("Throughput", tables.throughput(results), "throughput.svg"),
         ("Against the better of nginx and haproxy", tables.ratios(results)),
         ("Whose core receives", tables.receiving(results)),
         ("Latency", tables.latency(results), "latency.svg"),
+        ("What the machine itself does to latency", tables.pauses(about)),
         ("Idle connections", tables.idle(results), "memory.svg"),
         ("Changes under load", tables.changes(results)),
         ("The generator", tables.generator(generator)),
@@ -25,7 +26,7 @@ def markdown(results, generator, about, micro_path, plots):
     """What people read. The sections fit below a heading of docs/performance.md."""
     parts = ["# Benchmark report", "docs/performance.md says how to read it.",
              tables.machine(about)]
-    for title, body, *plot in _sections(results, generator, micro_path):
+    for title, body, *plot in _sections(results, generator, about, micro_path):
         if body:
             parts += [f"## {title}", body, *(f"![{title}]({p})" for p in plot if p in plots)]
     return "\n\n".join(parts) + "\n"

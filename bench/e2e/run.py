@@ -131,6 +131,8 @@ class Bench:
     # ---- the others
 
     def latencies(self):
+        if any(self.wants(f"latency-{share}") for share in workloads.LATENCY_SHARES):
+            self.about["pauses"] = machine.pauses(self.ctx.cpus)
         for number in range(min(self.options.rounds, LATENCY_ROUNDS)):
             for share in workloads.LATENCY_SHARES:
                 if self.wants(f"latency-{share}"):

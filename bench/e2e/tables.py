@@ -100,12 +100,21 @@ def latency(results):
     rows = []
     for share in workloads.LATENCY_SHARES:
         for e in entries(results, f"latency-{share}"):
-            figures = [f"{count(e[p], ',.1f')} ({count(e.get(f'added_{p}'), '+,.1f')})"
-                       for p in ("p50_us", "p99_us", "p999_us")]
+            figures = [f"{count(e.get(p), ',.1f')} ({count(e.get(f'added_{p}'), '+,.1f')})"
+                       for p in ("p50_us", "p99_us", "p999_us", "window_p99_us")]
             rows.append([f"{share}%", e["sut"], e["path"], count(e.get("rate")), count(e["rps"]),
                          *figures, count(e["wrong"])])
     return table(["load", "system:", "path:", "asked requests/s", "answered", "p50 us (added)",
-                  "p99 us (added)", "p99.9 us (added)", "wrong"], rows)
+                  "p99 us (added)", "p99.9 us (added)", "p99 us of the median 20 ms (added)",
+                  "wrong"], rows)
+
+
+def pauses(about):
+    rows = [[f"CPU {cpu}", n, f"{share:.2%}", count(longest)]
+            for cpu, (n, share, longest) in zip((about["sut_cpu"], about["load_cpu"]),
+                                                about.get("pauses") or ())]
+    return table(["a program that only runs, for 2 s", "pauses of 50 us and more",
+                  "share of time", "longest us"], rows)
 
 
 def idle(results):

@@ -245,6 +245,13 @@ static inline bool begin_answer(struct client *cl, struct conn *c, struct http_h
 	return true;
 }
 
+static inline void record(struct client *cl, uint64_t latency)
+{
+	histogram_add(&cl->latency, latency);
+	if (cl->rate.step)
+		histogram_add(&cl->windows.current, latency);
+}
+
 static inline void end_answer(struct client *cl, struct conn *c)
 {
 	bool right = c->parse & BODY_CHECK;
@@ -253,8 +260,8 @@ static inline void end_answer(struct client *cl, struct conn *c)
 		     c->body_at != expected(cl, c)))
 		wrong(cl, c, "%u bytes of body instead of %u", c->body_at, expected(cl, c));
 	if (cl->recording)
-		histogram_add(&cl->latency, cl->clock->now - *stamp_of(cl, tcp_index(&cl->tcp, c),
-								       c->client.answered));
+		record(cl,
+		       cl->clock->now - *stamp_of(cl, tcp_index(&cl->tcp, c), c->client.answered));
 	c->client.answered++;
 	cl->counts.responses++;
 	cl->counts.status[likely(right) ? cl->o->expect_status

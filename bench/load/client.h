@@ -11,6 +11,7 @@
 #include "request.h"
 #include "sides.h"
 #include "tcp.h"
+#include "windows.h"
 
 #define CLIENT_EXAMPLES   5
 #define CLIENT_STATUSES   600
@@ -89,6 +90,7 @@ struct client {
 	struct client_idle idle;
 	struct client_flood flood;
 	struct histogram latency;
+	struct windows windows; /* of an open loop */
 	uint32_t n_examples;
 	char examples[CLIENT_EXAMPLES][200];
 };

@@ -65,6 +65,7 @@ bool client_init(struct client *cl, const struct options *o, const struct patter
 		return false;
 	}
 	histogram_reset(&cl->latency);
+	windows_begin(&cl->windows, clock->hz, clock->now);
 	cl->recording = o->idle_hold;
 	cl->flood.rng = clock->now | 1;
 	cl->phase_began = clock->now;
@@ -230,6 +231,7 @@ static void fail(struct client *cl, const char *why)
 static void begin_measuring(struct client *cl)
 {
 	histogram_reset(&cl->latency);
+	windows_begin(&cl->windows, cl->clock->hz, cl->clock->now);
 	cl->recording = true;
 	enter(cl, CLIENT_MEASURE);
 	if (cl->o->flood_rate > 0) {
@@ -318,6 +320,8 @@ static void run_measure(struct client *cl)
 			  cl->clock->now - cl->flood.ended > cl->clock->hz / 1000 * FLOOD_GRACE_MS;
 
 	run_traffic(cl);
+	if (cl->rate.step)
+		windows_turn(&cl->windows, cl->clock->now);
 	if (cl->flooding)
 		flood(cl);
 	if (in_phase(cl) >= cl->o->duration || cl->stopping ||

@@ -63,6 +63,21 @@ static void put_latency(const struct load *l, FILE *f)
 	fprintf(f, "],\n");
 }
 
+static void put_windows(const struct load *l, FILE *f)
+{
+	const struct windows *w = &l->client.windows;
+
+	if (!l->o.client || w->n == 0) {
+		fprintf(f, "\"windows\": null,\n");
+		return;
+	}
+	fprintf(f, "\"windows\": {\"ms\": %u, \"responses_p50_p99_max_us\": [", WINDOW_MS);
+	for (uint32_t i = 0; i < w->n; i++)
+		fprintf(f, "%s[%" PRIu64 ", %.3f, %.3f, %.3f]", i ? ", " : "", w->kept[i].responses,
+			us(l, w->kept[i].p50), us(l, w->kept[i].p99), us(l, w->kept[i].max));
+	fprintf(f, "]},\n");
+}
+
 static void put_status(const struct load_counts *d, FILE *f)
 {
 	unsigned n = 0;
@@ -107,6 +122,7 @@ static void put_client(const struct load *l, const struct load_counts *d, FILE *
 	put_count(f, "unanswered", client, l->unanswered);
 	put_real(f, "oldest_unanswered_us", client && l->unanswered, us(l, l->oldest));
 	put_latency(l, f);
+	put_windows(l, f);
 	put_real(f, "cycles_busy_per_response", client && d->responses,
 		 (double)d->busy_cycles / (double)d->responses);
 	put_real(f, "ramp_seconds", client && l->client.ramp_cycles,
