@@ -24,6 +24,7 @@
 #define MBUFS        16383u
 #define SMALL        64u
 #define FULL         1448u
+#define SENT_MAX     (64 * BURST) /* delayed acknowledgements of many passes fall due in one */
 #define PASS_US      64u
 #define SETTLE_US    100000u /* delayed acknowledgements have gone out */
 #define OUR_IP       0xc6120002u
@@ -57,7 +58,7 @@ struct side {
 	struct rte_mbuf *in[BURST];
 	struct mbq out[BURST];
 	unsigned n_sent;
-	struct sent sent[4 * BURST];
+	struct sent sent[SENT_MAX];
 };
 
 static const char payload[FULL];
