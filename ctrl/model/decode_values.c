@@ -65,6 +65,16 @@ bool decode_bool(struct decoder *dec, const struct yaml_node *node, bool *out)
 	return false;
 }
 
+bool decode_number(struct decoder *dec, const struct yaml_node *node, double *out)
+{
+	if (yaml_is_number(node)) {
+		*out = strtod(node->text, NULL);
+		return true;
+	}
+	decode_error(dec, DIAG_WRONG_TYPE, node, "must be a number, not %s", yaml_describe(node));
+	return false;
+}
+
 /* Digits, quoted or not; 1.0 and 1e3 are whole numbers too, as in JSON. */
 static bool parse_int(const struct yaml_node *node, int64_t *out)
 {

@@ -147,6 +147,7 @@ union scratch {
 	bool boolean;
 	int enumeration;
 	uint64_t wide;
+	double number;
 	struct string_list strings;
 	struct labels labels;
 	struct named_match *matches;
@@ -176,9 +177,7 @@ static void decode_scalar(struct decoder *dec, const struct field *f, const stru
 		decode_bool(dec, node, at);
 		break;
 	case FIELD_NUMBER:
-		if (!yaml_is_number(node))
-			decode_error(dec, DIAG_WRONG_TYPE, node, "must be a number, not %s",
-				     yaml_describe(node));
+		decode_number(dec, node, at);
 		break;
 	case FIELD_DURATION:
 		decode_duration(dec, node, f->flags, at);

@@ -17,7 +17,7 @@ enum field_type {
 	FIELD_INT32,    /* int32_t, a number or digits in quotes, min..max */
 	FIELD_UINT16,   /* uint16_t, the same */
 	FIELD_UINT32,   /* uint32_t, the same */
-	FIELD_NUMBER,   /* a decimal number that is checked and not kept */
+	FIELD_NUMBER,   /* double */
 	FIELD_DURATION, /* uint64_t microseconds, at least 1ms, whole milliseconds */
 	FIELD_SIZE,     /* uint64_t bytes, "512MiB" */
 	FIELD_ENUM,     /* int, by name or number, of row.values */
@@ -130,6 +130,7 @@ void decode_unsupported(struct decoder *dec, const struct yaml_node *node, bool 
 /* Values, for hooks; false (reported) when the node is something else. */
 bool decode_string(struct decoder *dec, const struct yaml_node *node, const char **out);
 bool decode_bool(struct decoder *dec, const struct yaml_node *node, bool *out);
+bool decode_number(struct decoder *dec, const struct yaml_node *node, double *out);
 bool decode_int(struct decoder *dec, const struct yaml_node *node, int64_t min, int64_t max,
 		int64_t *out);
 bool decode_duration(struct decoder *dec, const struct yaml_node *node, unsigned flags,

@@ -27,26 +27,27 @@ static const struct field destination_fields[] = {
 static const struct message destination = KEPT("Destination", destination, destination_fields);
 
 static const struct field percent_fields[] = {
-	{"value", FIELD_NUMBER, NOT_KEPT},
+	{"value", FIELD_NUMBER, AT(percent, value)},
 	{0},
 };
-static const struct message percent = CHECKED("Percent", percent_fields);
+static const struct message percent = KEPT("Percent", percent, percent_fields);
 
 static const struct field header_operations_fields[] = {
-	{"set", FIELD_LABELS, NOT_KEPT},
-	{"add", FIELD_LABELS, NOT_KEPT},
-	{"remove", FIELD_STRINGS, NOT_KEPT},
+	{"set", FIELD_LABELS, AT(header_operations, set)},
+	{"add", FIELD_LABELS, AT(header_operations, add)},
+	{"remove", FIELD_STRINGS, AT(header_operations, remove)},
 	{0},
 };
 static const struct message header_operations =
-	CHECKED("HeaderOperations", header_operations_fields);
+	KEPT("HeaderOperations", header_operations, header_operations_fields);
 
 static const struct field headers_fields[] = {
-	{"request", FIELD_MESSAGE, NOT_KEPT, .message = &header_operations},
-	{"response", FIELD_MESSAGE, NOT_KEPT, .message = &header_operations},
+	{"request", FIELD_MESSAGE, AT(header_manipulation, request), .message = &header_operations},
+	{"response", FIELD_MESSAGE, AT(header_manipulation, response),
+	 .message = &header_operations},
 	{0},
 };
-static const struct message headers = CHECKED("Headers", headers_fields);
+static const struct message headers = KEPT("Headers", header_manipulation, headers_fields);
 
 /* ---- http[].match[] ---- */
 
@@ -77,8 +78,8 @@ static const struct field route_fields[] = {
 	{"destination", FIELD_MESSAGE, AT(http_route_destination, destination),
 	 .message = &destination},
 	{"weight", FIELD_INT32, AT(http_route_destination, weight), INT32_RANGE},
-	{"headers", FIELD_MESSAGE, FIELD_REFUSED | FIELD_PRESENT, NOT_KEPT,
-	 COUNT(http_route_destination, has_headers), .message = &headers},
+	{"headers", FIELD_MESSAGE, FIELD_REFUSED, AT(http_route_destination, headers),
+	 .message = &headers},
 	{0},
 };
 static const struct message route =
@@ -97,136 +98,171 @@ static const struct field retry_fields[] = {
 };
 static const struct message retry = KEPT("HTTPRetry", http_retry, retry_fields);
 
-/* ---- actions that are not executed ---- */
+/* ---- http[]: what is done besides routing ---- */
 
 static const struct enum_value derive_port_values[] = {
-	{"FROM_PROTOCOL_DEFAULT", 0, 0, false},
-	{"FROM_REQUEST_PORT", 1, 1, false},
+	{"FROM_PROTOCOL_DEFAULT", 0, DERIVE_PROTOCOL_DEFAULT, false},
+	{"FROM_REQUEST_PORT", 1, DERIVE_REQUEST_PORT, false},
 	{0},
 };
 static const struct field redirect_fields[] = {
-	{"uri", FIELD_STRING, NOT_KEPT},
-	{"prefixRewrite", FIELD_STRING, NOT_KEPT},
-	{"authority", FIELD_STRING, NOT_KEPT},
-	{"port", FIELD_UINT32, NOT_KEPT, PORT_RANGE},
-	{"derivePort", FIELD_ENUM, NOT_KEPT, .values = derive_port_values},
-	{"scheme", FIELD_STRING, NOT_KEPT},
-	{"redirectCode", FIELD_UINT32, NOT_KEPT, UINT32_RANGE},
+	{"uri", FIELD_STRING, AT(http_redirect, uri)},
+	{"prefixRewrite", FIELD_STRING, AT(http_redirect, prefix_rewrite)},
+	{"authority", FIELD_STRING, AT(http_redirect, authority)},
+	{"port", FIELD_UINT32, AT(http_redirect, port), PORT_RANGE},
+	{"derivePort", FIELD_ENUM, FIELD_PRESENT, AT(http_redirect, derive_port),
+	 COUNT(http_redirect, has_derive_port), .values = derive_port_values},
+	{"scheme", FIELD_STRING, AT(http_redirect, scheme)},
+	{"redirectCode", FIELD_UINT32, AT(http_redirect, code), UINT32_RANGE},
 	{0},
 };
-static const struct message redirect = CHECKED("HTTPRedirect", redirect_fields);
+static const struct message redirect = KEPT("HTTPRedirect", http_redirect, redirect_fields);
 
 static const struct field body_fields[] = {
-	{"string", FIELD_STRING, NOT_KEPT},
-	{"bytes", FIELD_STRING, NOT_KEPT},
+	{"string", FIELD_STRING, AT(http_body, string)},
+	{"bytes", FIELD_STRING, AT(http_body, bytes)},
 	{0},
 };
-static const struct message body = CHECKED("HTTPBody", body_fields);
+static const char *const body_kinds[] = {"string", "bytes", NULL};
+static const struct message body = {
+	.name = "HTTPBody",
+	.size = sizeof(struct http_body),
+	.fields = body_fields,
+	MESSAGE_POS(http_body),
+	NO_LIST,
+	.one_of = body_kinds,
+};
 
 static const struct field direct_response_fields[] = {
-	{"status", FIELD_UINT32, NOT_KEPT, UINT32_RANGE},
-	{"body", FIELD_MESSAGE, NOT_KEPT, .message = &body},
+	{"status", FIELD_UINT32, AT(http_direct_response, status), UINT32_RANGE},
+	{"body", FIELD_MESSAGE, AT(http_direct_response, body), .message = &body},
 	{0},
 };
-static const struct message direct_response = CHECKED("HTTPDirectResponse", direct_response_fields);
+static const struct message direct_response =
+	KEPT("HTTPDirectResponse", http_direct_response, direct_response_fields);
 
 static const struct field delegate_fields[] = {
-	{"name", FIELD_STRING, NOT_KEPT},
-	{"namespace", FIELD_STRING, NOT_KEPT},
+	{"name", FIELD_STRING, AT(http_delegate, name)},
+	{"namespace", FIELD_STRING, AT(http_delegate, ns)},
 	{0},
 };
-static const struct message delegate = CHECKED("Delegate", delegate_fields);
+static const struct message delegate = KEPT("Delegate", http_delegate, delegate_fields);
 
 static const struct field regex_rewrite_fields[] = {
-	{"match", FIELD_STRING, NOT_KEPT},
-	{"rewrite", FIELD_STRING, NOT_KEPT},
+	{"match", FIELD_STRING, AT(regex_rewrite, match)},
+	{"rewrite", FIELD_STRING, AT(regex_rewrite, rewrite)},
 	{0},
 };
-static const struct message regex_rewrite = CHECKED("RegexRewrite", regex_rewrite_fields);
+static const struct message regex_rewrite =
+	KEPT("RegexRewrite", regex_rewrite, regex_rewrite_fields);
 
 static const struct field rewrite_fields[] = {
-	{"uri", FIELD_STRING, NOT_KEPT},
-	{"authority", FIELD_STRING, NOT_KEPT},
-	{"uriRegexRewrite", FIELD_MESSAGE, NOT_KEPT, .message = &regex_rewrite},
+	{"uri", FIELD_STRING, AT(http_rewrite, uri)},
+	{"authority", FIELD_STRING, AT(http_rewrite, authority)},
+	{"uriRegexRewrite", FIELD_MESSAGE, AT(http_rewrite, regex), .message = &regex_rewrite},
 	{0},
 };
-static const struct message rewrite = CHECKED("HTTPRewrite", rewrite_fields);
+static const struct message rewrite = KEPT("HTTPRewrite", http_rewrite, rewrite_fields);
 
 #define OLD_PERCENT "write percentage: {value: N}"
 
 static const struct field delay_fields[] = {
-	{"percent", FIELD_INT32, NOT_KEPT, RANGE(0, 100), .today = OLD_PERCENT},
-	{"percentage", FIELD_MESSAGE, NOT_KEPT, .message = &percent},
-	{"fixedDelay", FIELD_DURATION, NOT_KEPT},
-	{"exponentialDelay", FIELD_DURATION, NOT_KEPT},
+	{"percent", FIELD_INT32, AT(fault_delay, percent), RANGE(0, 100), .today = OLD_PERCENT},
+	{"percentage", FIELD_MESSAGE, AT(fault_delay, percentage), .message = &percent},
+	{"fixedDelay", FIELD_DURATION, FIELD_PRESENT, AT(fault_delay, fixed_us),
+	 COUNT(fault_delay, has_fixed)},
+	{"exponentialDelay", FIELD_DURATION, FIELD_PRESENT, NOT_KEPT,
+	 COUNT(fault_delay, has_exponential)},
 	{0},
 };
 static const char *const delay_kinds[] = {"fixedDelay", "exponentialDelay", NULL};
 static const struct message delay = {
-	.name = "Delay", .fields = delay_fields, NO_POS, NO_LIST, .one_of = delay_kinds};
+	.name = "Delay",
+	.size = sizeof(struct fault_delay),
+	.fields = delay_fields,
+	MESSAGE_POS(fault_delay),
+	NO_LIST,
+	.one_of = delay_kinds,
+};
 
 static const struct field abort_fields[] = {
-	{"percent", FIELD_INT32, NOT_KEPT, RANGE(0, 100), .today = OLD_PERCENT},
-	{"percentage", FIELD_MESSAGE, NOT_KEPT, .message = &percent},
-	{"httpStatus", FIELD_INT32, NOT_KEPT, INT32_RANGE},
-	{"grpcStatus", FIELD_STRING, NOT_KEPT},
-	{"http2Error", FIELD_STRING, NOT_KEPT},
+	{"percent", FIELD_INT32, AT(fault_abort, percent), RANGE(0, 100), .today = OLD_PERCENT},
+	{"percentage", FIELD_MESSAGE, AT(fault_abort, percentage), .message = &percent},
+	{"httpStatus", FIELD_INT32, FIELD_PRESENT, AT(fault_abort, http_status),
+	 COUNT(fault_abort, has_http_status), INT32_RANGE},
+	{"grpcStatus", FIELD_STRING, AT(fault_abort, grpc_status)},
+	{"http2Error", FIELD_STRING, AT(fault_abort, http2_error)},
 	{0},
 };
 static const char *const abort_kinds[] = {"httpStatus", "grpcStatus", "http2Error", NULL};
 static const struct message abort_fault = {
-	.name = "Abort", .fields = abort_fields, NO_POS, NO_LIST, .one_of = abort_kinds};
+	.name = "Abort",
+	.size = sizeof(struct fault_abort),
+	.fields = abort_fields,
+	MESSAGE_POS(fault_abort),
+	NO_LIST,
+	.one_of = abort_kinds,
+};
 
 static const struct field fault_fields[] = {
-	{"delay", FIELD_MESSAGE, NOT_KEPT, .message = &delay},
-	{"abort", FIELD_MESSAGE, NOT_KEPT, .message = &abort_fault},
+	{"delay", FIELD_MESSAGE, AT(http_fault, delay), .message = &delay},
+	{"abort", FIELD_MESSAGE, AT(http_fault, abort), .message = &abort_fault},
 	{0},
 };
-static const struct message fault = CHECKED("HTTPFaultInjection", fault_fields);
+static const struct message fault = KEPT("HTTPFaultInjection", http_fault, fault_fields);
 
 static const struct field mirror_fields[] = {
-	{"destination", FIELD_MESSAGE, NOT_KEPT, .message = &destination},
-	{"percentage", FIELD_MESSAGE, NOT_KEPT, .message = &percent},
+	{"destination", FIELD_MESSAGE, AT(http_mirror, destination), .message = &destination},
+	{"percentage", FIELD_MESSAGE, AT(http_mirror, percentage), .message = &percent},
 	{0},
 };
-static const struct message mirror = CHECKED("HTTPMirrorPolicy", mirror_fields);
+static const struct message mirror = KEPT("HTTPMirrorPolicy", http_mirror, mirror_fields);
 
-static void check_origins(struct decoder *dec, const struct yaml_node *node, void *out)
+static void decode_origins(struct decoder *dec, const struct yaml_node *node, void *out)
 {
+	struct cors_policy *c = out;
+	struct string_match *origins;
 	uint32_t i;
 
-	(void)out;
 	if (node->kind != YAML_SEQ) {
 		decode_error(dec, DIAG_WRONG_TYPE, node, "must be a list, not %s",
 			     yaml_describe(node));
 		return;
 	}
+	origins = arena_array(dec->arena, node->n, sizeof(*origins));
 	for (i = 0; i < node->n; i++) {
 		size_t before = field_path_push_index(&dec->path, i);
 
-		decode_match(dec, node->items[i]);
+		origins[i] = *decode_match(dec, node->items[i]);
 		field_path_pop(&dec->path, before);
+	}
+	if (c) {
+		c->allow_origins = origins;
+		c->n_allow_origins = node->n;
 	}
 }
 
 static const struct enum_value preflight_values[] = {
-	{"UNSPECIFIED", 0, 0, false},
-	{"FORWARD", 1, 1, false},
-	{"IGNORE", 2, 2, false},
+	{"UNSPECIFIED", 0, PREFLIGHT_FORWARD, false},
+	{"FORWARD", 1, PREFLIGHT_FORWARD, false},
+	{"IGNORE", 2, PREFLIGHT_IGNORE, false},
 	{0},
 };
 static const struct field cors_fields[] = {
-	{"allowOrigin", FIELD_STRINGS, NOT_KEPT, .today = "write allowOrigins: [{exact: ORIGIN}]"},
-	{"allowOrigins", FIELD_HOOK, NOT_KEPT, .decode = check_origins},
-	{"allowMethods", FIELD_STRINGS, NOT_KEPT},
-	{"allowHeaders", FIELD_STRINGS, NOT_KEPT},
-	{"exposeHeaders", FIELD_STRINGS, NOT_KEPT},
-	{"maxAge", FIELD_DURATION, FIELD_ZERO_OK, NOT_KEPT},
-	{"allowCredentials", FIELD_BOOL, NOT_KEPT},
-	{"unmatchedPreflights", FIELD_ENUM, NOT_KEPT, .values = preflight_values},
+	{"allowOrigin", FIELD_STRINGS, AT(cors_policy, allow_origin),
+	 .today = "write allowOrigins: [{exact: ORIGIN}]"},
+	{"allowOrigins", FIELD_HOOK, NOT_KEPT, .decode = decode_origins},
+	{"allowMethods", FIELD_STRINGS, AT(cors_policy, allow_methods)},
+	{"allowHeaders", FIELD_STRINGS, AT(cors_policy, allow_headers)},
+	{"exposeHeaders", FIELD_STRINGS, AT(cors_policy, expose_headers)},
+	{"maxAge", FIELD_DURATION, FIELD_ZERO_OK | FIELD_PRESENT, AT(cors_policy, max_age_us),
+	 COUNT(cors_policy, has_max_age)},
+	{"allowCredentials", FIELD_BOOL, AT(cors_policy, allow_credentials)},
+	{"unmatchedPreflights", FIELD_ENUM, AT(cors_policy, unmatched_preflights),
+	 .values = preflight_values},
 	{0},
 };
-static const struct message cors = CHECKED("CorsPolicy", cors_fields);
+static const struct message cors = KEPT("CorsPolicy", cors_policy, cors_fields);
 
 /* ---- http[] ---- */
 
@@ -236,19 +272,23 @@ static const struct field rule_fields[] = {
 	{"route", FIELD_LIST, AT(http_rule, route), COUNT(http_rule, n_route), .message = &route},
 	{"timeout", FIELD_DURATION, AT(http_rule, timeout_us)},
 	{"retries", FIELD_MESSAGE, AT(http_rule, retries), .message = &retry},
-	{"redirect", FIELD_MESSAGE, FIELD_REFUSED, NOT_KEPT, .message = &redirect},
-	{"directResponse", FIELD_MESSAGE, FIELD_REFUSED, NOT_KEPT, .message = &direct_response},
-	{"delegate", FIELD_MESSAGE, FIELD_REFUSED, NOT_KEPT, .message = &delegate},
-	{"rewrite", FIELD_MESSAGE, FIELD_REFUSED, NOT_KEPT, .message = &rewrite},
-	{"fault", FIELD_MESSAGE, FIELD_REFUSED, NOT_KEPT, .message = &fault},
-	{"mirror", FIELD_MESSAGE, FIELD_REFUSED, NOT_KEPT, .message = &destination},
-	{"mirrors", FIELD_LIST, FIELD_REFUSED, NOT_KEPT, .message = &mirror},
-	{"mirrorPercent", FIELD_UINT32, FIELD_NO_EFFECT, NOT_KEPT, RANGE(0, 100),
+	{"redirect", FIELD_MESSAGE, FIELD_REFUSED, AT(http_rule, redirect), .message = &redirect},
+	{"directResponse", FIELD_MESSAGE, FIELD_REFUSED, AT(http_rule, direct_response),
+	 .message = &direct_response},
+	{"delegate", FIELD_MESSAGE, FIELD_REFUSED, AT(http_rule, delegate), .message = &delegate},
+	{"rewrite", FIELD_MESSAGE, FIELD_REFUSED, AT(http_rule, rewrite), .message = &rewrite},
+	{"fault", FIELD_MESSAGE, FIELD_REFUSED, AT(http_rule, fault), .message = &fault},
+	{"mirror", FIELD_MESSAGE, FIELD_REFUSED, AT(http_rule, mirror), .message = &destination},
+	{"mirrors", FIELD_LIST, FIELD_REFUSED, AT(http_rule, mirrors), COUNT(http_rule, n_mirrors),
+	 .message = &mirror},
+	{"mirrorPercent", FIELD_UINT32, FIELD_NO_EFFECT | FIELD_PRESENT,
+	 AT(http_rule, mirror_percent), COUNT(http_rule, has_mirror_percent), UINT32_RANGE,
 	 .today = "write mirrorPercentage: {value: N}"},
-	{"mirrorPercentage", FIELD_MESSAGE, FIELD_NO_EFFECT, NOT_KEPT, .message = &percent},
-	{"corsPolicy", FIELD_MESSAGE, FIELD_REFUSED, NOT_KEPT, .message = &cors},
-	{"headers", FIELD_MESSAGE, FIELD_REFUSED, NOT_KEPT, .message = &headers},
-	{"appendHeaders", FIELD_LABELS, FIELD_REFUSED, NOT_KEPT,
+	{"mirrorPercentage", FIELD_MESSAGE, FIELD_NO_EFFECT, AT(http_rule, mirror_percentage),
+	 .message = &percent},
+	{"corsPolicy", FIELD_MESSAGE, FIELD_REFUSED, AT(http_rule, cors), .message = &cors},
+	{"headers", FIELD_MESSAGE, FIELD_REFUSED, AT(http_rule, headers), .message = &headers},
+	{"appendHeaders", FIELD_LABELS, FIELD_REFUSED, AT(http_rule, append_headers),
 	 .today = "write headers: {request: {add: …}}"},
 	{"websocketUpgrade", FIELD_BOOL, NOT_KEPT,
 	 .today = "WebSocket needs no switch today, leave it out"},

@@ -90,10 +90,107 @@ struct http_match {
 	struct pos pos;
 };
 
+struct header_operations {
+	struct labels set, add; /* name as written -> value; sorted by name */
+	struct string_list remove;
+	struct pos pos;
+};
+
+struct header_manipulation { /* Headers */
+	struct header_operations *request, *response;
+	struct pos pos;
+};
+
 struct http_route_destination {
 	struct destination *destination;
 	int32_t weight;
-	bool has_headers; /* headers operations: decoded, see unsupported below */
+	struct header_manipulation *headers;
+	struct pos pos;
+};
+
+struct percent {
+	double value;
+	struct pos pos;
+};
+
+enum derive_port { DERIVE_PROTOCOL_DEFAULT, DERIVE_REQUEST_PORT };
+
+struct http_redirect {
+	const char *uri, *prefix_rewrite, *authority, *scheme;
+	uint32_t port; /* 0 = absent */
+	int derive_port;
+	bool has_derive_port;
+	uint32_t code; /* 0 = absent: 301 */
+	struct pos pos;
+};
+
+struct http_body {
+	const char *string;
+	const char *bytes; /* base64, as written */
+	struct pos pos;
+};
+
+struct http_direct_response {
+	uint32_t status;
+	struct http_body *body;
+	struct pos pos;
+};
+
+struct regex_rewrite {
+	const char *match, *rewrite;
+	struct pos pos;
+};
+
+struct http_rewrite {
+	const char *uri, *authority;
+	struct regex_rewrite *regex; /* uriRegexRewrite */
+	struct pos pos;
+};
+
+struct fault_delay {
+	uint64_t fixed_us;
+	bool has_fixed, has_exponential; /* written */
+	struct percent *percentage;
+	int32_t percent; /* the old form */
+	struct pos pos;
+};
+
+struct fault_abort {
+	int32_t http_status;
+	bool has_http_status;
+	const char *grpc_status, *http2_error;
+	struct percent *percentage;
+	int32_t percent; /* 0.8 */
+	struct pos pos;
+};
+
+struct http_fault {
+	struct fault_delay *delay;
+	struct fault_abort *abort;
+	struct pos pos;
+};
+
+struct http_mirror { /* an element of mirrors */
+	struct destination *destination;
+	struct percent *percentage; /* NULL = all */
+	struct pos pos;
+};
+
+enum unmatched_preflights { PREFLIGHT_FORWARD, PREFLIGHT_IGNORE };
+
+struct cors_policy {
+	struct string_list allow_origin; /* the old form: exact origins */
+	uint32_t n_allow_origins;
+	struct string_match *allow_origins;
+	struct string_list allow_methods, allow_headers, expose_headers;
+	uint64_t max_age_us;
+	bool has_max_age, allow_credentials;
+	int unmatched_preflights;
+	struct pos pos;
+};
+
+struct http_delegate {
+	const char *name, *ns; /* ns NULL = the root's */
 	struct pos pos;
 };
 
@@ -112,6 +209,20 @@ struct http_rule {
 	struct http_route_destination *route;
 	uint64_t timeout_us; /* 0 = absent */
 	struct http_retry *retries;
+	struct http_redirect *redirect;
+	struct http_direct_response *direct_response;
+	struct http_delegate *delegate;
+	struct http_rewrite *rewrite;
+	struct http_fault *fault;
+	struct destination *mirror;
+	struct percent *mirror_percentage;
+	uint32_t mirror_percent; /* the old form */
+	bool has_mirror_percent;
+	uint32_t n_mirrors;
+	struct http_mirror *mirrors;
+	struct cors_policy *cors;
+	struct header_manipulation *headers;
+	struct labels append_headers; /* 0.8: headers.request.add */
 	struct pos pos;
 	/* Fields that the schema has and this version does not execute: their names, as found
 	 * ("redirect", "fault", ...). Validation refuses them, so that nothing is silently
