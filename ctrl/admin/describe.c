@@ -169,7 +169,7 @@ static void put_hosts(json_t *hosts, const struct host_entry *table, uint32_t ma
 		const struct host_entry *e = &table[i];
 		char host[512];
 
-		if (!e->vhost)
+		if (!describe_is_domain(e))
 			continue;
 		snprintf(host, sizeof(host), "%s%.*s", prefix, (int)e->len, e->host);
 		json_put_string(hosts, host, e->vhost->name);
@@ -192,7 +192,7 @@ static uint32_t count_hosts(const struct host_entry *table, uint32_t mask)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < describe_table_size(mask); i++)
-		n += table[i].vhost != NULL;
+		n += describe_is_domain(&table[i]);
 	return n;
 }
 

@@ -27,3 +27,9 @@ static inline uint32_t describe_table_size(uint32_t mask)
 {
 	return mask ? mask + 1 : 0;
 }
+
+/* Is it in use, and not the mark that suffixes may begin within a label (dataplane/match)? */
+static inline bool describe_is_domain(const struct host_entry *e)
+{
+	return e->vhost && e->len > 0;
+}

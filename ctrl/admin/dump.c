@@ -77,9 +77,12 @@ static void uses_add(struct uses *set, const struct use *u)
 static void uses_add_table(struct uses *set, const struct host_entry *table, uint32_t mask,
 			   const char *before, uint16_t port)
 {
-	for (uint32_t i = 0; i < describe_table_size(mask); i++)
-		uses_add(set,
-			 &(struct use){table[i].vhost, before, table[i].host, table[i].len, port});
+	for (uint32_t i = 0; i < describe_table_size(mask); i++) {
+		const struct host_entry *e = &table[i];
+
+		if (describe_is_domain(e))
+			uses_add(set, &(struct use){e->vhost, before, e->host, e->len, port});
+	}
 }
 
 static void uses_collect(struct uses *set, const struct listener *l)
