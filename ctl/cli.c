@@ -141,7 +141,7 @@ static enum exit_code find_verb(const char *first, const char *second, const str
 }
 
 static enum exit_code run_verb(const struct verb *v, struct context *c, struct common *common,
-			       int argc, char **argv)
+			       int argc, const char *const *argv)
 {
 	_Alignas(16) char values[VERB_VALUES_MAX] = {0};
 	struct option_set sets[] = {{v->options, v->n_options, values}, common_set(common)};
@@ -174,7 +174,7 @@ static enum exit_code finish(enum exit_code code, FILE *out, FILE *err)
 	return code == EXIT_DONE ? EXIT_FAILED : code;
 }
 
-enum exit_code cli_run(int argc, char **argv, const char *admin, FILE *out, FILE *err)
+enum exit_code cli_run(int argc, const char *const *argv, const char *admin, FILE *out, FILE *err)
 {
 	struct context c = {admin && *admin ? admin : ADMIN_DEFAULT, out, err};
 	struct common common = {0};

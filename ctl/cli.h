@@ -8,4 +8,4 @@
 #define ADMIN_DEFAULT "unix:/run/weir/admin.sock"
 
 /* argv[0] is the program's name. admin: WEIR_ADMIN of the environment, or NULL. */
-enum exit_code cli_run(int argc, char **argv, const char *admin, FILE *out, FILE *err);
+enum exit_code cli_run(int argc, const char *const *argv, const char *admin, FILE *out, FILE *err);

@@ -100,7 +100,9 @@ static void print_condition(FILE *out, const json_t *c)
 static void print_misses(FILE *out, const json_t *answer)
 {
 	const json_t *misses = json_object_get(answer, "misses"), *m;
-	size_t left = (size_t)json_get_int(answer, "misses_total") - json_array_size(misses), i;
+	json_int_t left =
+		json_get_int(answer, "misses_total") - (json_int_t)json_array_size(misses);
+	size_t i;
 
 	json_array_foreach(misses, i, m)
 	{
@@ -114,7 +116,7 @@ static void print_misses(FILE *out, const json_t *answer)
 		fputs("\n", out);
 	}
 	if (left > 0)
-		fprintf(out, INDENT "and %zu that are further off (--all)\n", left);
+		fprintf(out, INDENT "and %lld that are further off (--all)\n", (long long)left);
 }
 
 static void print_endpoints(FILE *out, const json_t *cluster)

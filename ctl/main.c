@@ -5,5 +5,5 @@
 
 int main(int argc, char **argv)
 {
-	return cli_run(argc, argv, getenv("WEIR_ADMIN"), stdout, stderr);
+	return cli_run(argc, (const char *const *)argv, getenv("WEIR_ADMIN"), stdout, stderr);
 }

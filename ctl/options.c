@@ -10,7 +10,7 @@ struct reader {
 	const struct option_set *sets;
 	unsigned n_sets;
 	int argc, at;
-	char **argv;
+	const char *const *argv;
 	FILE *err;
 };
 
@@ -163,7 +163,7 @@ static bool read_one(struct reader *r, const char *arg)
 	return arg[1] == '-' ? read_long(r, arg) : read_letters(r, arg);
 }
 
-int options_read(const struct option_set *sets, unsigned n_sets, int argc, char **argv,
+int options_read(const struct option_set *sets, unsigned n_sets, int argc, const char *const *argv,
 		 bool stop_at_first, struct arg_list *args, FILE *err)
 {
 	struct reader r = {.sets = sets, .n_sets = n_sets, .argc = argc, .argv = argv, .err = err};

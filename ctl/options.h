@@ -38,7 +38,7 @@ struct option_set {
 /* Reads argv[0..argc): options of all sets, which may come anywhere, into their values, the rest
  * into args; what follows "--" is no option. stop_at_first: leave off at the first that is no
  * option. Returns how many of argv were read, -1 after a sentence on err. */
-int options_read(const struct option_set *sets, unsigned n_sets, int argc, char **argv,
+int options_read(const struct option_set *sets, unsigned n_sets, int argc, const char *const *argv,
 		 bool stop_at_first, struct arg_list *args, FILE *err);
 
 /* Was this choice made? value: NULL when the option was not given. */

@@ -62,12 +62,13 @@ static bool bad_url(const struct url *u, struct text *why, const char *reason)
 /* Returns behind "http://", which may be missing; NULL: it is another scheme. */
 static const char *skip_scheme(const struct url *u, struct text *why)
 {
-	const char *mark = strstr(u->text, "://");
+	size_t n = strspn(u->text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "0123456789+-.");
 
-	if (!mark || memchr(u->text, '/', (size_t)(mark - u->text)))
+	if (strncmp(u->text + n, "://", 3) != 0)
 		return u->text;
-	if (mark - u->text == 4 && strncasecmp(u->text, "http", 4) == 0)
-		return mark + 3;
+	if (n == 4 && strncasecmp(u->text, "http", 4) == 0)
+		return u->text + n + 3;
 	bad_url(u, why,
 		"only http is served by this version; a plain-text listener on another port is "
 		"asked with http://HOST:PORT/");
