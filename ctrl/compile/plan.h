@@ -24,6 +24,8 @@ struct target {
 	const struct header_manipulation *headers; /* NULL */
 };
 
+#define BLOCK_NONE UINT32_MAX
+
 struct route_plan {
 	const char *name;
 	uint32_t n_conds, n_targets;
@@ -37,9 +39,10 @@ struct route_plan {
 	const struct http_rule *http;
 	const struct string_match *uri; /* what the path was matched by; NULL */
 	uint32_t port;                  /* the listener's */
-	const char *rule;               /* "spec.http[0]" */
 
+	/* Where it was written. */
 	const struct resource *from; /* NULL: a service's default route */
+	uint32_t rule, block;        /* indices; block: BLOCK_NONE when the rule has no match */
 	struct pos pos;
 };
 

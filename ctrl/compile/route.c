@@ -239,6 +239,8 @@ static struct route_plan *plan_block(const struct rule *r, uint32_t block,
 
 	p->name = route_name(r->b->tmp, r->http, m);
 	p->from = r->vs;
+	p->rule = r->index;
+	p->block = m ? block : BLOCK_NONE;
 	p->pos = m ? m->pos : r->http->pos;
 	p->timeout_us = r->http->timeout_us;
 	p->catch_all = !m || is_catch_all(m);
@@ -246,12 +248,12 @@ static struct route_plan *plan_block(const struct rule *r, uint32_t block,
 	p->http = r->http;
 	p->uri = m ? m->uri : NULL;
 	p->port = r->scope->port;
-	p->rule = arena_printf(r->b->tmp, "spec.http[%u]", r->index);
 	plan_targets(r, p);
 	if (m)
 		plan_conds(r, p, block, m);
 	if (p->n_targets == 0 && !r->http->redirect && !r->http->direct_response)
-		build_report(r->b, PROBLEM_NOT_EXECUTABLE, r->vs, r->http->pos, p->rule,
+		build_report(r->b, PROBLEM_NOT_EXECUTABLE, r->vs, r->http->pos,
+			     arena_printf(r->b->tmp, "spec.http[%u]", r->index),
 			     "the rule has no destination that requests could go to");
 	return p;
 }
@@ -290,7 +292,8 @@ struct route_plan *route_plan_default(struct build *b, const char *host, uint32_
 
 	p->name = "default";
 	p->targets = arena_array(b->tmp, 1, sizeof(*p->targets));
-	p->targets[0] = (struct target){name_cluster(b->tmp, host, port, NULL), 1};
+	p->targets[0] =
+		(struct target){.cluster = name_cluster(b->tmp, host, port, NULL), .weight = 1};
 	p->n_targets = 1;
 	p->catch_all = true;
 	p->retry = retry_plan(b, NULL, 0, NULL);
