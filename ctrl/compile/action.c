@@ -104,7 +104,11 @@ void action_key(struct cache_key *k, const struct route_plan *p)
 		return;
 	cache_key_number(k, (r->redirect != NULL) | (r->direct_response != NULL) << 1 |
 				    (r->rewrite != NULL) << 2 | (r->fault != NULL) << 3 |
-				    (r->cors != NULL) << 4);
+				    (r->cors != NULL) << 4 | (uint64_t)r->n_route << 8);
+	/* What a rewrite replaces; a condition that every path meets is not among the conditions.
+	 */
+	cache_key_number(k, p->uri ? (uint64_t)p->uri->kind + 1 : 0);
+	cache_key_string(k, p->uri ? p->uri->value : NULL);
 	if (r->redirect)
 		key_redirect(k, r->redirect, p->port);
 	if (r->direct_response) {
@@ -174,6 +178,12 @@ static const char *authority_of(const struct http_rule *r, const struct header_o
 	return s ? s : header_ops_authority(target);
 }
 
+/* Not one that is left of several, whose others have no weight. */
+static bool is_single(const struct route_plan *p)
+{
+	return p->http->n_route == 1 && p->n_targets == 1;
+}
+
 /* Workers look at a destination's actions only where the route has some. */
 static bool only_forwards(const struct route_plan *p)
 {
@@ -189,7 +199,7 @@ static bool only_forwards(const struct route_plan *p)
 const struct route_actions *route_actions_get(struct action_work *w, const struct route_plan *p)
 {
 	const struct http_rule *r = p->http;
-	const struct header_manipulation *target = p->n_targets == 1 ? p->targets[0].headers : NULL;
+	const struct header_manipulation *target = r && is_single(p) ? p->targets[0].headers : NULL;
 	const struct header_operations *request;
 	struct route_actions *out;
 
@@ -215,7 +225,7 @@ const struct target_actions *target_actions_get(struct action_work *w, const str
 	const struct header_manipulation *h = p->targets[target].headers;
 	struct target_actions *out;
 
-	if (!h || p->n_targets == 1)
+	if (!h || is_single(p))
 		return NULL;
 	out = arena_alloc(w->a, sizeof(*out));
 	out->request = header_ops_get(w, "route.headers.request", NULL, request_ops(h));

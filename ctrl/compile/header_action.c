@@ -172,8 +172,8 @@ struct header_value header_value_get(struct action_work *w, const char *field, c
 
 /* ---- operations ---- */
 
-/* Message framing and what belongs to one hop is the gateway's own. */
-static bool is_own(const char *name)
+/* Message framing and what belongs to one hop is the gateway's own, and so is its name. */
+static bool is_own(const char *name, bool response)
 {
 	static const char *const own[] = {"connection", "content-length",   "transfer-encoding",
 					  "keep-alive", "upgrade",          "te",
@@ -182,7 +182,7 @@ static bool is_own(const char *name)
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		if (strcasecmp(name, own[i]) == 0)
 			return true;
-	return false;
+	return response && strcasecmp(name, "server") == 0;
 }
 
 struct ops_list {
@@ -199,12 +199,10 @@ static void add_op(struct ops_list *l, enum header_op_kind kind, const char *nam
 
 	if (is_authority(name) || name[0] == ':')
 		return;
-	if (is_own(name)) {
+	if (is_own(name, strstr(l->field, "response") != NULL)) {
 		build_report(l->w->b, PROBLEM_NOT_EXECUTED, l->w->from, l->w->from->pos,
 			     arena_printf(l->w->b->tmp, "%s.%s", l->w->rule, l->field),
-			     "%s belongs to the connection or to the message's framing: the "
-			     "gateway sets it",
-			     name);
+			     "%s is the gateway's own: operations on it have no effect", name);
 		return;
 	}
 	*op = (struct header_op){

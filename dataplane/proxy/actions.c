@@ -1,8 +1,6 @@
 /* actions.c - owns the order of a route's actions, and what they see of a stream. */
 #include <proxy/actions.h>
 
-#include <stdio.h>
-
 #include <filter/cors.h>
 #include <filter/headers.h>
 #include <filter/path.h>
@@ -53,27 +51,6 @@ bool actions_delay(struct stream *s)
 	return true;
 }
 
-static struct slice uint_text(struct scratch *scratch, unsigned v)
-{
-	char *p = scratch_take(scratch, 12);
-
-	return p ? slice_of(p, (uint32_t)snprintf(p, 12, "%u", v)) : SLICE("2");
-}
-
-/* A gRPC status travels in fields of a 200 (reference 2.5). */
-static void answer_grpc(struct stream *s, unsigned status, struct slice message,
-			const char *details)
-{
-	struct http_extra *x = &s->px->extra;
-
-	scratch_reset(&s->px->scratch);
-	x->n = 0;
-	http_extra_add(x, SLICE("content-type"), SLICE("application/grpc"));
-	http_extra_add(x, SLICE("grpc-status"), uint_text(&s->px->scratch, status));
-	http_extra_add(x, SLICE("grpc-message"), message);
-	stream_answer(s, 200, SLICE(""), details);
-}
-
 static bool abort_by_fault(struct stream *s)
 {
 	const struct fault *f = s->route->actions->fault;
@@ -85,8 +62,9 @@ static bool abort_by_fault(struct stream *s)
 		return true;
 	}
 	s->flags |= replies[REPLY_FAULT].flag;
-	answer_grpc(s, (unsigned)f->abort_grpc, slice_str(replies[REPLY_FAULT].body),
-		    replies[REPLY_FAULT].details);
+	s->px->extra.n = 0;
+	stream_answer_grpc(s, (unsigned)f->abort_grpc, slice_str(replies[REPLY_FAULT].body),
+			   replies[REPLY_FAULT].details);
 	return true;
 }
 

@@ -43,6 +43,27 @@ struct slice reply_text(const struct reply *r, bool retried, char buf[REPLY_TEXT
 	return slice_str(buf);
 }
 
+unsigned reply_grpc_status(uint16_t status)
+{
+	switch (status) {
+	case 400:
+		return 13; /* INTERNAL */
+	case 401:
+		return 16; /* UNAUTHENTICATED */
+	case 403:
+		return 7; /* PERMISSION_DENIED */
+	case 404:
+		return 12; /* UNIMPLEMENTED */
+	case 429:
+	case 502:
+	case 503:
+	case 504:
+		return 14; /* UNAVAILABLE */
+	default:
+		return 2; /* UNKNOWN */
+	}
+}
+
 static bool has_content_type(const struct http_extra *x)
 {
 	for (unsigned i = 0; i < x->n; i++)

@@ -31,6 +31,10 @@ extern const struct reply replies[REPLY_KINDS];
 #define REPLY_TEXT_MAX 256
 struct slice reply_text(const struct reply *r, bool retried, char buf[REPLY_TEXT_MAX]);
 
+/* The gRPC status that stands for an HTTP status (gRPC's http-grpc-status-mapping, as Envoy has
+ * it). */
+unsigned reply_grpc_status(uint16_t status);
+
 /* Sends a whole response on e: px->extra's fields, those of every response, and text as its body.
  * False when memory is short: it was not sent, or not to its end. */
 bool reply_send(struct proxy *px, struct exchange_end *e, uint16_t status, struct slice text);

@@ -2,6 +2,8 @@
  * the codecs'. */
 #include <proxy/stream.h>
 
+#include <stdio.h>
+
 #include <net/net.h>
 #include <proxy/account.h>
 #include <proxy/actions.h>
@@ -93,10 +95,33 @@ void stream_answer(struct stream *s, uint16_t status, struct slice text, const c
 	stream_finish(s, sent);
 }
 
+void stream_answer_grpc(struct stream *s, unsigned grpc_status, struct slice message,
+			const char *details)
+{
+	struct http_extra *x = &s->px->extra;
+	char digits[12];
+
+	snprintf(digits, sizeof(digits), "%u", grpc_status);
+	http_extra_add(x, SLICE("content-type"), SLICE("application/grpc"));
+	http_extra_add(x, SLICE("grpc-status"), slice_str(digits));
+	if (message.n)
+		http_extra_add(x, SLICE("grpc-message"), message);
+	stream_answer(s, 200, SLICE(""), details);
+}
+
+static bool is_grpc(struct stream *s)
+{
+	const struct http_field *f = http_find(stream_reparse(s), HTTP_FIELD_CONTENT_TYPE);
+	struct slice grpc = SLICE("application/grpc");
+
+	return f && f->value.n >= grpc.n && slice_eq_nocase(slice_of(f->value.p, grpc.n), grpc);
+}
+
 void stream_reply(struct stream *s, const struct reply *r, uint16_t status)
 {
 	struct proxy *px = s->px;
-	char text[REPLY_TEXT_MAX];
+	char buf[REPLY_TEXT_MAX];
+	struct slice text = reply_text(r, s->tries > 1, buf);
 
 	drop_upstream(s);
 	s->flags |= r->flag;
@@ -105,8 +130,12 @@ void stream_reply(struct stream *s, const struct reply *r, uint16_t status)
 		http_extra_add(&px->extra, SLICE("x-envoy-overloaded"), SLICE("true"));
 	if (s->route && s->route->actions)
 		actions_on_reply(s);
-	stream_answer(s, status ? status : r->status, reply_text(r, s->tries > 1, text),
-		      r->details);
+	if (!status)
+		status = r->status;
+	if (is_grpc(s))
+		stream_answer_grpc(s, reply_grpc_status(status), text, r->details);
+	else
+		stream_answer(s, status, text, r->details);
 }
 
 static void reply(struct stream *s, enum reply_kind kind)

@@ -84,7 +84,11 @@ void stream_abandon(struct stream *s, enum response_flag flag, uint16_t status,
  * details is borrowed for ever. */
 void stream_answer(struct stream *s, uint16_t status, struct slice text, const char *details);
 
-/* The same with a reply of the table; status 0: the table's. */
+/* The same to a gRPC client: a status of its own in fields of a 200 (reference 2.5). */
+void stream_answer_grpc(struct stream *s, unsigned grpc_status, struct slice message,
+			const char *details);
+
+/* The same with a reply of the table, in the client's terms; status 0: the table's. */
 void stream_reply(struct stream *s, const struct reply *r, uint16_t status);
 
 /* Holds the request; actions_go_on() is called when the time is over. */
