@@ -136,6 +136,19 @@ static void print_endpoints(FILE *out, const json_t *cluster)
 		fputs(INDENT "  no endpoint: 503 UH\n", out);
 }
 
+static void print_actions(FILE *out, const json_t *actions)
+{
+	const json_t *a;
+	size_t i;
+
+	json_array_foreach(actions, i, a)
+	{
+		fputs(INDENT "  ", out);
+		print_text(out, json_string_value(a) ? json_string_value(a) : "");
+		fputs("\n", out);
+	}
+}
+
 static void print_targets(FILE *out, const json_t *targets)
 {
 	const json_t *t;
@@ -156,6 +169,7 @@ static void print_targets(FILE *out, const json_t *targets)
 		fputs("  ", out);
 		put(out, cluster, "load_balancer");
 		fputs("\n", out);
+		print_actions(out, json_object_get(t, "actions"));
 		print_endpoints(out, cluster);
 	}
 }
@@ -175,6 +189,9 @@ static void print_route(FILE *out, const json_t *r)
 	}
 	if (json_array_size(match) == 0)
 		fputs(INDENT "  takes every request\n", out);
+	print_actions(out, json_object_get(r, "actions"));
+	if (json_array_size(json_object_get(r, "targets")) == 0)
+		return;
 	fputs(INDENT "  timeout ", out);
 	print_duration(out, json_get_int(r, "timeout_us"));
 	fprintf(out, ", %lld %s\n", (long long)retries, retries == 1 ? "retry" : "retries");

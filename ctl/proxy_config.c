@@ -149,6 +149,13 @@ const struct verb proxy_config_listener_verb = {
 
 /* ---- routes ---- */
 
+static const char *text_of(const json_t *item, const char *member)
+{
+	const char *s = member ? json_get_string(item, member) : json_string_value(item);
+
+	return s ? s : "";
+}
+
 /* "a, b and 3 more" of strings, or of a member of objects. */
 static char *joined(const json_t *array, const char *member, const char *between, size_t max)
 {
@@ -165,8 +172,7 @@ static char *joined(const json_t *array, const char *member, const char *between
 			fprintf(f, " and %zu more", json_array_size(array) - max);
 			break;
 		}
-		fprintf(f, "%s%s", i ? between : "",
-			member ? json_get_string(item, member) : json_string_value(item));
+		fprintf(f, "%s%s", i ? between : "", text_of(item, member));
 	}
 	fclose(f);
 	return text;
@@ -218,7 +224,10 @@ static void route_put(struct table *t, const json_t *r)
 
 	table_put(t, json_get_string(r, "name"));
 	put_joined(t, json_object_get(r, "match"), "condition", ", ", 100, "*");
-	put_targets(t, json_object_get(r, "targets"));
+	if (json_array_size(json_object_get(r, "targets")) > 0)
+		put_targets(t, json_object_get(r, "targets"));
+	else
+		put_joined(t, json_object_get(r, "actions"), NULL, "; ", 100, "");
 	table_printf(t, "%s%s%s", json_get_string(origin, "resource"), origin ? " " : "",
 		     json_get_string(origin, "field"));
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "describe_action.h"
+
 /* Longer values are cut in sentences: an answer is to be read. */
 #define VALUE_SHOWN_MAX 200
 
@@ -117,6 +119,7 @@ json_t *describe_target(const struct split *s, uint32_t target)
 	json_put_int(j, "weight", s->n_slots ? weight : 1);
 	json_object_set_new(j, "percent",
 			    json_real(s->n_slots ? 100.0 * weight / s->n_slots : 100.0));
+	json_object_set_new(j, "actions", describe_target_actions(s->targets[target].actions));
 	return j;
 }
 
@@ -142,6 +145,7 @@ json_t *describe_route(const struct vhost *v, const struct route *r)
 	for (uint32_t i = 0; i < r->split.n_targets; i++)
 		json_array_append_new(targets, describe_target(&r->split, i));
 	json_object_set_new(j, "targets", targets);
+	json_object_set_new(j, "actions", describe_route_actions(r));
 	json_put_int(j, "timeout_us", r->timeout_us);
 	json_put_int(j, "retry_attempts", r->retry.attempts);
 	return j;

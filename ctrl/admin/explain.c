@@ -21,16 +21,6 @@ struct question {
 	json_t *answer;
 };
 
-static json_t *json_of_text(struct text *t)
-{
-	json_t *box = json_object(), *value;
-
-	json_put_text(box, "t", t);
-	value = json_incref(json_object_get(box, "t"));
-	json_decref(box);
-	return value;
-}
-
 /* ---- what comes of it ---- */
 
 /* What the client gets without a backend: status and flags as in the access log. */
@@ -127,7 +117,7 @@ static json_t *actual_json(struct evaluation *e, const struct predicate *p)
 
 	text_init(&t, SENTENCE_MAX);
 	evaluation_actual(e, p, &t);
-	return json_of_text(&t);
+	return json_take_text(&t);
 }
 
 static json_t *condition_json(const struct vhost *v, const struct predicate *p)
@@ -136,7 +126,7 @@ static json_t *condition_json(const struct vhost *v, const struct predicate *p)
 
 	text_init(&t, SENTENCE_MAX);
 	describe_condition(v, p, &t);
-	return json_of_text(&t);
+	return json_take_text(&t);
 }
 
 static json_t *miss_json(struct evaluation *e, const struct vhost *v, const struct miss *m)
@@ -201,6 +191,23 @@ static void put_targets(struct question *x, json_t *route, const struct split *s
 	json_object_set_new(route, "targets", targets);
 }
 
+/* What the route itself answers; false: it does not. */
+static bool put_own_verdict(struct question *x, const struct route *r)
+{
+	const struct route_actions *a = r->actions;
+
+	if (r->action == ROUTE_REDIRECT)
+		put_verdict(x, a->redirect->status, "-", "the route redirects");
+	else if (r->action == ROUTE_DIRECT_RESPONSE)
+		put_verdict(x, a->direct_response->status, "-", "the route answers itself");
+	else if (a && a->fault && a->fault->abort_share == FAULT_WHOLE && a->fault->abort_status)
+		put_verdict(x, a->fault->abort_status, "FI",
+			    "the route's fault aborts all requests");
+	else
+		return false;
+	return true;
+}
+
 /* A route with several clusters fails only for its share; the answer says it at the cluster. */
 static void put_forward_verdict(struct question *x, const struct split *s)
 {
@@ -237,7 +244,8 @@ static void put_route(struct question *x, struct evaluation *e, const struct vho
 				    actual_json(e, &r->predicates[i]));
 	put_targets(x, j, &r->split);
 	json_object_set_new(x->answer, "route", j);
-	put_forward_verdict(x, &r->split);
+	if (!put_own_verdict(x, r))
+		put_forward_verdict(x, &r->split);
 }
 
 static void find_route(struct question *x, const struct vhost *v)

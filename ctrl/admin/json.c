@@ -16,6 +16,13 @@ static json_t *repaired(const char *p, size_t n)
 	return value;
 }
 
+static json_t *string_json(const char *p, size_t n)
+{
+	json_t *string = json_stringn(p, n);
+
+	return string ? string : repaired(p, n);
+}
+
 void json_put_string(json_t *object, const char *key, const char *value)
 {
 	json_put_bytes(object, key, value ? value : "", value ? strlen(value) : 0);
@@ -23,16 +30,20 @@ void json_put_string(json_t *object, const char *key, const char *value)
 
 void json_put_bytes(json_t *object, const char *key, const char *p, size_t n)
 {
-	json_t *string = json_stringn(p, n);
+	json_object_set_new(object, key, string_json(p, n));
+}
 
-	json_object_set_new(object, key, string ? string : repaired(p, n));
+json_t *json_take_text(struct text *t)
+{
+	json_t *j = t->full ? json_null() : string_json(t->data ? t->data : "", t->len);
+
+	text_fini(t);
+	return j;
 }
 
 void json_put_text(json_t *object, const char *key, struct text *t)
 {
-	if (!t->full)
-		json_put_bytes(object, key, t->data ? t->data : "", t->len);
-	text_fini(t);
+	json_object_set_new(object, key, json_take_text(t));
 }
 
 void json_put_int(json_t *object, const char *key, uint64_t value)

@@ -4,7 +4,7 @@ import itertools
 import pytest
 
 from harness import bookinfo, proc
-from harness.client import Connection, request
+from harness.client import Connection, curl, request
 from harness.lab import GW_EXT_IP
 from harness.resources import documents, virtual_service
 from harness.weir import ADMIN
@@ -54,6 +54,16 @@ def many(gw):
 @pytest.fixture(scope="module")
 def ctl(gw):
     return Weirctl(f"unix:{gw.admin_socket}")
+
+
+@pytest.fixture
+def extra(many):
+    """Applies a VirtualService for the time of a test."""
+    def apply(name, http):
+        many.apply("extra.yaml", virtual_service(name, [f"{name}.example.com"], http))
+
+    yield apply
+    many.withdraw("extra.yaml")
 
 
 def asked(number):
@@ -146,18 +156,17 @@ def test_explain_tells_the_nearest(many, ctl):
     assert "            header end-user exact jason: there is no such header" not in lines
 
 
-def test_explain_weights_and_holes(many, ctl):
-    many.apply("split.yaml", virtual_service("split", ["split.example.com"], """
+def test_explain_weights_and_holes(extra, ctl):
+    extra("split", """
 - route:
   - {destination: {host: reviews, subset: v1}, weight: 75}
   - {destination: {host: nothing}, weight: 25}
-"""))
+""")
     text = ctl.text("explain", "http://split.example.com/")
     assert "cluster   75 % outbound|9080|v1|reviews.default.svc.cluster.local" in text
     assert ("          25 % outbound|80||nothing.default.svc.cluster.local\n"
             "            there is no such cluster: 503 NC\n"
             "result    forwarded, but some of the clusters cannot be reached\n") in text
-    many.withdraw("split.yaml")
 
 
 def test_explain_in_the_mesh(many, ctl):
@@ -176,6 +185,48 @@ def test_explain_in_the_mesh(many, ctl):
         f"result    connection refused: nothing listens on {GW_EXT_IP}:81; there are listeners on")
     text = ctl.text("explain", "http://203.0.113.1/")
     assert "203.0.113.1:80, which is not an address of this node" in text
+
+
+ACTIONS = """
+- {match: [{uri: {exact: /gone}}], redirect: {uri: /here, authority: new.example.com, redirectCode: 308}}
+- {match: [{uri: {exact: /busy}}], directResponse: {status: 418, body: {string: tea}}}
+- match: [{uri: {prefix: /old}}]
+  rewrite: {uri: /status/200, authority: httpbin}
+  headers: {request: {set: {x-from: 'a %REQ(x-in):3%'}, remove: [x-bad]}, response: {add: {x-b: c}}}
+  route: [{destination: {host: httpbin}}]
+- match: [{uri: {prefix: /fault}}]
+  fault: {abort: {percentage: {value: 100}, httpStatus: 503}, delay: {percentage: {value: 0.5}, fixedDelay: 1.5s}}
+  route: [{destination: {host: httpbin}}]
+- match: [{uri: {prefix: /cors}}]
+  corsPolicy: {allowOrigins: [{exact: 'http://a.test'}, {regex: 'b.*'}], allowMethods: [GET]}
+  route: [{destination: {host: nothing}}]
+"""
+
+
+def test_explain_actions(lab, extra, ctl):
+    """Statuses are those that clients get; what a route does is told in words."""
+    extra("actions", ACTIONS)
+    told = {
+        "/gone": (308, ["redirect with 308, the authority becomes new.example.com, "
+                        "the path becomes /here"]),
+        "/busy": (418, ["answer with 418 and a body of 3 bytes"]),
+        "/old": (200, ["rewrite: the first 4 bytes of the path become /status/200",
+                       "rewrite: the authority becomes httpbin",
+                       "remove request header x-bad", 'set request header x-from: "a %REQ(x-in):3%"',
+                       "add response header x-b: c"]),
+        "/fault": (503, ["fault: delay 0.5 % of requests for 1.5 s",
+                         "fault: abort 100 % of requests with 503"]),
+        "/cors": (503, ["CORS: origins http://a.test, regex b.*; methods GET"]),
+    }
+    for path, (status, words) in told.items():
+        answer = ctl.explain(f"http://{GW_EXT_IP}{path}", "Host: actions.example.com")
+        real = curl(lab.client, f"http://{GW_EXT_IP}{path}", headers=["Host: actions.example.com"])
+        assert (path, answer["verdict"].get("status", 200)) == (path, real.status) == (path, status)
+        assert sorted(answer["route"]["actions"]) == sorted(words)
+        text = ctl.text("explain", f"http://{GW_EXT_IP}{path}", "-H", "Host: actions.example.com")
+        assert all(f"            {line}\n" in text for line in words)
+    table = rows(ctl.text("pc", "route", "--name", "actions."))
+    assert [row[-2] for row in table[1:3]] == [told["/gone"][1][0], told["/busy"][1][0]]
 
 
 @pytest.mark.parametrize("argv,says", [
