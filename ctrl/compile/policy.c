@@ -126,7 +126,7 @@ static void lay_over(struct traffic_policy *p, const struct traffic_policy *over
 {
 	if (over->has_load_balancer || all) {
 		p->has_load_balancer = over->has_load_balancer;
-		p->simple = over->simple;
+		p->lb = over->lb;
 	}
 	if (over->has_connection_pool || all) {
 		p->has_connection_pool = over->has_connection_pool;
@@ -156,10 +156,10 @@ static enum lb_policy lb_of(const struct traffic_policy *p, bool compat_08)
 		[MODEL_LB_RANDOM] = LB_RANDOM,
 	};
 
-	if (!p->has_load_balancer || p->simple == MODEL_LB_UNSPECIFIED ||
-	    p->simple == MODEL_LB_PASSTHROUGH)
+	if (!p->has_load_balancer || p->lb.simple == MODEL_LB_UNSPECIFIED ||
+	    p->lb.simple == MODEL_LB_PASSTHROUGH)
 		return compat_08 ? LB_ROUND_ROBIN : LB_LEAST_REQUEST;
-	return simple[p->simple];
+	return simple[p->lb.simple];
 }
 
 static uint64_t first_set(uint64_t x, uint64_t y, uint64_t z)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include <validate/load_balancer.h>
 #include <validate/names.h>
 
 #define PORTS_MAX 4096u
@@ -67,6 +68,7 @@ static void check_ports(struct check *c, const struct port_policy *ports, uint32
 		if (!says_something(&ports[i].policy))
 			check_report(c, DIAG_DR_EMPTY_POLICY,
 				     "the settings of this port are empty");
+		check_load_balancer(c, &ports[i].policy.lb);
 		check_pool(c, &ports[i].policy);
 		check_tls(c, &ports[i].policy);
 		check_leave(c, mark);
@@ -87,6 +89,7 @@ static void check_policy(struct check *c, const struct traffic_policy *p,
 	if (p->has_tunnel && p->has_proxy_protocol)
 		check_report(c, DIAG_DR_TUNNEL,
 			     "tunnel and proxyProtocol are both set: only one of them may be");
+	check_load_balancer(c, &p->lb);
 	check_pool(c, p);
 	check_tls(c, p);
 	check_ports(c, ports, n_ports);

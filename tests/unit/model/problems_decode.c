@@ -168,10 +168,6 @@ static const struct problem rows[] = {
 	 DR("  subsets:\n  - name: v1\n    trafficPolicy:\n"
 	    "      connectionPool: {tcp: {maxConnections: 100}}\n"),
 	 DIAG_NO_EFFECT, 9, "spec.subsets[0].trafficPolicy.connectionPool.tcp.maxConnections"},
-	{"a port's hash",
-	 DR("  trafficPolicy:\n    portLevelSettings:\n    - port: {number: 80}\n"
-	    "      loadBalancer: {consistentHash: {useSourceIp: true}}\n"),
-	 DIAG_NO_EFFECT, 9, "spec.trafficPolicy.portLevelSettings[0].loadBalancer.consistentHash"},
 	{"retry on a status", RULE("    retries: {attempts: 1, retryOn: \"503\"}\n"),
 	 DIAG_NO_EFFECT, 8, "spec.http[0].retries.retryOn"},
 	{"a day without time",

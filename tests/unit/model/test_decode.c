@@ -137,7 +137,7 @@ static void destination_rule(void **state)
 	dr = r->dr;
 	assert_string_equal(dr->host, "reviews");
 	assert_int_equal(dr->host_pos.line, 5);
-	assert_int_equal(dr->policy->simple, MODEL_LB_RANDOM);
+	assert_int_equal(dr->policy->lb.simple, MODEL_LB_RANDOM);
 	assert_int_equal(dr->policy->connect_timeout_us, 2000000);
 	assert_int_equal(dr->policy->http_idle_timeout_us, 30000000);
 	assert_int_equal(dr->policy->max_requests_per_connection, 7);
@@ -146,7 +146,7 @@ static void destination_rule(void **state)
 	assert_string_equal(dr->policy->unsupported.items[0], "connectionPool.tcp.maxConnections");
 	assert_int_equal(dr->n_ports, 1);
 	assert_int_equal(dr->ports[0].port, 80);
-	assert_int_equal(dr->ports[0].policy.simple, MODEL_LB_ROUND_ROBIN);
+	assert_int_equal(dr->ports[0].policy.lb.simple, MODEL_LB_ROUND_ROBIN);
 	assert_int_equal(dr->n_subsets, 1);
 	assert_string_equal(labels_get(&dr->subsets[0].labels, "version"), "v1");
 	assert_string_equal(dr->subsets[0].policy->unsupported.items[0], "outlierDetection");
