@@ -116,6 +116,13 @@
 	X(DR_WARMUP,             "WEIR0420", ERROR,                                                \
 	  "a warmup without duration, or outside its ranges")                                      \
 	X(DR_WARMUP_POLICY,      "WEIR0421", WARNING, "warmup with a policy that knows none")      \
+	X(DR_LOCALITY_HEALTH,    "WEIR0422", WARNING, "failover without outlierDetection")          \
+	X(DR_H2_UPGRADE,         "WEIR0430", ERROR,                                                \
+	  "useClientProtocol and h2UpgradePolicy UPGRADE contradict")                              \
+	X(DR_HTTP2_KEEPALIVE,    "WEIR0431", ERROR,                                                \
+	  "http2KeepAlive without interval or timeout")                                            \
+	X(DR_OUTLIER_LOCAL,      "WEIR0432", ERROR,                                                \
+	  "consecutiveLocalOriginFailures without splitExternalLocalOriginErrors")                 \
 	X(GW_NAME,               "WEIR0501", ERROR,   "a Gateway's name is no DNS label")          \
 	X(GW_NO_SERVERS,         "WEIR0502", ERROR,   "a Gateway without servers")                 \
 	X(GW_PORT_NAME,          "WEIR0503", ERROR,   "a server's port has no name, or another's") \

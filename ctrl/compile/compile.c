@@ -65,6 +65,7 @@ struct compiler *compiler_create(const struct compile_options *opt)
 	cache_init(&c->vhosts);
 	cache_init(&c->clusters);
 	cache_init(&c->patterns);
+	keep_init(&c->keep);
 	return c;
 }
 
@@ -75,6 +76,7 @@ void compiler_destroy(struct compiler *c)
 	cache_fini(&c->vhosts);
 	cache_fini(&c->clusters);
 	cache_fini(&c->patterns);
+	keep_fini(&c->keep);
 	intern_fini(&c->listener_ids);
 	intern_fini(&c->cluster_ids);
 	intern_fini(&c->endpoint_ids);
@@ -190,6 +192,7 @@ struct snapshot *compiler_build(struct compiler *c, const struct resource_set *s
 	struct build b = {.c = c, .set = set, .d = d, .tmp = arena_create(), .box = box_create()};
 	size_t errors = d->errors;
 
+	keep_sweep(&c->keep);
 	map_init(&b.said);
 	map_init(&b.addresses);
 	build_all(&b);

@@ -254,8 +254,24 @@ static void check_warmup(struct check *c, const struct load_balancer *lb)
 	check_leave(c, mark);
 }
 
-void check_load_balancer(struct check *c, const struct load_balancer *lb)
+/* A warning, because a subset's policy may inherit its outlierDetection. */
+static void check_health(struct check *c, const struct traffic_policy *p)
 {
+	const struct locality_setting *l = p->lb.locality;
+	size_t mark;
+
+	if (!l || l->off || (!l->n_failover && !l->failover_priority.n) || p->has_outlier_detection)
+		return;
+	mark = check_field(c, "localityLbSetting");
+	check_report(c, DIAG_DR_LOCALITY_HEALTH,
+		     "failover acts only together with outlierDetection: it has no effect unless "
+		     "the policy around this one has it");
+	check_leave(c, mark);
+}
+
+void check_load_balancer(struct check *c, const struct traffic_policy *p)
+{
+	const struct load_balancer *lb = &p->lb;
 	size_t outer = check_field(c, "loadBalancer"), mark;
 
 	if (lb->simple == MODEL_LB_PASSTHROUGH) {
@@ -271,5 +287,6 @@ void check_load_balancer(struct check *c, const struct load_balancer *lb)
 		check_setting(c, lb->locality);
 	if (lb->warmup || lb->warmup_old_us)
 		check_warmup(c, lb);
+	check_health(c, p);
 	check_leave(c, outer);
 }

@@ -2,5 +2,5 @@
 #pragma once
 #include <validate/check.h>
 
-/* The path is that of the policy around it. */
-void check_load_balancer(struct check *c, const struct load_balancer *lb);
+/* The path is that of the policy. */
+void check_load_balancer(struct check *c, const struct traffic_policy *p);
