@@ -13,13 +13,15 @@
 struct compiler {
 	struct arena *arena; /* node_namespace and node_labels */
 	const char *ns;
+	const char *locality; /* of the node, "" when it is not known */
 	struct labels labels;
 	unsigned n_workers;
 	bool compat_08;
 	uint64_t generation; /* of the last snapshot made */
 
 	struct intern listener_ids, cluster_ids, endpoint_ids, split_ids;
-	struct cache vhosts, clusters, patterns;
+	struct cache vhosts, clusters, patterns, rings;
+	uint64_t set_serial; /* of the last endpoint set made */
 	struct keep keep;
 };
 

@@ -201,7 +201,7 @@ static const struct message retry_budget = CHECKED("RetryBudget", retry_budget_f
 	 FIELD_PRESENT,                                                                            \
 	 AT(s, p.lb),                                                                              \
 	 COUNT(s, p.has_load_balancer),                                                            \
-	 .message = &schema_load_balancer},                                                               \
+	 .message = &schema_load_balancer},                                                        \
 		{"connectionPool",                                                                 \
 		 FIELD_INLINE,                                                                     \
 		 FIELD_PRESENT,                                                                    \
