@@ -7,6 +7,7 @@
 #include <net/net.h>
 #include <proxy/account.h>
 #include <proxy/actions.h>
+#include <proxy/affinity.h>
 #include <proxy/reply.h>
 #include <proxy/server.h>
 #include <proxy/transform.h>
@@ -228,8 +229,9 @@ static void try_upstream(struct stream *s, struct http_head *h, bool fresh)
 	struct proxy *px = s->px;
 	enum upstream_failure why;
 	const struct endpoint *e;
-	uint32_t i = lb_pick(px->lb, s->cluster, s->tried,
-			     RTE_MIN(s->tries, (uint32_t)STREAM_TRIES_MAX));
+	uint32_t i = s->cluster->affinity ? affinity_pick(s, h)
+					  : lb_pick(px->lb, s->cluster, s->tried,
+						    RTE_MIN(s->tries, (uint32_t)STREAM_TRIES_MAX));
 
 	if (i == LB_NONE) {
 		reply(s, REPLY_NO_HEALTHY_UPSTREAM);
