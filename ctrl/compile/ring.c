@@ -1,4 +1,5 @@
-/* ring.c - owns consistent hash tables: ring hash (Ketama) as Envoy fills it, and Maglev (Eisenbud
+/* ring.c - owns consistent hash tables: ring hash (Ketama) with the points that
+ * Envoy gives an endpoint, and Maglev (Eisenbud
  * et al., NSDI 2016, section 3.4) with its weights. */
 #include <compile/ring.h>
 
@@ -20,34 +21,34 @@ struct point {
 	uint32_t owner;
 };
 
-static uint64_t total_weight(const struct endpoint *e, uint32_t n, uint32_t *least)
-{
-	uint64_t total = 0;
-
-	*least = UINT32_MAX;
-	for (uint32_t i = 0; i < n; i++) {
-		total += e[i].weight;
-		if (e[i].weight < *least)
-			*least = e[i].weight;
-	}
-	return total;
-}
-
 /* ---- ring ---- */
 
-/* Points per unit of weight: the endpoint of the least weight gets a whole number of them. */
-static double ring_scale(const struct endpoint *e, uint32_t n, uint32_t size, double *total)
+/* Points per unit of weight: a power of two, so that it stays the same, and with it every other
+ * endpoint's points, for nearly any endpoint that comes or goes. (Envoy takes the exact number for
+ * the size that is asked for, and moves half as many keys again.) */
+static double ring_scale(const struct endpoint *e, uint32_t n, uint32_t size)
 {
-	uint32_t least;
-	double share, scale;
+	double total = 0, least = UINT32_MAX, scale = 1;
 
-	*total = (double)total_weight(e, n, &least);
-	share = least / *total;
-	scale = (double)(uint64_t)(share * size);
-	if (scale < share * size)
-		scale++;
-	scale /= share;
-	return (scale > RING_SIZE_MAX ? RING_SIZE_MAX : scale) / *total;
+	for (uint32_t i = 0; i < n; i++) {
+		total += e[i].weight;
+		if (e[i].weight < least)
+			least = e[i].weight;
+	}
+	while (scale * total < size)
+		scale *= 2;
+	while (scale / 2 * total >= size && scale / 2 * least >= 1)
+		scale /= 2;
+	while (scale * total > RING_SIZE_MAX)
+		scale /= 2;
+	return scale;
+}
+
+static uint32_t points_of(const struct endpoint *e, double scale)
+{
+	uint32_t points = (uint32_t)(e->weight * scale + 0.5);
+
+	return points ? points : 1;
 }
 
 static int by_hash(const void *x, const void *y)
@@ -63,21 +64,22 @@ static int by_hash(const void *x, const void *y)
 static struct point *make_points(const struct endpoint *e, uint32_t n, uint32_t size,
 				 uint32_t *n_points)
 {
-	double total, scale = ring_scale(e, n, size, &total), target = 0;
-	struct point *p = memory_alloc(((size_t)(scale * total) + n + 1) * sizeof(*p));
+	double scale = ring_scale(e, n, size);
 	char key[NET_ADDR_STRLEN + 12];
 	uint32_t made = 0;
+	struct point *p;
 
-	for (uint32_t i = 0; i < n; i++) {
-		target += scale * e[i].weight;
-		for (uint32_t k = 0; made < target; k++) {
+	*n_points = 0;
+	for (uint32_t i = 0; i < n; i++)
+		*n_points += points_of(&e[i], scale);
+	p = memory_alloc(*n_points * sizeof(*p));
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t k = 0; k < points_of(&e[i], scale); k++) {
 			int len = snprintf(key, sizeof(key), "%s_%u", e[i].name, k);
 
 			p[made++] = (struct point){xxh64(key, (size_t)len, 0), i};
 		}
-	}
 	qsort(p, made, sizeof(*p), by_hash);
-	*n_points = made;
 	return p;
 }
 
