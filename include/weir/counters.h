@@ -20,9 +20,11 @@
 	X(NET_REASSEMBLED, "weir_net_reassembled_total", "Datagrams put together from fragments")  \
 	X(NET_PUNT_UP, "weir_net_punt_to_kernel_total", "Frames handed to the kernel")             \
 	X(NET_PUNT_DOWN, "weir_net_punt_from_kernel_total", "Frames sent for the kernel")          \
-	X(NET_ICMP_ERROR_OUT, "weir_net_icmp_errors_out_total", "ICMPv6 errors sent")              \
+	X(NET_ICMP_ERROR_OUT, "weir_net_icmp_errors_out_total", "ICMP errors sent")                \
 	X(NET_ND_IN, "weir_net_nd_in_total", "Neighbour Discovery messages received")              \
 	X(NET_ND_OUT, "weir_net_nd_out_total", "Neighbour Discovery messages sent")                \
+	X(NET_MLD_IN, "weir_net_mld_in_total", "Multicast listener queries received")              \
+	X(NET_MLD_OUT, "weir_net_mld_out_total", "Multicast listener reports sent")                \
 	X(NET_ADDR_DUPLICATE, "weir_net_duplicate_addresses_total",                                \
 	  "Own IPv6 addresses disabled because another host has them")                             \
 	X(DROP_ETH_SHORT, "weir_drops_total{reason=\"eth_short\"}", "Frames dropped, by reason")   \
