@@ -11,7 +11,8 @@
 #include <tcp/tcp.h>
 
 /* Beyond the configured head size: the parser must see that a head is too long. */
-#define LINEAR_SLACK 4096
+#define LINEAR_SLACK  4096
+#define SCRATCH_HEADS 4
 
 static void fire(void *arg, struct wheel_timer *t)
 {
@@ -65,15 +66,19 @@ struct proxy *proxy_create(const struct proxy_env *env)
 	px->limits = (struct h1_limits){env->http->max_header_bytes, env->http->max_headers};
 	px->linear.size = env->http->max_header_bytes + LINEAR_SLACK;
 	px->linear.buf = malloc(px->linear.size);
-	/* A joined X-Forwarded-For can be as long as the head it came in. */
-	px->scratch_size = px->linear.size;
-	px->scratch = malloc(px->scratch_size);
+	px->relinear.size = px->linear.size;
+	px->relinear.buf = malloc(px->relinear.size);
+	/* A joined X-Forwarded-For can be as long as the head it came in, and so can each of the
+	 * values that a route makes of it. */
+	px->scratch.size = SCRATCH_HEADS * px->linear.size;
+	px->scratch.buf = malloc(px->scratch.size);
+	px->regex = regex_create();
 	px->match = match_create();
 	px->lb = lb_create(env->seed);
 	px->rows = request_index_create();
 	wheel_init(&px->wheel, 0, fire, px);
-	if (!px->linear.buf || !px->scratch || !px->match || !px->lb || !px->rows ||
-	    !slab_init(&px->servers, server_size(), env->max_conns) ||
+	if (!px->linear.buf || !px->relinear.buf || !px->scratch.buf || !px->regex || !px->match ||
+	    !px->lb || !px->rows || !slab_init(&px->servers, server_size(), env->max_conns) ||
 	    !slab_init(&px->streams, sizeof(struct stream), env->max_conns) || !make_upstream(px)) {
 		proxy_destroy(px);
 		return NULL;
@@ -92,7 +97,9 @@ void proxy_destroy(struct proxy *px)
 	lb_destroy(px->lb);
 	match_destroy(px->match);
 	free(px->linear.buf);
-	free(px->scratch);
+	regex_destroy(px->regex);
+	free(px->relinear.buf);
+	free(px->scratch.buf);
 	free(px);
 }
 
@@ -178,16 +185,6 @@ void proxy_drain(struct proxy *px)
 uint32_t proxy_conns(const struct proxy *px)
 {
 	return px->n_conns + px->n_tunnels;
-}
-
-char *proxy_scratch(struct proxy *px, uint32_t n)
-{
-	char *p = px->scratch + px->scratch_used;
-
-	if (n > px->scratch_size - px->scratch_used)
-		return NULL;
-	px->scratch_used += n;
-	return p;
 }
 
 static __rte_noinline void format_date(struct proxy *px, int64_t s)
