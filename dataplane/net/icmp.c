@@ -57,7 +57,8 @@ void icmp_tell(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip, 
 	counter_inc(net->counters, CTR_NET_ICMP_ERROR_OUT);
 	m->data_len = RTE_MIN(RTE_MIN(ip->total_len, m->data_len), (uint16_t)QUOTE_MAX);
 	m->pkt_len = m->data_len;
-	icmp = (struct rte_icmp_hdr *)rte_pktmbuf_prepend(m, ICMP_HDR);
+	rte_pktmbuf_prepend(m, ICMP_HDR);
+	icmp = rte_pktmbuf_mtod(m, struct rte_icmp_hdr *);
 	memset(icmp, 0, ICMP_HDR);
 	icmp->icmp_type = type;
 	icmp->icmp_code = code;

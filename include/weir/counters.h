@@ -90,6 +90,8 @@
 	X(TCP_SHED_STALLED, "weir_tcp_shed_total{victim=\"stalled\"}",                             \
 	  "Connections reset for want of memory")                                                  \
 	X(TCP_SHED_LARGEST, "weir_tcp_shed_total{victim=\"largest\"}", "")                         \
+	X(TCP_ORPHANS_DROPPED, "weir_tcp_orphans_dropped_total",                                   \
+	  "Closed connections given up because too many were not over")                            \
 	X(TCP_MTU_TOLD, "weir_tcp_mtu_lowered_total{by=\"icmp\"}",                                 \
 	  "Segment sizes lowered: a router said so, or large packets vanish")                      \
 	X(TCP_MTU_GUESSED, "weir_tcp_mtu_lowered_total{by=\"blackhole\"}", "")                     \
@@ -134,6 +136,7 @@
 	X(TCP_CURR_ESTAB, "weir_tcp_curr_estab", "RFC 4022 tcpCurrEstab")                          \
 	X(TCP_CONNS, "weir_tcp_connections", "Connection records in use, any state")               \
 	X(TCP_TIME_WAIT, "weir_tcp_time_wait", "Connections in TIME-WAIT")                         \
+	X(TCP_ORPHANS, "weir_tcp_orphans", "Connections closed here that are not over")            \
 	X(TCP_HALF_OPEN, "weir_tcp_half_open", "Connections in SYN-RECEIVED")                      \
 	X(TCP_PRESSURE, "weir_tcp_memory_pressure", "0 ease, 1 scarce, 2 no data taken")           \
 	X(HTTP_ACTIVE, "weir_http_active_requests", "Requests in progress")                        \
