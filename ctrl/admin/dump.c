@@ -45,7 +45,7 @@ static json_t *predicate_json(const struct vhost *v, const struct predicate *p)
 	static const char *const fields[] = {
 		[MATCH_PATH] = "path",           [MATCH_METHOD] = "method",
 		[MATCH_AUTHORITY] = "authority", [MATCH_SCHEME] = "scheme",
-		[MATCH_HEADER] = "header",
+		[MATCH_HEADER] = "header",       [MATCH_QUERY] = "query",
 	};
 	static const char *const ops[] = {
 		[MATCH_EXACT] = "exact",
@@ -58,6 +58,8 @@ static json_t *predicate_json(const struct vhost *v, const struct predicate *p)
 	json_put_string(j, "field", fields[p->field]);
 	if (p->field == MATCH_HEADER)
 		json_put_string(j, "header", v->headers[p->header].name);
+	if (p->field == MATCH_QUERY)
+		json_put_string(j, "parameter", v->queries[p->header].name);
 	json_put_string(j, "op", ops[p->op]);
 	if (p->op == MATCH_EXACT || p->op == MATCH_PREFIX)
 		json_object_set_new(j, "value", json_stringn(p->value, p->value_len));

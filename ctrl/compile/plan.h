@@ -9,7 +9,7 @@ struct cond {
 	uint8_t field; /* enum match_field */
 	uint8_t op;    /* enum match_op */
 	bool ignore_case, negate;
-	const char *header; /* lower case; MATCH_HEADER only */
+	const char *header; /* MATCH_HEADER: in lower case; MATCH_QUERY: as written; else NULL */
 	const char *value;  /* NULL for MATCH_PRESENT */
 
 	/* Where to point when the value cannot be executed; not part of the plan's meaning. */

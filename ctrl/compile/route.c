@@ -157,27 +157,33 @@ static void add_headers(const struct rule *r, struct route_plan *p, uint32_t blo
 	}
 }
 
-static void refuse_query_params(const struct rule *r, uint32_t block, const struct http_match *m)
+static void add_queries(const struct rule *r, struct route_plan *p, uint32_t block,
+			const struct http_match *m)
 {
-	if (m->n_query_params > 0)
-		build_report(r->b, PROBLEM_NOT_EXECUTABLE, r->vs, m->pos,
-			     arena_printf(r->b->tmp, "spec.http[%u].match[%u].queryParams",
-					  r->index, block),
-			     "query parameters cannot be matched by this version");
+	for (uint32_t i = 0; i < m->n_query_params; i++) {
+		const struct named_match *q = &m->query_params[i];
+		struct cond *c =
+			add_cond(r, p, block, arena_printf(r->b->tmp, "queryParams[%s]", q->name),
+				 &q->match);
+
+		c->field = MATCH_QUERY;
+		c->header = q->name;
+	}
 }
 
 static void plan_conds(const struct rule *r, struct route_plan *p, uint32_t block,
 		       const struct http_match *m)
 {
-	p->conds =
-		arena_array(r->b->tmp, 4u + m->n_headers + m->n_without_headers, sizeof(*p->conds));
+	size_t named = (size_t)m->n_headers + m->n_without_headers + m->n_query_params;
+
+	p->conds = arena_array(r->b->tmp, 4u + named, sizeof(*p->conds));
 	add_path(r, p, block, m);
 	add_field(r, p, block, MATCH_METHOD, "method", m->method);
 	add_field(r, p, block, MATCH_SCHEME, "scheme", m->scheme);
 	add_field(r, p, block, MATCH_AUTHORITY, "authority", m->authority);
 	add_headers(r, p, block, m->headers, m->n_headers, false);
 	add_headers(r, p, block, m->without_headers, m->n_without_headers, true);
-	refuse_query_params(r, block, m);
+	add_queries(r, p, block, m);
 }
 
 static uint32_t named_port(const struct reg_service *s, const char *name)

@@ -18,6 +18,8 @@ struct vhost_object {
 
 /* Header names that one virtual host may look at (dataplane/match/match.h). */
 #define VHOST_HEADERS_MAX 4096u
+/* And query parameters. */
+#define VHOST_QUERIES_MAX 1024u
 
 /* The compiled form of a plan, held by the snapshot under construction; NULL when it cannot
  * be compiled (reported). */

@@ -11,6 +11,7 @@
 #define MATCH_PATTERNS_MAX    16384 /* regular expressions of one field or header */
 #define MATCH_WORDS_MAX       8192  /* sum over fields and headers of patterns / 64, rounded up */
 #define MATCH_HEADERS_MAX     4096  /* different header names */
+#define MATCH_QUERIES_MAX     1024  /* different query parameters */
 #define MATCH_PREFIX_LENS_MAX 4096  /* different lengths of path prefixes, per kind of case */
 
 struct match;

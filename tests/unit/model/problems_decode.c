@@ -172,8 +172,6 @@ static const struct problem rows[] = {
 	 8, "spec.http[0].corsPolicy"},
 	{"appendHeaders", RULE("    appendHeaders: {a: b}\n"), DIAG_NOT_SUPPORTED, 8,
 	 "spec.http[0].appendHeaders"},
-	{"queryParams", RULE("    match: [{queryParams: {q: {exact: a}}}]\n"), DIAG_NOT_SUPPORTED,
-	 8, "spec.http[0].match[0].queryParams"},
 	{"JWT claims", RULE("    match: [{headers: {\"@request.auth.claims.a\": {exact: a}}}]\n"),
 	 DIAG_NOT_SUPPORTED, 8, "spec.http[0].match[0].headers[@request.auth.claims.a]"},
 	{"proxyProtocol", DR("  trafficPolicy: {proxyProtocol: {version: V2}}\n"),
