@@ -23,6 +23,8 @@ struct target {
 	uint32_t weight;
 };
 
+#define BLOCK_NONE UINT32_MAX
+
 struct route_plan {
 	const char *name;
 	uint32_t n_conds, n_targets;
@@ -32,7 +34,9 @@ struct route_plan {
 	struct retry_policy retry;
 	bool catch_all; /* pure, as 2.3 defines it */
 
+	/* Where it was written. */
 	const struct resource *from; /* NULL: a service's default route */
+	uint32_t rule, block;        /* indices; block: BLOCK_NONE when the rule has no match */
 	struct pos pos;
 };
 

@@ -244,6 +244,8 @@ static struct route_plan *plan_block(const struct rule *r, uint32_t block,
 
 	p->name = route_name(r->b->tmp, r->http, m);
 	p->from = r->vs;
+	p->rule = r->index;
+	p->block = m ? block : BLOCK_NONE;
 	p->pos = m ? m->pos : r->http->pos;
 	p->timeout_us = r->http->timeout_us;
 	p->catch_all = !m || is_catch_all(m);

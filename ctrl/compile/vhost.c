@@ -3,6 +3,7 @@
 
 #include <compile/index.h>
 #include <compile/memory.h>
+#include <compile/names.h>
 #include <compile/split.h>
 
 /* A virtual host while it is compiled. */
@@ -30,8 +31,17 @@ static void key_cond(struct cache_key *k, const struct cond *c)
 	cache_key_string(k, c->value);
 }
 
+/* Objects that say where they come from are equal only when they come from one place. */
+static void key_origin(struct cache_key *k, const struct route_plan *r)
+{
+	cache_key_string(k, r->from ? r->from->ns : NULL);
+	cache_key_string(k, r->from ? r->from->name : NULL);
+	cache_key_number(k, (uint64_t)r->rule << 32 | r->block);
+}
+
 static void key_route(struct cache_key *k, const struct route_plan *r)
 {
+	key_origin(k, r);
 	cache_key_string(k, r->name);
 	cache_key_number(k, r->timeout_us);
 	cache_key_number(k, (uint64_t)r->retry.attempts << 32 | r->retry.on);
@@ -97,7 +107,8 @@ static void compile_cond(struct work *w, struct cond *c, struct predicate *p)
 	patterns = patterns_of(w, c, &p->header);
 	if (c->op == MATCH_REGEX) {
 		p->regex = pattern_list_add(patterns, w->b, c);
-	} else if (c->value) {
+	}
+	if (c->value) {
 		p->value_len = (uint32_t)strlen(c->value);
 		p->value = arena_strndup(w->a, c->value, p->value_len);
 	}
@@ -154,6 +165,20 @@ static void compile_split(struct work *w, const struct route_plan *r, uint32_t n
 		compile_slots(w, r, name, s);
 }
 
+static const struct route_origin *compile_origin(struct work *w, const struct route_plan *r)
+{
+	struct route_origin *o;
+
+	if (!r->from)
+		return NULL;
+	o = arena_alloc(w->a, sizeof(*o));
+	o->resource = name_resource(w->a, r->from);
+	o->field = r->block == BLOCK_NONE
+			   ? arena_printf(w->a, "spec.http[%u]", r->rule)
+			   : arena_printf(w->a, "spec.http[%u].match[%u]", r->rule, r->block);
+	return o;
+}
+
 static void compile_route(struct work *w, struct route_plan *r, uint32_t number, struct route *out)
 {
 	struct predicate *p = arena_array(w->a, r->n_conds, sizeof(*p));
@@ -164,6 +189,7 @@ static void compile_route(struct work *w, struct route_plan *r, uint32_t number,
 	out->action = ROUTE_FORWARD;
 	out->timeout_us = r->timeout_us;
 	out->retry = r->retry;
+	out->origin = compile_origin(w, r);
 	for (uint32_t i = 0; i < r->n_conds; i++)
 		compile_cond(w, &r->conds[i], &p[i]);
 	compile_split(w, r, number, &out->split);

@@ -35,13 +35,14 @@ enum match_op {
 };
 
 struct predicate {
-	uint8_t field;     /* enum match_field */
-	uint8_t op;        /* enum match_op */
-	bool ignore_case;  /* EXACT and PREFIX only; value is already lower case */
-	bool negate;       /* withoutHeaders: an absent header counts as "" */
-	uint16_t header;   /* MATCH_HEADER: into vhost.headers; MATCH_QUERY: into vhost.queries */
-	uint32_t regex;    /* MATCH_REGEX: id in the field's pattern_set */
-	const char *value; /* EXACT, PREFIX; not NUL-terminated by contract */
+	uint8_t field;    /* enum match_field */
+	uint8_t op;       /* enum match_op */
+	bool ignore_case; /* EXACT and PREFIX only; value is already lower case */
+	bool negate;      /* withoutHeaders: an absent header counts as "" */
+	uint16_t header;  /* MATCH_HEADER: into vhost.headers; MATCH_QUERY: into vhost.queries */
+	uint32_t regex;   /* MATCH_REGEX: id in the field's pattern_set */
+	/* EXACT, PREFIX; of REGEX the expression, for people. Not NUL-terminated by contract. */
+	const char *value;
 	uint32_t value_len;
 };
 
@@ -99,6 +100,12 @@ struct retry_policy {
 
 enum route_action { ROUTE_FORWARD };
 
+/* Where a route was written down, for people. */
+struct route_origin {
+	const char *resource; /* "VirtualService default/reviews" */
+	const char *field;    /* "spec.http[0].match[1]", or "spec.http[0]" without match */
+};
+
 struct route {
 	const char *name; /* access log route_name */
 	const struct predicate *predicates;
@@ -108,6 +115,7 @@ struct route {
 	struct split split;
 	uint64_t timeout_us; /* HTTPRoute timeout; 0 = none */
 	struct retry_policy retry;
+	const struct route_origin *origin; /* NULL: the default route of a service */
 };
 
 /* An entry of a list of routes: its number, and whether it has predicates besides the one that

@@ -360,6 +360,22 @@ static void test_b052_route_names(void **state)
 	assert_string_equal(ROUTE(&w, .path = "/x")->name, "last");
 }
 
+/* People are told where a route was written; block numbers are the file's own, also when blocks
+ * before do not count here. */
+static void test_origins(void **state)
+{
+	const struct route *r;
+
+	(void)state;
+	LOAD(RULE("{port: 8080}, {uri: {regex: '/a.'}}", "a") "  - {" DEST("b") "}\n");
+	r = ROUTE(&w, .path = "/ab");
+	assert_string_equal(r->origin->resource, "VirtualService default/v");
+	assert_string_equal(r->origin->field, "spec.http[0].match[1]");
+	assert_int_equal(r->predicates[0].value_len, 3);
+	assert_memory_equal(r->predicates[0].value, "/a.", 3);
+	assert_string_equal(ROUTE(&w, .path = "/")->origin->field, "spec.http[1]");
+}
+
 /* An empty prefix matches everything and yet is no catch-all: what follows is kept. */
 static void test_b056_empty_prefix(void **state)
 {
@@ -527,6 +543,7 @@ int main(void)
 		T(test_dropped_catch_all_does_not_cut),
 		T(test_all_blocks_dropped_no_host),
 		T(test_b052_route_names),
+		T(test_origins),
 		T(test_b056_empty_prefix),
 		T(test_b057_regex_beyond_hyperscan),
 		T(test_ignore_uri_case),

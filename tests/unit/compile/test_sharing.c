@@ -119,6 +119,10 @@ static void test_every_difference_makes_a_new_vhost(void **state)
 		MATCH("headers: {i: {exact: /p}}"),
 		MATCH("headers: {h: {}}"),
 		MATCH("withoutHeaders: {h: {exact: /p}}"),
+		/* the same routes from another place: they say where they come from */
+		LISTENER VS("other", "default", "[x.test]", "gw", DEST("a")),
+		ONE("match: [{gateways: [none]}, {uri: {exact: /p}}], " DEST("a")),
+		ONE("match: [{gateways: [none]}], " DEST("a") "}, {" DEST("a")),
 	};
 	enum { N = sizeof(variants) / sizeof(variants[0]) };
 	struct snapshot *snapshots[N];

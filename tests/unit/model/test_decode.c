@@ -507,7 +507,7 @@ static void unsupported_names_of_a_rule(void **state)
 	assert_string_equal(rule->unsupported.items[0], "route[0].headers");
 	assert_string_equal(rule->unsupported.items[1], "fault");
 	assert_string_equal(rule->unsupported.items[2], "retries.perTryTimeout");
-	assert_true(rule->route[0].has_headers);
+	assert_non_null(rule->route[0].headers);
 	load_free(&l);
 }
 
