@@ -46,12 +46,11 @@ static json_t *predicate_json(const struct vhost *v, const struct predicate *p)
 		[MATCH_PATH] = "path",           [MATCH_METHOD] = "method",
 		[MATCH_AUTHORITY] = "authority", [MATCH_SCHEME] = "scheme",
 		[MATCH_HEADER] = "header",       [MATCH_QUERY] = "query",
+		[MATCH_SOURCE] = "source",
 	};
 	static const char *const ops[] = {
-		[MATCH_EXACT] = "exact",
-		[MATCH_PREFIX] = "prefix",
-		[MATCH_REGEX] = "regex",
-		[MATCH_PRESENT] = "present",
+		[MATCH_EXACT] = "exact",     [MATCH_PREFIX] = "prefix", [MATCH_REGEX] = "regex",
+		[MATCH_PRESENT] = "present", [MATCH_IN] = "in",
 	};
 	json_t *j = json_object();
 
@@ -61,7 +60,7 @@ static json_t *predicate_json(const struct vhost *v, const struct predicate *p)
 	if (p->field == MATCH_QUERY)
 		json_put_string(j, "parameter", v->queries[p->header].name);
 	json_put_string(j, "op", ops[p->op]);
-	if (p->op == MATCH_EXACT || p->op == MATCH_PREFIX)
+	if (p->op == MATCH_EXACT || p->op == MATCH_PREFIX || p->op == MATCH_IN)
 		json_object_set_new(j, "value", json_stringn(p->value, p->value_len));
 	if (p->op == MATCH_REGEX)
 		json_put_int(j, "pattern", p->regex);

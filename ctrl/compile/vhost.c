@@ -20,7 +20,9 @@ struct work {
 	struct list header_patterns; /* struct pattern_list, by header index */
 	struct map query_ids;        /* likewise for query parameters */
 	struct list queries, query_patterns;
-	uint32_t words; /* of scan results that one request may need */
+	struct map source_ids;
+	struct list sources; /* struct source_set */
+	uint32_t words;      /* of scan results that one request may need */
 };
 
 static void key_cond(struct cache_key *k, const struct cond *c)
@@ -55,12 +57,44 @@ static void key_route(struct cache_key *k, const struct route_plan *r)
 	}
 }
 
+/* The addresses that a condition stands for, once for all conditions with the same ones. */
+static void key_sources(struct cache_key *k, const struct vhost_plan *plan)
+{
+	struct map seen;
+
+	map_init(&seen);
+	for (uint32_t i = 0; i < plan->routes.n; i++) {
+		const struct route_plan *r = plan->routes.items[i];
+
+		for (uint32_t c = 0; c < r->n_conds; c++) {
+			const struct source_set *s = r->conds[c].sources;
+			void **slot = s ? map_slot_str(&seen, s->text) : NULL;
+
+			if (!s || *slot)
+				continue;
+			*slot = &seen;
+			cache_key_bytes(k, s->addrs, s->n * sizeof(*s->addrs));
+		}
+	}
+	map_fini(&seen);
+}
+
+static bool asks_sources(const struct vhost_plan *plan)
+{
+	for (uint32_t i = 0; i < plan->routes.n; i++)
+		if (((const struct route_plan *)plan->routes.items[i])->of_sources)
+			return true;
+	return false;
+}
+
 static void key_vhost(struct cache_key *k, const struct vhost_plan *plan)
 {
 	k->len = 0;
 	cache_key_string(k, plan->name);
 	for (uint32_t i = 0; i < plan->routes.n; i++)
 		key_route(k, plan->routes.items[i]);
+	if (asks_sources(plan))
+		key_sources(k, plan);
 }
 
 /* The index of a name among those that routes look at; patterns has its expressions. */
@@ -94,6 +128,17 @@ static struct pattern_list *patterns_of(struct work *w, const struct cond *c, ui
 	return &w->fields[c->field];
 }
 
+static uint16_t source_index(struct work *w, const struct source_set *s)
+{
+	void **slot = map_slot_str(&w->source_ids, s->text);
+
+	if (!*slot) {
+		list_add(w->b->tmp, &w->sources, (void *)(uintptr_t)s);
+		*slot = (void *)(uintptr_t)w->sources.n;
+	}
+	return (uint16_t)((uintptr_t)*slot - 1);
+}
+
 static void compile_cond(struct work *w, struct cond *c, struct predicate *p)
 {
 	struct pattern_list *patterns;
@@ -105,6 +150,8 @@ static void compile_cond(struct work *w, struct cond *c, struct predicate *p)
 		.negate = c->negate,
 	};
 	patterns = patterns_of(w, c, &p->header);
+	if (c->op == MATCH_IN)
+		p->header = source_index(w, c->sources);
 	if (c->op == MATCH_REGEX) {
 		p->regex = pattern_list_add(patterns, w->b, c);
 	}
@@ -291,6 +338,16 @@ static bool compile_queries(struct work *w)
 	return ok;
 }
 
+static void compile_sources(struct work *w)
+{
+	struct addr_set *sets = arena_array(w->a, w->sources.n, sizeof(*sets));
+
+	for (uint32_t i = 0; i < w->sources.n; i++)
+		sets[i] = source_set_compile(w->sources.items[i], w->a);
+	w->o->vhost.sources = sets;
+}
+
+/* Different names that conditions on this field have; of sources their descriptions. */
 static uint32_t count_names(const struct work *w, enum match_field field)
 {
 	struct map names;
@@ -300,9 +357,12 @@ static uint32_t count_names(const struct work *w, enum match_field field)
 	for (uint32_t i = 0; i < w->plan->routes.n; i++) {
 		const struct route_plan *r = w->plan->routes.items[i];
 
-		for (uint32_t k = 0; k < r->n_conds; k++)
-			if (r->conds[k].field == field)
-				*map_slot_str(&names, r->conds[k].header) = (void *)(uintptr_t)w;
+		for (uint32_t k = 0; k < r->n_conds; k++) {
+			const struct cond *c = &r->conds[k];
+
+			if (c->field == field)
+				*map_slot_str(&names, c->header ? c->header : c->value) = &names;
+		}
 	}
 	n = (uint32_t)names.n;
 	map_fini(&names);
@@ -315,6 +375,8 @@ static bool check_names(struct work *w)
 		return refuse_limit(w, "header names", VHOST_HEADERS_MAX);
 	if (count_names(w, MATCH_QUERY) > VHOST_QUERIES_MAX)
 		return refuse_limit(w, "query parameters", VHOST_QUERIES_MAX);
+	if (count_names(w, MATCH_SOURCE) > VHOST_SOURCES_MAX)
+		return refuse_limit(w, "different source conditions", VHOST_SOURCES_MAX);
 	return true;
 }
 
@@ -345,6 +407,7 @@ static bool compile(struct work *w)
 		ok &= compile_patterns(w, &w->fields[f], &vh->patterns[f]);
 	ok &= compile_headers(w);
 	ok &= compile_queries(w);
+	compile_sources(w);
 	if (!ok)
 		return false;
 	return index_build(vh, w->routes, w->a) ||
@@ -371,6 +434,7 @@ static struct vhost_object *make(struct build *b, const struct vhost_plan *plan)
 	w.a = w.o->arena = arena_create();
 	map_init(&w.header_ids);
 	map_init(&w.query_ids);
+	map_init(&w.source_ids);
 	for (unsigned f = 0; f < MATCH_FIELDS; f++)
 		pattern_list_init(&w.fields[f]);
 	ok = compile(&w);
@@ -382,6 +446,7 @@ static struct vhost_object *make(struct build *b, const struct vhost_plan *plan)
 		pattern_list_fini(w.query_patterns.items[i]);
 	map_fini(&w.header_ids);
 	map_fini(&w.query_ids);
+	map_fini(&w.source_ids);
 	if (ok)
 		return w.o;
 	object_free(b->c, w.o);

@@ -22,8 +22,8 @@ void match_destroy(struct match *m);
 /* The virtual host for an authority (port and case do not count); NULL: 404 NR. */
 const struct vhost *match_host(const struct listener *l, struct slice authority);
 
-/* The first route of vh whose predicates hold; NULL: 404 NR. scheme: "http" or "https".
- * scratch: the worker's, of the snapshot vh came from. */
+/* The first route of vh whose predicates hold; NULL: 404 NR. scheme: "http" or "https". source: the
+ * client's address. scratch: the worker's, of the snapshot vh came from. */
 const struct route *match_route(struct match *m, const struct vhost *vh,
 				const struct http_head *req, struct slice scheme,
-				struct hs_scratch *scratch);
+				const struct ip_addr *source, struct hs_scratch *scratch);

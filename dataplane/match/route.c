@@ -8,7 +8,11 @@
 
 struct match *match_create(void)
 {
-	return calloc(1, sizeof(struct match));
+	struct match *m = calloc(1, sizeof(*m));
+
+	if (m)
+		m->fields[MATCH_SOURCE].present = true;
+	return m;
 }
 
 void match_destroy(struct match *m)
@@ -54,6 +58,8 @@ static bool test(struct match *m, struct subject *s, const struct predicate *p)
 		return regex_holds(m, s, p);
 	case MATCH_PRESENT:
 		return s->present;
+	case MATCH_IN:
+		return addr_set_has(&m->vh->sources[p->header], m->source);
 	}
 	return false;
 }
@@ -87,11 +93,12 @@ static void set_field(struct match *m, enum match_field field, struct slice valu
 }
 
 static void begin(struct match *m, const struct vhost *vh, const struct http_head *req,
-		  struct slice scheme, struct hs_scratch *scratch)
+		  struct slice scheme, const struct ip_addr *source, struct hs_scratch *scratch)
 {
 	m->lookup++;
 	m->vh = vh;
 	m->req = req;
+	m->source = source;
 	m->scratch = scratch;
 	m->words_used = m->join_used = m->n_cursors = 0;
 	set_field(m, MATCH_PATH, slice_of(req->path.p, req->path_len));
@@ -254,9 +261,9 @@ static uint32_t next_candidate(struct match *m)
 
 const struct route *match_route(struct match *m, const struct vhost *vh,
 				const struct http_head *req, struct slice scheme,
-				struct hs_scratch *scratch)
+				const struct ip_addr *source, struct hs_scratch *scratch)
 {
-	begin(m, vh, req, scheme, scratch);
+	begin(m, vh, req, scheme, source, scratch);
 	find_candidates(m);
 	for (uint32_t i = m->n_cursors / 2; i-- > 0;)
 		sift_down(m, i);

@@ -31,6 +31,7 @@ struct match {
 	uint64_t lookup; /* counts up: memos of other lookups are stale */
 	const struct vhost *vh;
 	const struct http_head *req;
+	const struct ip_addr *source;
 	struct hs_scratch *scratch;
 	uint64_t query_read; /* number of the lookup that read the query */
 	uint32_t words_used, join_used, n_cursors;

@@ -502,7 +502,7 @@ static void route(struct stream *s, const struct listener *l, struct http_head *
 	const struct split_target *target;
 
 	if (vh && h->method_id != HTTP_CONNECT)
-		s->route = match_route(px->match, vh, h, SLICE("http"),
+		s->route = match_route(px->match, vh, h, SLICE("http"), &s->client.ip,
 				       s->snap->scratch[px->env.worker]);
 	if (!s->route) {
 		reply(s, REPLY_NO_ROUTE);

@@ -14,6 +14,7 @@
 #include <nmmintrin.h>
 
 #include <weir/abi.h>
+#include <weir/addr_set.h>
 
 struct hs_database; /* Hyperscan */
 
@@ -24,14 +25,16 @@ enum match_field {
 	MATCH_SCHEME,
 	MATCH_HEADER, /* predicate.header names which; repeated lines joined by "," */
 	MATCH_QUERY,  /* predicate.header names which: the first one's value, as it was sent */
+	MATCH_SOURCE, /* the peer's address */
 	MATCH_FIELDS
 };
 
 enum match_op {
 	MATCH_EXACT,
 	MATCH_PREFIX,
-	MATCH_REGEX,  /* predicate.regex is the bit in the result of the field's scan */
-	MATCH_PRESENT /* header or parameter exists, whatever its value */
+	MATCH_REGEX,   /* predicate.regex is the bit in the result of the field's scan */
+	MATCH_PRESENT, /* header or parameter exists, whatever its value */
+	MATCH_IN,      /* MATCH_SOURCE: the address is one of vhost.sources[predicate.header] */
 };
 
 struct predicate {
@@ -41,7 +44,8 @@ struct predicate {
 	bool negate;      /* withoutHeaders: an absent header counts as "" */
 	uint16_t header;  /* MATCH_HEADER: into vhost.headers; MATCH_QUERY: into vhost.queries */
 	uint32_t regex;   /* MATCH_REGEX: id in the field's pattern_set */
-	/* EXACT, PREFIX; of REGEX the expression, for people. Not NUL-terminated by contract. */
+	/* EXACT, PREFIX; of REGEX the expression, of IN what it means, for people. Not
+	 * NUL-terminated by contract. */
 	const char *value;
 	uint32_t value_len;
 };
@@ -198,6 +202,7 @@ struct vhost {
 	const struct query_name *queries;
 	const uint16_t *query_slots; /* by match_hash() of the name: its index + 1; 0: empty */
 	uint32_t query_mask;         /* size-1 */
+	const struct addr_set *sources;
 	/* Regexes of the fields that have no names, by enum match_field. */
 	struct pattern_set patterns[MATCH_FIELDS];
 	struct route_index index;

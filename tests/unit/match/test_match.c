@@ -62,7 +62,7 @@ static struct http_head get(const char *path)
 static const struct route *find(const struct vhost *vh, const struct http_head *h,
 				struct hs_scratch *scratch)
 {
-	return match_route(m, vh, h, SLICE("http"), scratch);
+	return match_route(m, vh, h, SLICE("http"), &(struct ip_addr){0}, scratch);
 }
 
 static struct predicate header_exact(uint16_t header, const char *value)

@@ -418,7 +418,7 @@ static void compare(struct node *n, struct snapshot *s, const struct resource *r
 	char want[32];
 
 	walk(rules->vs, rq, want, sizeof(want));
-	r = match_route(n->match, vh, &rq->head, SLICE("http"), s->scratch[0]);
+	r = match_route(n->match, vh, &rq->head, SLICE("http"), &any, s->scratch[0]);
 	n->hits += r != NULL;
 	if (strcmp(r ? r->name : "", want) != 0)
 		print_error("%s %s: route \"%s\", the loop says \"%s\"\n", rq->head.method.p,
