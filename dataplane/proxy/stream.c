@@ -118,7 +118,7 @@ struct http_head *stream_reparse(struct stream *s)
 	struct proxy *px = s->px;
 	uint32_t scanned = 0;
 
-	h1_read_request(&px->req, &s->head, &scanned, &px->linear, &px->limits);
+	proxy_read_request(px, &s->head, &scanned, &px->linear);
 	return &px->req;
 }
 
