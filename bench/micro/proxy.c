@@ -104,8 +104,11 @@ static void make_ends(struct request *r)
 
 static void make_stream(struct request *r)
 {
+	static const struct route forwards;
+
 	r->stream = (struct stream){
 		.px = r->px,
+		.route = &forwards,
 		.down = &r->down.end,
 		.up = &r->up,
 		.snap = r->snapshot,
@@ -166,7 +169,7 @@ static void rewrite_request(void *arg, unsigned n)
 	struct request *r = arg;
 
 	for (unsigned i = 0; i < n; i++) {
-		transform_request(&r->stream, &r->request);
+		bench_require(transform_request(&r->stream, &r->request), "room for the head");
 		r->up.end.ops->send_head(&r->up.end, &r->request, &r->px->extra);
 	}
 }

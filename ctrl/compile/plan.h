@@ -23,6 +23,7 @@ struct cond {
 struct target {
 	const char *cluster;
 	uint32_t weight;
+	const struct header_manipulation *headers; /* NULL */
 };
 
 #define BLOCK_NONE UINT32_MAX
@@ -36,6 +37,11 @@ struct route_plan {
 	struct retry_policy retry;
 	bool catch_all;  /* pure, as 2.3 defines it */
 	bool of_sources; /* counts for some sources only */
+
+	/* What is done besides: NULL for a default route. */
+	const struct http_rule *http;
+	const struct string_match *uri; /* what the path was matched by; NULL */
+	uint32_t port;                  /* the listener's */
 
 	/* Where it was written. */
 	const struct resource *from; /* NULL: a service's default route */

@@ -249,6 +249,7 @@ static void plan_targets(const struct rule *r, struct route_plan *p)
 		p->targets[p->n_targets++] = (struct target){
 			.cluster = destination_cluster(r, d->destination),
 			.weight = n > 1 ? (uint32_t)d->weight : 1,
+			.headers = d->headers,
 		};
 	}
 }
@@ -277,10 +278,13 @@ static struct route_plan *plan_block(const struct rule *r, uint32_t block,
 	p->timeout_us = r->http->timeout_us;
 	p->catch_all = !m || is_catch_all(m);
 	p->retry = retry_plan(r->b, r->vs, r->index, r->http->retries);
+	p->http = r->http;
+	p->uri = m ? m->uri : NULL;
+	p->port = r->scope->port;
 	plan_targets(r, p);
 	if (m)
 		plan_conds(r, p, block, m);
-	if (p->n_targets == 0)
+	if (p->n_targets == 0 && !r->http->redirect && !r->http->direct_response)
 		build_report(r->b, PROBLEM_NOT_EXECUTABLE, r->vs, r->http->pos,
 			     arena_printf(r->b->tmp, "spec.http[%u]", r->index),
 			     "the rule has no destination that requests could go to");
@@ -333,7 +337,8 @@ struct route_plan *route_plan_default(struct build *b, const char *host, uint32_
 
 	p->name = "default";
 	p->targets = arena_array(b->tmp, 1, sizeof(*p->targets));
-	p->targets[0] = (struct target){name_cluster(b->tmp, host, port, NULL), 1};
+	p->targets[0] =
+		(struct target){.cluster = name_cluster(b->tmp, host, port, NULL), .weight = 1};
 	p->n_targets = 1;
 	p->catch_all = true;
 	p->retry = retry_plan(b, NULL, 0, NULL);

@@ -1,6 +1,7 @@
 /* vhost.c - owns compiled virtual hosts: their memory, ids and databases. */
 #include <compile/vhost.h>
 
+#include <compile/action.h>
 #include <compile/index.h>
 #include <compile/memory.h>
 #include <compile/names.h>
@@ -55,6 +56,7 @@ static void key_route(struct cache_key *k, const struct route_plan *r)
 		cache_key_string(k, r->targets[i].cluster);
 		cache_key_number(k, r->targets[i].weight);
 	}
+	action_key(k, r);
 }
 
 /* The addresses that a condition stands for, once for all conditions with the same ones. */
@@ -194,8 +196,8 @@ static void compile_slots(struct work *w, const struct route_plan *r, const char
 	s->slots = split_table(w->a, weights, r->n_targets, name, &s->n_slots);
 }
 
-static void compile_split(struct work *w, const struct route_plan *r, uint32_t number,
-			  struct split *s)
+static void compile_split(struct work *w, struct action_work *actions, const struct route_plan *r,
+			  uint32_t number, struct split *s)
 {
 	struct split_target *targets = arena_array(w->a, r->n_targets, sizeof(*targets));
 	const char *name = split_name(w, r, number);
@@ -207,9 +209,17 @@ static void compile_split(struct work *w, const struct route_plan *r, uint32_t n
 	for (uint32_t i = 0; i < r->n_targets; i++) {
 		targets[i].cluster_id = hold_cluster(w, r->targets[i].cluster);
 		targets[i].cluster_name = arena_strdup(w->a, r->targets[i].cluster);
+		targets[i].actions = target_actions_get(actions, r, i);
 	}
 	if (r->n_targets > 1)
 		compile_slots(w, r, name, s);
+}
+
+static enum route_action action_of(const struct http_rule *http)
+{
+	if (http && http->redirect)
+		return ROUTE_REDIRECT;
+	return http && http->direct_response ? ROUTE_DIRECT_RESPONSE : ROUTE_FORWARD;
 }
 
 static const struct route_origin *compile_origin(struct work *w, const struct route_plan *r)
@@ -228,18 +238,21 @@ static const struct route_origin *compile_origin(struct work *w, const struct ro
 
 static void compile_route(struct work *w, struct route_plan *r, uint32_t number, struct route *out)
 {
+	struct action_work actions = {w->b, w->a, &w->o->regexes, r->from,
+				      arena_printf(w->b->tmp, "spec.http[%u]", r->rule)};
 	struct predicate *p = arena_array(w->a, r->n_conds, sizeof(*p));
 
 	out->name = arena_strdup(w->a, r->name);
 	out->predicates = p;
 	out->n_predicates = (uint16_t)r->n_conds;
-	out->action = ROUTE_FORWARD;
+	out->action = (uint8_t)action_of(r->http);
+	out->actions = route_actions_get(&actions, r);
 	out->timeout_us = r->timeout_us;
 	out->retry = r->retry;
 	out->origin = compile_origin(w, r);
 	for (uint32_t i = 0; i < r->n_conds; i++)
 		compile_cond(w, &r->conds[i], &p[i]);
-	compile_split(w, r, number, &out->split);
+	compile_split(w, &actions, r, number, &out->split);
 }
 
 static void compile_routes(struct work *w)
@@ -422,6 +435,7 @@ static void object_free(struct compiler *c, struct vhost_object *o)
 		intern_put(&c->split_ids, o->split_ids[i]);
 	for (uint32_t i = 0; i < o->patterns.n; i++)
 		pattern_put(c, o->patterns.items[i]);
+	regex_free(&o->regexes);
 	arena_destroy(o->arena);
 	free(o);
 }

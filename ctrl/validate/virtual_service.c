@@ -368,15 +368,7 @@ static void check_retries(struct check *c, const struct http_retry *r)
 
 static bool has_other_action(const struct http_rule *rule)
 {
-	static const char *const actions[] = {"redirect", "directResponse", "delegate"};
-	uint32_t i;
-	size_t k;
-
-	for (i = 0; i < rule->unsupported.n; i++)
-		for (k = 0; k < sizeof(actions) / sizeof(actions[0]); k++)
-			if (strcmp(rule->unsupported.items[i], actions[k]) == 0)
-				return true;
-	return false;
+	return rule->redirect || rule->direct_response || rule->delegate;
 }
 
 static void check_rule(struct check *c, const struct http_rule *rule)
@@ -393,7 +385,8 @@ static void check_rule(struct check *c, const struct http_rule *rule)
 	check_leave(c, outer);
 	if (rule->n_route == 0 && !has_other_action(rule))
 		check_report(c, DIAG_VS_NO_ACTION,
-			     "the rule says nothing to do: give it a route with a destination");
+			     "the rule says nothing to do: give it a route with a destination, a "
+			     "redirect or a directResponse");
 	check_routes(c, rule);
 	check_retries(c, rule->retries);
 }

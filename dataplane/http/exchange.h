@@ -8,7 +8,8 @@
 #include <base/mbq.h>
 #include <http/message.h>
 
-#define HTTP_EXTRA_MAX 16
+/* The gateway's own, and what a route and a destination may add. */
+#define HTTP_EXTRA_MAX 160
 
 /* Fields added to a forwarded head, after its own. */
 struct http_extra {

@@ -189,7 +189,7 @@ static void put_request(struct text_out *o, struct stream *s)
 	put(o, LOG_AUTHORITY, h->authority);
 	put(o, LOG_USER_AGENT, value_of(h, HTTP_FIELD_USER_AGENT));
 	put(o, LOG_REQUEST_ID, transform_request_id(s, h, id));
-	s->px->scratch_used = 0;
+	scratch_reset(&s->px->scratch);
 	put(o, LOG_FORWARDED_FOR, transform_forwarded_for(s, h));
 }
 

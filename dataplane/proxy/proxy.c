@@ -12,7 +12,8 @@
 #include <tcp/tcp.h>
 
 /* Beyond the configured head size: the parser must see that a head is too long. */
-#define LINEAR_SLACK 4096
+#define LINEAR_SLACK  4096
+#define SCRATCH_HEADS 4
 
 static void fire(void *arg, struct wheel_timer *t)
 {
@@ -67,14 +68,19 @@ struct proxy *proxy_create(const struct proxy_env *env)
 	px->linear.size = env->http->max_header_bytes + LINEAR_SLACK;
 	px->linear.buf = malloc(px->linear.size);
 	px->path = malloc((size_t)HTTP_PATH_GROWTH * px->linear.size);
-	/* A joined X-Forwarded-For can be as long as the head it came in. */
-	px->scratch_size = px->linear.size;
-	px->scratch = malloc(px->scratch_size);
+	px->relinear.size = px->linear.size;
+	px->relinear.buf = malloc(px->relinear.size);
+	/* A joined X-Forwarded-For can be as long as the head it came in, and so can each of the
+	 * values that a route makes of it. */
+	px->scratch.size = SCRATCH_HEADS * px->linear.size;
+	px->scratch.buf = malloc(px->scratch.size);
+	px->regex = regex_create();
 	px->match = match_create();
 	px->lb = lb_create(env->seed);
 	px->rows = request_index_create();
 	wheel_init(&px->wheel, 0, fire, px);
-	if (!px->linear.buf || !px->path || !px->scratch || !px->match || !px->lb || !px->rows ||
+	if (!px->linear.buf || !px->relinear.buf || !px->path || !px->scratch.buf || !px->regex ||
+	    !px->match || !px->lb || !px->rows ||
 	    !slab_init(&px->servers, server_size(), env->max_conns) ||
 	    !slab_init(&px->streams, sizeof(struct stream), env->max_conns) || !make_upstream(px)) {
 		proxy_destroy(px);
@@ -95,7 +101,9 @@ void proxy_destroy(struct proxy *px)
 	match_destroy(px->match);
 	free(px->linear.buf);
 	free(px->path);
-	free(px->scratch);
+	regex_destroy(px->regex);
+	free(px->relinear.buf);
+	free(px->scratch.buf);
 	free(px);
 }
 
@@ -191,16 +199,6 @@ int proxy_read_request(struct proxy *px, const struct mbq *q, uint32_t *scanned,
 	if (used > 0 && !http_path_normalize(&px->req, px->env.http->path_normalization, px->path))
 		return H1_BAD_PATH;
 	return used;
-}
-
-char *proxy_scratch(struct proxy *px, uint32_t n)
-{
-	char *p = px->scratch + px->scratch_used;
-
-	if (n > px->scratch_size - px->scratch_used)
-		return NULL;
-	px->scratch_used += n;
-	return p;
 }
 
 static __rte_noinline void format_date(struct proxy *px, int64_t s)

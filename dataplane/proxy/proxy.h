@@ -3,8 +3,10 @@
  * Everything mutable is the worker's own. The snapshot pointer is the pass's; requests that
  * live longer pin theirs. */
 #pragma once
+#include <base/scratch.h>
 #include <base/slab.h>
 #include <base/wheel.h>
+#include <filter/regex.h>
 #include <http/exchange.h>
 #include <http/h1_io.h>
 #include <lb/lb.h>
@@ -55,13 +57,14 @@ struct proxy {
 	struct http_head reply;     /* scratch of local replies */
 	struct http_extra extra;
 	struct h1_linear linear;
+	struct h1_linear relinear; /* of requests parsed again: a response may lie in the other */
 	struct h1_limits limits;
 	char *path;                 /* req's, where it had to be normalised */
 	struct request_index *rows; /* where a key's row is in env.stats */
 	char date[32];              /* IMF-fixdate of date_s, RFC 9110 5.6.7 */
 	int64_t date_s;
-	char *scratch; /* values of extra fields, for the time of one send_head */
-	uint32_t scratch_size, scratch_used;
+	struct scratch scratch; /* what a head is changed to, for the time of one send_head */
+	struct regex_state *regex;
 };
 
 /* NULL when memory is short. env is copied. */
@@ -96,9 +99,6 @@ uint32_t proxy_conns(const struct proxy *px);
 /* h1_read_request() into px->req, with its path normalised; H1_BAD_PATH when that is impossible. */
 int proxy_read_request(struct proxy *px, const struct mbq *q, uint32_t *scanned,
 		       struct h1_linear *lin);
-
-/* Room for n bytes in scratch, NULL when it is full. */
-char *proxy_scratch(struct proxy *px, uint32_t n);
 
 /* "Mon, 23 Nov 2026 02:19:37 GMT", of this second. */
 struct slice proxy_date(struct proxy *px);

@@ -30,39 +30,79 @@ const struct reply replies[REPLY_KINDS] = {
 			      "upstream_reset_before_response_started{overflow}",
 			      "reset reason: overflow"},
 	[REPLY_IDLE_TIMEOUT] = {408, RESPONSE_FLAG_SI, "stream_idle_timeout", "stream timeout"},
+	[REPLY_FAULT] = {0, RESPONSE_FLAG_FI, "fault_filter_abort", "fault filter abort"},
+	[REPLY_TOO_LONG] = {500, 0, "rewritten_head_too_long", "the rewritten request is too long"},
 };
 
-/* The body's text; buf has room for any of the table. */
-static struct slice text_of(const struct reply *r, bool retried, char *buf, size_t room)
+struct slice reply_text(const struct reply *r, bool retried, char buf[REPLY_TEXT_MAX])
 {
 	bool reset = strncmp(r->body, "reset reason", 12) == 0;
 
-	snprintf(buf, room, "%s%s%s", reset ? RESET_TEXT : "",
+	snprintf(buf, REPLY_TEXT_MAX, "%s%s%s", reset ? RESET_TEXT : "",
 		 reset && retried ? "retried and the latest " : "", r->body);
 	return slice_str(buf);
 }
 
-bool reply_send(struct proxy *px, struct exchange_end *e, const struct reply *r, bool retried)
+unsigned reply_grpc_status(uint16_t status)
+{
+	switch (status) {
+	case 400:
+		return 13; /* INTERNAL */
+	case 401:
+		return 16; /* UNAUTHENTICATED */
+	case 403:
+		return 7; /* PERMISSION_DENIED */
+	case 404:
+		return 12; /* UNIMPLEMENTED */
+	case 429:
+	case 502:
+	case 503:
+	case 504:
+		return 14; /* UNAVAILABLE */
+	default:
+		return 2; /* UNKNOWN */
+	}
+}
+
+static bool has_content_type(const struct http_extra *x)
+{
+	for (unsigned i = 0; i < x->n; i++)
+		if (slice_eq(x->fields[i].name, SLICE("content-type")))
+			return true;
+	return false;
+}
+
+/* A direct response's body may be a megabyte. */
+static bool append_all(struct mbq *q, struct slice s, struct rte_mempool *pool)
+{
+	while (s.n) {
+		uint32_t n = RTE_MIN(s.n, (uint32_t)H1_WRITE_SEGMENT);
+
+		if (!h1_append_bytes(q, slice_of(s.p, n), pool)) {
+			mbq_free(q);
+			return false;
+		}
+		s = slice_of(s.p + n, s.n - n);
+	}
+	return true;
+}
+
+bool reply_send(struct proxy *px, struct exchange_end *e, uint16_t status, struct slice text)
 {
 	struct http_head *h = &px->reply;
-	char buf[256];
-	struct slice text = text_of(r, retried, buf, sizeof(buf));
 	struct mbq data;
 
-	h->status = r->status;
+	h->status = status;
 	h->framing = HTTP_BODY_LENGTH;
 	h->length = text.n;
 	h->has_length = true;
-	px->extra.n = 0;
-	if (text.n)
+	if (text.n && !has_content_type(&px->extra))
 		http_extra_add(&px->extra, SLICE("content-type"), SLICE("text/plain"));
-	if (r->flag == RESPONSE_FLAG_UO)
-		http_extra_add(&px->extra, SLICE("x-envoy-overloaded"), SLICE("true"));
 	transform_common(px, h);
 	if (!e->ops->send_head(e, h, &px->extra))
 		return false;
 	mbq_init(&data);
-	if (text.n && !h1_append_bytes(&data, text, px->env.pool))
+	if (!append_all(&data, text, px->env.pool))
 		return false;
 	return e->ops->send_data(e, &data) && e->ops->send_end(e);
 }

@@ -13,6 +13,8 @@ enum reply_kind {
 	REPLY_TIMEOUT,
 	REPLY_OVERLOADED,
 	REPLY_IDLE_TIMEOUT,
+	REPLY_FAULT,
+	REPLY_TOO_LONG,
 	REPLY_KINDS
 };
 
@@ -25,6 +27,14 @@ struct reply {
 
 extern const struct reply replies[REPLY_KINDS];
 
-/* Sends a whole response on e. retried: a try came before, which the body then says. False when
- * memory is short: it was not sent, or not to its end. */
-bool reply_send(struct proxy *px, struct exchange_end *e, const struct reply *r, bool retried);
+/* The body of a reply; buf is for the longest. retried: a try came before, which it then says. */
+#define REPLY_TEXT_MAX 256
+struct slice reply_text(const struct reply *r, bool retried, char buf[REPLY_TEXT_MAX]);
+
+/* The gRPC status that stands for an HTTP status (gRPC's http-grpc-status-mapping, as Envoy has
+ * it). */
+unsigned reply_grpc_status(uint16_t status);
+
+/* Sends a whole response on e: px->extra's fields, those of every response, and text as its body.
+ * False when memory is short: it was not sent, or not to its end. */
+bool reply_send(struct proxy *px, struct exchange_end *e, uint16_t status, struct slice text);

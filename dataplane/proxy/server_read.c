@@ -17,10 +17,11 @@ enum step { STEP_AGAIN, STEP_WAIT };
 
 static void answer(struct h1_server *c, uint16_t status, enum response_flag flag)
 {
-	const struct reply r = {.status = status, .flag = flag, .body = ""};
-
 	c->keep_alive = false;
-	reply_send(c->px, &c->end, &r, false);
+	c->px->extra.n = 0;
+	if (flag == RESPONSE_FLAG_UO)
+		http_extra_add(&c->px->extra, SLICE("x-envoy-overloaded"), SLICE("true"));
+	reply_send(c->px, &c->end, status, SLICE(""));
 }
 
 void server_refuse(struct h1_server *c, uint16_t status, enum response_flag flag,

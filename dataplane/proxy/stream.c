@@ -2,8 +2,11 @@
  * the codecs'. */
 #include <proxy/stream.h>
 
+#include <stdio.h>
+
 #include <net/net.h>
 #include <proxy/account.h>
+#include <proxy/actions.h>
 #include <proxy/reply.h>
 #include <proxy/server.h>
 #include <proxy/transform.h>
@@ -20,8 +23,8 @@ static void arm(struct stream *s)
 {
 	uint64_t at = s->timeout_at_us ? s->timeout_at_us : UINT64_MAX;
 
-	if (s->retry_at_us && s->retry_at_us < at)
-		at = s->retry_at_us;
+	if (s->resume_at_us && s->resume_at_us < at)
+		at = s->resume_at_us;
 	if (at == UINT64_MAX)
 		wheel_cancel(&s->px->wheel, &s->timer);
 	else
@@ -78,20 +81,66 @@ static void cut(struct stream *s, enum response_flag flag, const char *details)
 	stream_finish(s, false);
 }
 
-static void reply(struct stream *s, enum reply_kind kind)
+void stream_answer(struct stream *s, uint16_t status, struct slice text, const char *details)
 {
-	const struct reply *r = &replies[kind];
+	struct proxy *px = s->px;
 	bool sent;
 
-	drop_upstream(s);
-	s->status = r->status;
-	s->flags |= r->flag;
-	s->details = r->details;
-	counter_inc(s->px->env.counters, CTR_HTTP_LOCAL_REPLIES);
-	sent = reply_send(s->px, s->down, r, s->tries > 1);
+	s->status = status;
+	s->details = details;
+	counter_inc(px->env.counters, CTR_HTTP_LOCAL_REPLIES);
+	sent = reply_send(px, s->down, status, text);
 	if (s->method != HTTP_HEAD)
-		s->bytes_sent = s->px->reply.length;
+		s->bytes_sent = px->reply.length;
 	stream_finish(s, sent);
+}
+
+void stream_answer_grpc(struct stream *s, unsigned grpc_status, struct slice message,
+			const char *details)
+{
+	struct http_extra *x = &s->px->extra;
+	char digits[12];
+
+	snprintf(digits, sizeof(digits), "%u", grpc_status);
+	http_extra_add(x, SLICE("content-type"), SLICE("application/grpc"));
+	http_extra_add(x, SLICE("grpc-status"), slice_str(digits));
+	if (message.n)
+		http_extra_add(x, SLICE("grpc-message"), message);
+	stream_answer(s, 200, SLICE(""), details);
+}
+
+static bool is_grpc(struct stream *s)
+{
+	const struct http_field *f = http_find(stream_reparse(s), HTTP_FIELD_CONTENT_TYPE);
+	struct slice grpc = SLICE("application/grpc");
+
+	return f && f->value.n >= grpc.n && slice_eq_nocase(slice_of(f->value.p, grpc.n), grpc);
+}
+
+void stream_reply(struct stream *s, const struct reply *r, uint16_t status)
+{
+	struct proxy *px = s->px;
+	char buf[REPLY_TEXT_MAX];
+	struct slice text = reply_text(r, s->tries > 1, buf);
+
+	drop_upstream(s);
+	s->flags |= r->flag;
+	px->extra.n = 0;
+	if (r->flag == RESPONSE_FLAG_UO)
+		http_extra_add(&px->extra, SLICE("x-envoy-overloaded"), SLICE("true"));
+	if (s->route && s->route->actions)
+		actions_on_reply(s);
+	if (!status)
+		status = r->status;
+	if (is_grpc(s))
+		stream_answer_grpc(s, reply_grpc_status(status), text, r->details);
+	else
+		stream_answer(s, status, text, r->details);
+}
+
+static void reply(struct stream *s, enum reply_kind kind)
+{
+	stream_reply(s, &replies[kind], 0);
 }
 
 void stream_abandon(struct stream *s, enum response_flag flag, uint16_t status, const char *details)
@@ -118,7 +167,7 @@ struct http_head *stream_reparse(struct stream *s)
 	struct proxy *px = s->px;
 	uint32_t scanned = 0;
 
-	proxy_read_request(px, &s->head, &scanned, &px->linear);
+	proxy_read_request(px, &s->head, &scanned, &px->relinear);
 	return &px->req;
 }
 
@@ -159,7 +208,10 @@ static bool send_request(struct stream *s, struct http_head *h)
 	s->state = STREAM_OPEN;
 	s->upstream_remote = t->remote;
 	s->upstream_local = t->local;
-	transform_request(s, h);
+	if (!transform_request(s, h)) {
+		reply(s, REPLY_TOO_LONG);
+		return false;
+	}
 	upstream_expect(s->up, h->method_id, h->upgrade_websocket);
 	if (!up->ops->send_head(up, h, &s->px->extra)) {
 		drop_upstream(s);
@@ -235,7 +287,7 @@ static bool retry(struct stream *s, uint32_t condition)
 		return false;
 	drop_upstream(s);
 	s->state = STREAM_WAITING;
-	s->retry_at_us = at;
+	s->resume_at_us = at;
 	counter_inc(s->px->env.counters, CTR_UPSTREAM_RETRIES);
 	arm(s);
 	return true;
@@ -309,10 +361,19 @@ static void on_failed(void *user, enum upstream_failure why)
 	lose(user, why);
 }
 
+void stream_delay(struct stream *s, uint64_t us)
+{
+	s->state = STREAM_DELAYED;
+	s->resume_at_us = s->px->now_us + us;
+	arm(s);
+}
+
+static void go_on(struct stream *s, struct http_head *h);
+
 void stream_timer(struct stream *s)
 {
 	uint64_t now = s->px->now_us;
-	bool again = s->retry_at_us && s->retry_at_us <= now;
+	bool again = s->resume_at_us && s->resume_at_us <= now;
 
 	if (s->tunnel_down) {
 		tunnel_timer(s);
@@ -326,9 +387,13 @@ void stream_timer(struct stream *s)
 		return;
 	}
 	if (again)
-		s->retry_at_us = 0;
+		s->resume_at_us = 0;
 	arm(s);
-	if (again)
+	if (!again)
+		return;
+	if (s->state == STREAM_DELAYED)
+		go_on(s, stream_reparse(s));
+	else
 		try_upstream(s, NULL, false);
 }
 
@@ -461,7 +526,7 @@ bool stream_can_take_request(struct stream *s)
 {
 	struct exchange_end *up;
 
-	if (!s->up || s->state < STREAM_OPEN || s->state == STREAM_WAITING)
+	if (!s->up || s->state < STREAM_OPEN || s->state >= STREAM_WAITING)
 		return false;
 	up = upstream_end(s->up);
 	return up->ops->can_send(up);
@@ -495,24 +560,14 @@ void stream_writable(struct stream *s)
 
 /* ---- routing ---- */
 
-static void route(struct stream *s, const struct listener *l, struct http_head *h)
+/* To a cluster of the route's. */
+static void forward(struct stream *s, struct http_head *h)
 {
-	struct proxy *px = s->px;
-	const struct vhost *vh = l ? match_host(l, h->authority) : NULL;
-	const struct split_target *target;
-
-	if (vh && h->method_id != HTTP_CONNECT)
-		s->route = match_route(px->match, vh, h, SLICE("http"), &s->client.ip,
-				       s->snap->scratch[px->env.worker]);
-	if (!s->route) {
-		reply(s, REPLY_NO_ROUTE);
-		return;
-	}
-	target = &s->route->split.targets[lb_pick_target(px->lb, &s->route->split)];
-	s->cluster_name = target->cluster_name;
-	s->cluster = target->cluster_id == WEIR_ID_NONE
+	s->target = &s->route->split.targets[lb_pick_target(s->px->lb, &s->route->split)];
+	s->cluster_name = s->target->cluster_name;
+	s->cluster = s->target->cluster_id == WEIR_ID_NONE
 			     ? NULL
-			     : snapshot_cluster(s->snap, target->cluster_id);
+			     : snapshot_cluster(s->snap, s->target->cluster_id);
 	if (!s->cluster) {
 		reply(s, REPLY_NO_CLUSTER);
 		return;
@@ -520,6 +575,29 @@ static void route(struct stream *s, const struct listener *l, struct http_head *
 	if (is_empty(h))
 		start_timeout(s);
 	try_upstream(s, h, false);
+}
+
+/* A fault's delay is over, or there was none. */
+static void go_on(struct stream *s, struct http_head *h)
+{
+	if (actions_go_on(s, h))
+		forward(s, h);
+}
+
+static void route(struct stream *s, const struct listener *l, struct http_head *h)
+{
+	struct proxy *px = s->px;
+	const struct vhost *vh = l ? match_host(l, h->authority) : NULL;
+
+	if (vh && h->method_id != HTTP_CONNECT)
+		s->route = match_route(px->match, vh, h, SLICE("http"), &s->client.ip,
+				       s->snap->scratch[px->env.worker]);
+	if (!s->route)
+		reply(s, REPLY_NO_ROUTE);
+	else if (likely(!s->route->actions))
+		forward(s, h);
+	else if (!actions_delay(s))
+		go_on(s, h);
 }
 
 bool stream_begin(struct proxy *px, struct exchange_end *down, const struct tcp_tuple *t,

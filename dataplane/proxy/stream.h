@@ -4,6 +4,7 @@
  * stream_request* functions, the upstream's calls come through upstream_user. */
 #pragma once
 #include <proxy/proxy.h>
+#include <proxy/reply.h>
 #include <weir/feedback.h>
 
 #define STREAM_TRIES_MAX 8
@@ -13,6 +14,7 @@ enum stream_state {
 	STREAM_OPEN,       /* request sent or being sent, no response yet */
 	STREAM_RESPONDING, /* response head passed on */
 	STREAM_WAITING,    /* between tries */
+	STREAM_DELAYED,    /* held by a fault, before the first try */
 };
 
 struct stream {
@@ -22,6 +24,7 @@ struct stream {
 	struct upstream_conn *up;  /* NULL while there is none */
 	struct snapshot *snap;     /* pinned */
 	const struct route *route; /* of snap; NULL: nothing matched */
+	const struct split_target *target;
 	const struct cluster *cluster;
 	const char *cluster_name;      /* also when the cluster is missing */
 	struct mbq head;               /* the request head's bytes, for retries and the log */
@@ -33,7 +36,7 @@ struct stream {
 	struct bytestream *tunnel_down, *tunnel_up; /* after an upgrade */
 	uint64_t start_us, response_us, end_us;
 	uint64_t timeout_at_us; /* 0 = none */
-	uint64_t retry_at_us;   /* 0 = not waiting */
+	uint64_t resume_at_us;  /* end of a back-off or a fault's delay; 0 = not waiting */
 	uint64_t bytes_received, bytes_sent;
 	uint64_t request_id[2];
 	uint64_t active_us; /* last byte either way */
@@ -53,6 +56,7 @@ struct stream {
 	bool external;        /* the peer is not a trusted neighbour: reference 4.6 */
 	bool keep_request_id; /* the client's own x-request-id stays */
 	bool expects_continue;
+	bool cross_origin; /* by an origin that the route's CORS policy allows */
 };
 
 /* l: whose virtual hosts count; NULL: there are none any more.
@@ -75,6 +79,20 @@ void stream_writable(struct stream *s);
  * does not count when the response has begun. details is borrowed for ever. */
 void stream_abandon(struct stream *s, enum response_flag flag, uint16_t status,
 		    const char *details);
+
+/* Answers the request here and ends the exchange: px->extra's fields, and those of every response.
+ * details is borrowed for ever. */
+void stream_answer(struct stream *s, uint16_t status, struct slice text, const char *details);
+
+/* The same to a gRPC client: a status of its own in fields of a 200 (reference 2.5). */
+void stream_answer_grpc(struct stream *s, unsigned grpc_status, struct slice message,
+			const char *details);
+
+/* The same with a reply of the table, in the client's terms; status 0: the table's. */
+void stream_reply(struct stream *s, const struct reply *r, uint16_t status);
+
+/* Holds the request; actions_go_on() is called when the time is over. */
+void stream_delay(struct stream *s, uint64_t us);
 
 /* No byte for too long: 408, or a cut when the response has begun. */
 void stream_idle(struct stream *s);

@@ -3,6 +3,8 @@
 
 #include <tmmintrin.h>
 
+#include <proxy/actions.h>
+
 /* ---- who is asking ---- */
 
 static bool is_private(const struct ip_addr *a)
@@ -25,7 +27,7 @@ bool transform_is_external(const struct ip_addr *peer, const struct http_head *h
 
 static struct slice uint_value(struct proxy *px, uint64_t v)
 {
-	char *p = proxy_scratch(px, 20), *end;
+	char *p = scratch_take(&px->scratch, 20), *end;
 
 	if (!p)
 		return slice_of("0", 1);
@@ -39,7 +41,7 @@ static struct slice uint_value(struct proxy *px, uint64_t v)
 
 static struct slice addr_value(struct proxy *px, const struct ip_addr *a)
 {
-	char *p = proxy_scratch(px, IP_ADDR_STRLEN);
+	char *p = scratch_take(&px->scratch, IP_ADDR_STRLEN);
 
 	if (!p)
 		return slice_of("", 0);
@@ -114,7 +116,7 @@ struct slice transform_forwarded_for(struct stream *s, const struct http_head *h
 	for (unsigned i = 0; i < h->n_fields; i++)
 		if (h->fields[i].id == HTTP_FIELD_X_FORWARDED_FOR)
 			n += h->fields[i].value.n + 1;
-	p = proxy_scratch(s->px, n);
+	p = scratch_take(&s->px->scratch, n);
 	if (!p)
 		return peer;
 	q = p;
@@ -160,13 +162,13 @@ static void drop_request_fields(const struct stream *s, struct http_head *h)
 	}
 }
 
-void transform_request(struct stream *s, struct http_head *h)
+bool transform_request(struct stream *s, struct http_head *h)
 {
 	struct proxy *px = s->px;
 	struct http_extra *x = &px->extra;
 	char *id;
 
-	px->scratch_used = 0;
+	scratch_reset(&px->scratch);
 	x->n = 0;
 	http_extra_add(x, SLICE("x-forwarded-for"), transform_forwarded_for(s, h));
 	http_extra_add(x, SLICE("x-forwarded-proto"), SLICE("http"));
@@ -174,21 +176,32 @@ void transform_request(struct stream *s, struct http_head *h)
 		http_extra_add(x, SLICE("x-envoy-external-address"), addr_value(px, &s->client.ip));
 	else
 		http_extra_add(x, SLICE("x-envoy-internal"), SLICE("true"));
-	if (!s->keep_request_id && (id = proxy_scratch(px, UUID_LEN)))
+	if (!s->keep_request_id && (id = scratch_take(&px->scratch, UUID_LEN)))
 		http_extra_add(x, SLICE("x-request-id"), transform_request_id(s, h, id));
 	http_extra_add(x, SLICE("x-envoy-attempt-count"), uint_value(px, s->tries));
 	/* HTTP/1.0 may have no Host; upstream we speak 1.1, which must (RFC 9112 3.2). */
 	if (h->authority.n == 0)
 		h->authority = addr_value(px, &s->local.ip);
 	drop_request_fields(s, h);
+	return !s->route->actions || actions_on_request(s, h);
+}
+
+static bool has_date(const struct proxy *px, const struct http_head *h)
+{
+	const struct http_field *date = http_find(h, HTTP_FIELD_DATE);
+
+	for (unsigned i = 0; i < px->extra.n; i++) /* a route's own */
+		if (slice_eq(px->extra.fields[i].name, SLICE("date")))
+			return true;
+	return date && !date->hop;
 }
 
 void transform_common(struct proxy *px, const struct http_head *h)
 {
-	const struct http_field *date = http_find(h, HTTP_FIELD_DATE);
+	bool dated = has_date(px, h);
 
 	http_extra_add(&px->extra, SLICE("server"), SLICE("istio-envoy"));
-	if (!date || date->hop)
+	if (!dated)
 		http_extra_add(&px->extra, SLICE("date"), proxy_date(px));
 }
 
@@ -196,7 +209,7 @@ void transform_response(struct stream *s, struct http_head *h)
 {
 	struct proxy *px = s->px;
 
-	px->scratch_used = 0;
+	scratch_reset(&px->scratch);
 	px->extra.n = 0;
 	for (unsigned i = 0; i < h->n_fields; i++)
 		if (h->fields[i].id == HTTP_FIELD_SERVER ||
@@ -206,5 +219,7 @@ void transform_response(struct stream *s, struct http_head *h)
 	if (h->status >= 200)
 		http_extra_add(&px->extra, SLICE("x-envoy-upstream-service-time"),
 			       uint_value(px, (s->response_us - s->start_us) / 1000));
+	if (s->route->actions)
+		actions_on_response(s, h);
 	transform_common(px, h);
 }

@@ -5,8 +5,8 @@
 #pragma once
 #include <proxy/stream.h>
 
-/* Called again for each try. */
-void transform_request(struct stream *s, struct http_head *h);
+/* Called again for each try. False: what the route makes of the head is too long. */
+bool transform_request(struct stream *s, struct http_head *h);
 void transform_response(struct stream *s, struct http_head *h);
 
 /* Fields of every response, local ones included: server, date. */

@@ -14,6 +14,7 @@
 #include <nmmintrin.h>
 
 #include <weir/abi.h>
+#include <weir/action.h>
 #include <weir/addr_set.h>
 
 struct hs_database; /* Hyperscan */
@@ -74,8 +75,9 @@ struct query_name {
 /* Weighted choice among clusters, exact over a cycle: slots holds indices into targets,
  * built from blocks that each keep the weights exactly and are shuffled one by one. */
 struct split_target {
-	uint32_t cluster_id;      /* WEIR_ID_NONE or one that no snapshot has: 503 NC */
-	const char *cluster_name; /* for the log when the cluster is missing */
+	uint32_t cluster_id;                  /* WEIR_ID_NONE or one that no snapshot has: 503 NC */
+	const char *cluster_name;             /* for the log when the cluster is missing */
+	const struct target_actions *actions; /* NULL: none of its own */
 };
 
 struct split {
@@ -102,7 +104,7 @@ struct retry_policy {
 	uint64_t backoff_us;
 };
 
-enum route_action { ROUTE_FORWARD };
+enum route_action { ROUTE_FORWARD, ROUTE_REDIRECT, ROUTE_DIRECT_RESPONSE };
 
 /* Where a route was written down, for people. */
 struct route_origin {
@@ -119,7 +121,8 @@ struct route {
 	struct split split;
 	uint64_t timeout_us; /* HTTPRoute timeout; 0 = none */
 	struct retry_policy retry;
-	const struct route_origin *origin; /* NULL: the default route of a service */
+	const struct route_actions *actions; /* NULL: only forwards */
+	const struct route_origin *origin;   /* NULL: the default route of a service */
 };
 
 /* An entry of a list of routes: its number, and whether it has predicates besides the one that

@@ -34,7 +34,15 @@ http {{
   server {{
     listen {address} backlog=16384;
     add_header x-backend {name} always;
-    location / {{ return 200 '{body}'; }}
+    location / {{
+      if ($http_x_show) {{ rewrite ^ /show last; }}
+      return 200 '{body}';
+    }}
+    location = /show {{
+      internal;
+      default_type text/plain;
+      echo_duplicate 1 $echo_client_request_headers;
+    }}
     location /files/ {{ root {dir}; default_type application/octet-stream; sendfile on; }}
     location = /headers {{
       default_type text/plain;

@@ -47,8 +47,9 @@ static const struct predicate predicates[] = {
 	{.field = MATCH_HEADER, .op = MATCH_PRESENT},
 };
 static const struct split_target targets[] = {
-	{0, "outbound|9080|v1|reviews.default.svc.cluster.local"},
-	{WEIR_ID_NONE, "outbound|80||missing.default.svc.cluster.local"},
+	{.cluster_id = 0, .cluster_name = "outbound|9080|v1|reviews.default.svc.cluster.local"},
+	{.cluster_id = WEIR_ID_NONE,
+	 .cluster_name = "outbound|80||missing.default.svc.cluster.local"},
 };
 static const uint16_t slots[] = {0, 0, 1, 0};
 static const struct route routes[] = {

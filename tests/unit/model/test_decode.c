@@ -499,14 +499,13 @@ static void unsupported_names_of_a_rule(void **state)
 	(void)state;
 	load_text(&l, ISTIO "kind: VirtualService\nmetadata: {name: x}\nspec:\n  hosts: [a]\n"
 			    "  http:\n  - route: [{destination: {host: a}, headers: {}}]\n"
-			    "    fault: {}\n    websocketUpgrade: true\n"
+			    "    mirror: {host: b}\n    websocketUpgrade: true\n"
 			    "    retries: {attempts: 1, perTryTimeout: 1s, "
 			    "retryRemoteLocalities: false}\n");
 	rule = &l.set.items[0]->vs->http[0];
-	assert_int_equal(rule->unsupported.n, 3);
-	assert_string_equal(rule->unsupported.items[0], "route[0].headers");
-	assert_string_equal(rule->unsupported.items[1], "fault");
-	assert_string_equal(rule->unsupported.items[2], "retries.perTryTimeout");
+	assert_int_equal(rule->unsupported.n, 2);
+	assert_string_equal(rule->unsupported.items[0], "mirror");
+	assert_string_equal(rule->unsupported.items[1], "retries.perTryTimeout");
 	assert_non_null(rule->route[0].headers);
 	load_free(&l);
 }

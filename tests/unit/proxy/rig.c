@@ -85,7 +85,7 @@ static void make_clusters(struct rig *r)
 
 static void make_route(struct rig *r, unsigned i, uint32_t cluster, const char *cluster_name)
 {
-	r->targets[i] = (struct split_target){cluster, cluster_name};
+	r->targets[i] = (struct split_target){.cluster_id = cluster, .cluster_name = cluster_name};
 	r->routes[i] = (struct route){
 		.name = "default",
 		.split = {.id = i, .gen = 1, .n_targets = 1, .targets = &r->targets[i]},
