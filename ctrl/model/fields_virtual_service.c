@@ -60,7 +60,7 @@ static const struct field match_fields[] = {
 	{"headers", FIELD_MATCHES, AT(http_match, headers), COUNT(http_match, n_headers)},
 	{"withoutHeaders", FIELD_MATCHES, AT(http_match, without_headers),
 	 COUNT(http_match, n_without_headers)},
-	{"queryParams", FIELD_MATCHES, FIELD_REFUSED, AT(http_match, query_params),
+	{"queryParams", FIELD_MATCHES, AT(http_match, query_params),
 	 COUNT(http_match, n_query_params)},
 	{"port", FIELD_UINT32, AT(http_match, port), RANGE(0, 65535)},
 	{"sourceLabels", FIELD_LABELS, AT(http_match, source_labels)},

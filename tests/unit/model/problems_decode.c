@@ -154,8 +154,6 @@ static const struct problem rows[] = {
 	{"mirror", RULE("    mirror: {host: b}\n"), DIAG_NOT_SUPPORTED, 8, "spec.http[0].mirror"},
 	{"mirrors", RULE("    mirrors: [{destination: {host: b}}]\n"), DIAG_NOT_SUPPORTED, 8,
 	 "spec.http[0].mirrors"},
-	{"queryParams", RULE("    match: [{queryParams: {q: {exact: a}}}]\n"), DIAG_NOT_SUPPORTED,
-	 8, "spec.http[0].match[0].queryParams"},
 	{"JWT claims", RULE("    match: [{headers: {\"@request.auth.claims.a\": {exact: a}}}]\n"),
 	 DIAG_NOT_SUPPORTED, 8, "spec.http[0].match[0].headers[@request.auth.claims.a]"},
 	{"proxyProtocol", DR("  trafficPolicy: {proxyProtocol: {version: V2}}\n"),
