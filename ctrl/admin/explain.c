@@ -55,7 +55,8 @@ static void put_request(struct question *x)
 	char ip[IP_ADDR_STRLEN];
 
 	json_put_bytes(j, "method", r->method.p, r->method.n);
-	json_put_bytes(j, "path", r->path.p, r->path.n);
+	json_put_bytes(j, "path", r->sent.p, r->sent.n);
+	json_put_bytes(j, "normal_path", r->path.p, r->path.n);
 	json_put_bytes(j, "authority", r->authority.p, r->authority.n);
 	json_put_string(j, "scheme", "http");
 	json_put_int(j, "port", r->port);
@@ -353,7 +354,8 @@ bool explain(const struct admin_state *s, const struct query *q, struct text *ou
 {
 	struct question x = {.s = s, .snap = admin_snapshot(s)};
 
-	if (!explain_request_read(&x.r, q, out) || !read_misses(&x, q, out))
+	if (!explain_request_read(&x.r, q, s->node->dataplane.http.path_normalization, out) ||
+	    !read_misses(&x, q, out))
 		return false;
 	x.answer = json_object();
 	answer(&x);
