@@ -296,12 +296,24 @@ static bool is_connect(struct span method)
 	return method.n == 7 && memcmp(method.p, "CONNECT", 7) == 0;
 }
 
+static void put_no_host(struct question *x, const struct listener *l)
+{
+	struct text why;
+
+	text_init(&why, SENTENCE_MAX);
+	text_puts(&why, "the listener has no virtual host for this host");
+	explain_say_nearest(l, x->r.authority, &why);
+	text_put(&why, "", 1); /* ends the string */
+	put_verdict(x, 404, "NR", why.full ? "no virtual host" : why.data);
+	text_fini(&why);
+}
+
 static void find_host(struct question *x, const struct listener *l)
 {
 	struct explain_host h = explain_find_host(l, x->r.authority);
 
 	if (!h.vhost) {
-		put_verdict(x, 404, "NR", "the listener has no virtual host for this host");
+		put_no_host(x, l);
 		return;
 	}
 	put_vhost(x, &h);

@@ -155,6 +155,14 @@ def test_explain_says_why(many, ctl):
         "result    forwarded to an endpoint"]
 
 
+def test_explain_knows_the_nearest_host(many, ctl):
+    result = ctl.text("explain", "http://many.exampel.com/").splitlines()[-1]
+    assert result == ("result    404 NR: the listener has no virtual host for this host; "
+                      "the nearest is many.example.com")
+    result = ctl.text("explain", "http://stranger.test/").splitlines()[-1]
+    assert result == "result    404 NR: the listener has no virtual host for this host"
+
+
 def test_explain_tells_the_nearest(many, ctl):
     """Those with the fewest conditions that fail, in order; all of them when asked."""
     url = ("explain", f"http://{GW_EXT_IP}/none", "-H", "Host: many.example.com")
