@@ -1,6 +1,6 @@
 /* test_property.c - random route tables against the obvious loop over their rules: the same
  * block must win. The loop reads the resource model and knows nothing of plans, indexes or
- * Hyperscan; its regular expressions are POSIX's. */
+ * Hyperscan; its regular expressions are POSIX's. What the admin API explains must win too. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <admin/explain_host.h>
+#include <admin/explain_match.h>
 #include <compile/compile.h>
 #include <match/match.h>
 
@@ -353,12 +355,44 @@ struct node {
 	unsigned hits;
 };
 
+static struct span span(struct slice s)
+{
+	return span_of(s.p, s.n);
+}
+
+/* The same request as the admin API has it. */
+static void for_explanation(const struct http_head *h, struct explain_request *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->method = span(h->method);
+	out->authority = span(h->authority);
+	out->path = span(h->path);
+	out->path_len = h->path_len;
+	out->n_fields = h->n_fields;
+	for (unsigned i = 0; i < h->n_fields; i++)
+		out->fields[i] =
+			(struct explain_field){span(h->fields[i].name), span(h->fields[i].value)};
+}
+
+static void compare_explanation(const struct listener *l, const struct vhost *vh,
+				const struct route *r, const struct http_head *h)
+{
+	struct explain_request rq;
+	struct evaluation *e;
+
+	for_explanation(h, &rq);
+	assert_ptr_equal(explain_find_host(l, rq.authority).vhost, vh);
+	e = evaluation_create(vh, &rq);
+	assert_int_equal(evaluation_first(e), r ? (size_t)(r - vh->routes) : vh->n_routes);
+	evaluation_destroy(e);
+}
+
 static void compare(struct node *n, struct snapshot *s, const struct resource *rules,
 		    struct request *rq)
 {
 	struct ip_addr any = {0};
-	const struct vhost *vh =
-		match_host(listener_find(&s->listeners, &any, 80), rq->head.authority);
+	const struct listener *l = listener_find(&s->listeners, &any, 80);
+	const struct vhost *vh = match_host(l, rq->head.authority);
 	const struct route *r;
 	char want[32];
 
@@ -369,6 +403,7 @@ static void compare(struct node *n, struct snapshot *s, const struct resource *r
 		print_error("%s %s: route \"%s\", the loop says \"%s\"\n", rq->head.method.p,
 			    rq->target, r ? r->name : "", want);
 	assert_string_equal(r ? r->name : "", want);
+	compare_explanation(l, vh, r, &rq->head);
 }
 
 static void run_table(struct node *n, bool regexes, unsigned requests)
