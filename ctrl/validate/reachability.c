@@ -143,7 +143,7 @@ static void check_blocks(struct check *c, const struct virtual_service *vs, uint
 		check_leave(c, mark);
 	}
 	check_leave(c, outer);
-	if (by_earlier_rules == vs->http[i].n_match)
+	if (by_earlier_rules && by_earlier_rules == vs->http[i].n_match)
 		check_report(c, DIAG_VS_RULE_UNREACHABLE,
 			     "never applies: earlier rules take every request of its matches");
 }
