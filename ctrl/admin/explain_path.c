@@ -27,9 +27,13 @@ static int hex_digit(char c)
 /* The octet that is escaped at the head of s; -1 when none is. */
 static int escaped(struct span s)
 {
-	if (s.n < 3 || s.p[0] != '%' || hex_digit(s.p[1]) < 0 || hex_digit(s.p[2]) < 0)
+	int high, low;
+
+	if (s.n < 3 || s.p[0] != '%')
 		return -1;
-	return hex_digit(s.p[1]) << 4 | hex_digit(s.p[2]);
+	high = hex_digit(s.p[1]);
+	low = hex_digit(s.p[2]);
+	return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
 static bool is_one_of(const char *set, unsigned char c)

@@ -343,7 +343,7 @@ static void misses_are_limited(void **state)
 /* Not UTF-8, and longer than anybody reads. */
 static void values_that_are_hard_to_print(void **state)
 {
-	char line[1000] = "End-User: \xff";
+	static char line[1000] = "End-User: \xff";
 	json_t *j;
 
 	(void)state;

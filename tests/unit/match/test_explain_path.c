@@ -34,20 +34,14 @@ static uint32_t random_path(char *out)
 		"abc",  "//",  "%25", "2",   "e",  "F/x",  "abcdefghijklmnop",
 		"\xff", "`",   "^",   ";=",  ":@",
 	};
-	uint32_t n = 0, count = below(PARTS_MAX);
+	uint32_t count = below(PARTS_MAX);
+	char *end = stpcpy(out, "/");
 
-	out[n++] = '/';
-	for (uint32_t i = 0; i < count; i++) {
-		const char *part = parts[below(sizeof(parts) / sizeof(parts[0]))];
-
-		memcpy(out + n, part, strlen(part));
-		n += (uint32_t)strlen(part);
-	}
-	if (below(500) == 0) {
-		memcpy(out + n, "%00", 3);
-		n += 3;
-	}
-	return n;
+	for (uint32_t i = 0; i < count; i++)
+		end = stpcpy(end, parts[below(sizeof(parts) / sizeof(parts[0]))]);
+	if (below(500) == 0)
+		end = stpcpy(end, "%00");
+	return (uint32_t)(end - out);
 }
 
 /* Returns whether the path was changed. */
