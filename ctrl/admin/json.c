@@ -3,26 +3,47 @@
 
 #include <string.h>
 
-#define REPAIRED_MAX 65536u
-
 /* Through our own writer, which repairs, and jansson's reader. */
-static json_t *repaired(const char *s)
+static json_t *repaired(const char *p, size_t n)
 {
 	struct text t;
 	json_t *value;
 
-	text_init(&t, REPAIRED_MAX);
-	text_put_json(&t, s, strlen(s));
+	text_init(&t, JSON_STRING_MAX);
+	text_put_json(&t, p, n);
 	value = t.full || !t.data ? NULL : json_loadb(t.data, t.len, JSON_DECODE_ANY, NULL);
 	text_fini(&t);
 	return value;
 }
 
+static json_t *string_json(const char *p, size_t n)
+{
+	json_t *string = json_stringn(p, n);
+
+	return string ? string : repaired(p, n);
+}
+
 void json_put_string(json_t *object, const char *key, const char *value)
 {
-	json_t *string = json_string(value ? value : "");
+	json_put_bytes(object, key, value ? value : "", value ? strlen(value) : 0);
+}
 
-	json_object_set_new(object, key, string ? string : repaired(value));
+void json_put_bytes(json_t *object, const char *key, const char *p, size_t n)
+{
+	json_object_set_new(object, key, string_json(p, n));
+}
+
+json_t *json_take_text(struct text *t)
+{
+	json_t *j = t->full ? json_null() : string_json(t->data ? t->data : "", t->len);
+
+	text_fini(t);
+	return j;
+}
+
+void json_put_text(json_t *object, const char *key, struct text *t)
+{
+	json_object_set_new(object, key, json_take_text(t));
 }
 
 void json_put_int(json_t *object, const char *key, uint64_t value)

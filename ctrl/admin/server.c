@@ -12,6 +12,7 @@
 
 #include "capture.h"
 #include "dump.h"
+#include "explain.h"
 #include "metrics.h"
 #include "page.h"
 #include "socket.h"
@@ -51,58 +52,69 @@ struct answer {
 
 /* ---- paths ---- */
 
-static unsigned get_ready(const struct admin_state *s, const char *name, struct text *out)
+static unsigned get_ready(const struct admin_state *s, const struct query *q, struct text *out)
 {
 	const char *reason = admin_not_ready(s);
 
-	(void)name;
+	(void)q;
 	text_printf(out, "%s\n", reason ? reason : "LIVE");
 	return reason ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK;
 }
 
-static unsigned get_metrics(const struct admin_state *s, const char *name, struct text *out)
+static unsigned get_metrics(const struct admin_state *s, const struct query *q, struct text *out)
 {
-	(void)name;
+	(void)q;
 	metrics_write(s, out);
 	return MHD_HTTP_OK;
 }
 
-static unsigned get_stats(const struct admin_state *s, const char *name, struct text *out)
+static unsigned get_stats(const struct admin_state *s, const struct query *q, struct text *out)
 {
-	(void)name;
+	(void)q;
 	metrics_write_stats(s, out);
 	return MHD_HTTP_OK;
 }
 
-static unsigned get_config(const struct admin_state *s, const char *name, struct text *out)
+static unsigned get_config(const struct admin_state *s, const struct query *q, struct text *out)
 {
-	dump_config(s, name, out);
+	dump_config(s, q, out);
 	return MHD_HTTP_OK;
 }
 
-static unsigned get_listeners(const struct admin_state *s, const char *name, struct text *out)
+static unsigned get_listeners(const struct admin_state *s, const struct query *q, struct text *out)
 {
-	dump_listeners(s, name, out);
+	dump_listeners(s, q, out);
 	return MHD_HTTP_OK;
 }
 
-static unsigned get_clusters(const struct admin_state *s, const char *name, struct text *out)
+static unsigned get_clusters(const struct admin_state *s, const struct query *q, struct text *out)
 {
-	dump_clusters(s, name, out);
+	dump_clusters(s, q, out);
 	return MHD_HTTP_OK;
 }
 
-static unsigned get_status(const struct admin_state *s, const char *name, struct text *out)
+static unsigned get_vhosts(const struct admin_state *s, const struct query *q, struct text *out)
 {
-	(void)name;
+	dump_vhosts(s, q, out);
+	return MHD_HTTP_OK;
+}
+
+static unsigned get_explain(const struct admin_state *s, const struct query *q, struct text *out)
+{
+	return explain(s, q, out) ? MHD_HTTP_OK : MHD_HTTP_BAD_REQUEST;
+}
+
+static unsigned get_status(const struct admin_state *s, const struct query *q, struct text *out)
+{
+	(void)q;
 	dump_status(s, out);
 	return MHD_HTTP_OK;
 }
 
-static unsigned get_page(const struct admin_state *s, const char *name, struct text *out)
+static unsigned get_page(const struct admin_state *s, const struct query *q, struct text *out)
 {
 	(void)s;
-	(void)name;
+	(void)q;
 	text_puts(out, page_html);
 	return MHD_HTTP_OK;
 }
@@ -110,7 +122,7 @@ static unsigned get_page(const struct admin_state *s, const char *name, struct t
 static const struct path {
 	const char *path, *content_type;
 	/* Writes the body and returns the status; name is the query's, or NULL. */
-	unsigned (*get)(const struct admin_state *s, const char *name, struct text *out);
+	unsigned (*get)(const struct admin_state *s, const struct query *q, struct text *out);
 } paths[] = {
 	{"/", CONTENT_TYPE_HTML, get_page},
 	{"/ready", CONTENT_TYPE_TEXT, get_ready},
@@ -119,7 +131,9 @@ static const struct path {
 	{"/config_dump", CONTENT_TYPE_JSON, get_config},
 	{"/listeners", CONTENT_TYPE_JSON, get_listeners},
 	{"/clusters", CONTENT_TYPE_JSON, get_clusters},
+	{"/virtual_hosts", CONTENT_TYPE_JSON, get_vhosts},
 	{"/api/v1/status", CONTENT_TYPE_JSON, get_status},
+	{"/api/v1/explain", CONTENT_TYPE_JSON, get_explain},
 };
 
 /* ---- answers ---- */
@@ -174,19 +188,36 @@ static enum MHD_Result send_answer(struct admin *admin, struct MHD_Connection *c
 			     a->text.len, a->text.data, answer_free, a));
 }
 
+static enum MHD_Result add_argument(void *arg, enum MHD_ValueKind kind, const char *key,
+				    const char *value)
+{
+	struct query *q = arg;
+
+	(void)kind;
+	if (q->n == QUERY_ARGS_MAX) {
+		q->full = true;
+		return MHD_NO;
+	}
+	q->args[q->n++] = (struct query_arg){key, value};
+	return MHD_YES;
+}
+
 static enum MHD_Result answer(struct admin *admin, struct MHD_Connection *c,
 			      const struct path *path)
 {
-	const char *name = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "name");
 	struct answer *a = calloc(1, sizeof(*a));
+	struct query q = {0};
 	unsigned status;
 
 	if (!a)
 		return MHD_NO;
+	MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_argument, &q);
 	a->admin = admin;
 	text_init(&a->text, ANSWER_BYTES_MAX);
-	status = path->get(admin->state, name, &a->text);
-	return send_answer(admin, c, status, path->content_type, a);
+	status = path->get(admin->state, &q, &a->text);
+	return send_answer(admin, c, status,
+			   status < MHD_HTTP_BAD_REQUEST ? path->content_type : CONTENT_TYPE_TEXT,
+			   a);
 }
 
 /* ---- captures: the answer comes when its time is over ---- */

@@ -8,6 +8,7 @@
 #include <compile/listeners.h>
 #include <compile/memory.h>
 #include <compile/names.h>
+#include <compile/sources.h>
 #include <compile/vhost.h>
 
 static const struct {
@@ -195,6 +196,7 @@ struct snapshot *compiler_build(struct compiler *c, const struct resource_set *s
 	build_all(&b);
 	map_fini(&b.said);
 	map_fini(&b.addresses);
+	sources_fini(&b);
 	cache_key_fini(&b.key);
 	arena_destroy(b.tmp);
 	if (d->errors > errors) {

@@ -53,8 +53,7 @@ static void add_origin(struct action_work *w, struct cors *out, struct cors_orig
 	to->match = (uint8_t)match;
 	if (match == TEXT_REGEX)
 		to->regex = regex_get(w, "corsPolicy.allowOrigins", pos, value, true);
-	else
-		to->text = action_text(w->a, value);
+	to->text = action_text(w->a, value);
 }
 
 static void add_origins(struct action_work *w, const struct cors_policy *c, struct cors *out)

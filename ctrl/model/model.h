@@ -231,11 +231,28 @@ struct http_rule {
 	struct string_list unsupported;
 };
 
+/* A block of tls[].match or tcp[].match; sni_hosts is of tls only. */
+struct l4_match {
+	struct string_list sni_hosts, destination_subnets, gateways;
+	uint32_t port; /* 0 = any */
+	struct labels source_labels;
+	const char *source_namespace;
+	const char *destination_subnet, *source_subnet; /* the old forms, of tcp only */
+	struct pos pos;
+};
+
+struct l4_rule { /* TLSRoute, TCPRoute */
+	uint32_t n_match, n_route;
+	struct l4_match *match;
+	struct http_route_destination *route; /* without headers */
+	struct pos pos;
+};
+
 struct virtual_service {
 	struct string_list hosts, gateways, export_to;
-	uint32_t n_http;
+	uint32_t n_http, n_tls, n_tcp;
 	struct http_rule *http;
-	bool has_tls, has_tcp;
+	struct l4_rule *tls, *tcp;
 };
 
 /* ---- DestinationRule ---- */

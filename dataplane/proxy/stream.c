@@ -172,7 +172,7 @@ struct http_head *stream_reparse(struct stream *s)
 	struct proxy *px = s->px;
 	uint32_t scanned = 0;
 
-	h1_read_request(&px->req, &s->head, &scanned, &px->relinear, &px->limits);
+	proxy_read_request(px, &s->head, &scanned, &px->relinear);
 	return &px->req;
 }
 
@@ -646,7 +646,7 @@ static void route(struct stream *s, const struct listener *l, struct http_head *
 	const struct vhost *vh = l ? match_host(l, h->authority) : NULL;
 
 	if (vh && h->method_id != HTTP_CONNECT)
-		s->route = match_route(px->match, vh, h, SLICE("http"),
+		s->route = match_route(px->match, vh, h, SLICE("http"), &s->client.ip,
 				       s->snap->scratch[px->env.worker]);
 	if (!s->route)
 		reply(s, REPLY_NO_ROUTE);

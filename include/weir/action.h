@@ -119,8 +119,8 @@ struct direct_response {
 enum text_match { TEXT_EXACT, TEXT_PREFIX, TEXT_REGEX };
 
 struct cors_origin {
-	uint8_t match; /* enum text_match */
-	struct action_text text;
+	uint8_t match;                   /* enum text_match */
+	struct action_text text;         /* of TEXT_REGEX the expression, for people */
 	struct pcre2_real_code_8 *regex; /* matches the whole value */
 };
 

@@ -68,13 +68,28 @@ static const struct vhost shop = {.name = "shop.example.com:80",
 				  .headers = headers};
 static const struct vhost rest = {.name = "*:80", .n_routes = 1, .routes = routes + 1};
 
-static const struct host_entry exact[4] = {
-	[1] = {.host = "shop.example.com", .len = 16, .vhost = &shop},
-	[2] = {.host = "www.example.com", .len = 15, .vhost = &shop},
-};
-static const struct host_entry suffix[2] = {
-	[0] = {.host = ".example.org", .len = 12, .vhost = &rest},
-};
+/* Filled where their hashes say. */
+static struct host_entry exact[4], suffix[2];
+
+static void put_host(struct host_entry *table, uint32_t mask, const char *host,
+		     const struct vhost *v)
+{
+	uint32_t len = (uint32_t)strlen(host), hash = match_hash(host, len), i = hash & mask;
+
+	while (table[i].vhost)
+		i = (i + 1) & mask;
+	table[i] = (struct host_entry){host, len, hash, v};
+}
+
+static void put_hosts(void)
+{
+	memset(exact, 0, sizeof(exact));
+	memset(suffix, 0, sizeof(suffix));
+	put_host(exact, 3, "shop.example.com", &shop);
+	put_host(exact, 3, "www.example.com", &shop);
+	put_host(suffix, 1, ".example.org", &rest);
+}
+
 static const struct listener gateway = {
 	.addr = {.port = 80},
 	.kind = LISTENER_GATEWAY,
@@ -93,6 +108,7 @@ static const struct listener *const listeners[] = {&gateway, NULL, &mesh};
 void fixture_init(struct fixture *f)
 {
 	memset(f, 0, sizeof(*f));
+	put_hosts();
 	f->dataplane = fake_dataplane_create(2);
 	f->node.name = "gw-1";
 	f->node.ns = "istio-system";

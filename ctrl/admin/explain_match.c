@@ -1,0 +1,281 @@
+/* explain_match.c - see explain_match.h. */
+#include "explain_match.h"
+
+#include <hs/hs.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "describe.h"
+
+/* Something that conditions look at. */
+struct subject {
+	bool fetched, scanned;
+	bool present;
+	bool broken; /* no memory to put it together or to scan it: no condition on it holds */
+	struct span value;
+	char *joined;   /* where a repeated header's value lies; NULL */
+	uint64_t *bits; /* the expressions that match */
+};
+
+struct evaluation {
+	const struct vhost *v;
+	const struct explain_request *r;
+	struct hs_scratch *scratch; /* grown to what each database needs */
+	struct subject fields[MATCH_FIELDS];
+	struct subject *headers, *queries;
+	char from[IP_ADDR_STRLEN];
+};
+
+static void set_field(struct evaluation *e, enum match_field field, struct span value)
+{
+	e->fields[field] = (struct subject){.fetched = true, .present = true, .value = value};
+}
+
+struct evaluation *evaluation_create(const struct vhost *v, const struct explain_request *r)
+{
+	struct evaluation *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->v = v;
+	e->headers = calloc(v->n_headers + 1u, sizeof(*e->headers));
+	e->queries = calloc(v->n_queries + 1u, sizeof(*e->queries));
+	if (!e->headers || !e->queries) {
+		evaluation_destroy(e);
+		return NULL;
+	}
+	e->r = r;
+	set_field(e, MATCH_PATH, span_of(r->path.p, r->path_len));
+	set_field(e, MATCH_METHOD, r->method);
+	set_field(e, MATCH_AUTHORITY, r->authority);
+	set_field(e, MATCH_SCHEME, span_of("http", 4));
+	ip_addr_format(&r->from, e->from);
+	if (r->has_from)
+		set_field(e, MATCH_SOURCE, span_of(e->from, strlen(e->from)));
+	return e;
+}
+
+void evaluation_destroy(struct evaluation *e)
+{
+	if (!e)
+		return;
+	for (unsigned i = 0; e->queries && i < e->v->n_queries; i++)
+		free(e->queries[i].bits);
+	for (unsigned i = 0; e->headers && i < e->v->n_headers; i++) {
+		free(e->headers[i].joined);
+		free(e->headers[i].bits);
+	}
+	for (unsigned i = 0; i < MATCH_FIELDS; i++)
+		free(e->fields[i].bits);
+	hs_free_scratch(e->scratch);
+	free(e->headers);
+	free(e->queries);
+	free(e);
+}
+
+/* ---- values ---- */
+
+/* Names that are no fields of the message: ":path" with its query, and Host, which is the
+ * authority wherever that came from. */
+static bool fetch_pseudo(const struct evaluation *e, struct subject *s, struct span name)
+{
+	if (span_eq_nocase(name, span_of("host", 4))) {
+		s->value = e->r->authority;
+		s->present = s->value.n > 0;
+	} else if (span_eq_nocase(name, span_of(":path", 5))) {
+		s->value = e->r->path;
+		s->present = true;
+	} else {
+		return name.n > 0 && name.p[0] == ':';
+	}
+	return true;
+}
+
+static bool join(struct subject *s, struct span more)
+{
+	char *joined = malloc((size_t)s->value.n + 1 + more.n);
+
+	if (!joined)
+		return false;
+	memcpy(joined, s->value.p, s->value.n);
+	joined[s->value.n] = ',';
+	memcpy(joined + s->value.n + 1, more.p, more.n);
+	free(s->joined);
+	s->joined = joined;
+	s->value = span_of(joined, (size_t)s->value.n + 1 + more.n);
+	return true;
+}
+
+static void fetch_header(const struct evaluation *e, struct subject *s, struct span name)
+{
+	s->fetched = true;
+	s->value = span_of("", 0);
+	if (fetch_pseudo(e, s, name))
+		return;
+	for (unsigned i = 0; i < e->r->n_fields; i++) {
+		const struct explain_field *f = &e->r->fields[i];
+
+		if (!span_eq_nocase(f->name, name))
+			continue;
+		if (!s->present)
+			s->value = f->value;
+		else if (!join(s, f->value))
+			s->broken = true;
+		s->present = true;
+	}
+}
+
+/* The first parameter of that name, as it was sent. */
+static void fetch_query(const struct evaluation *e, struct subject *s, const struct query_name *q)
+{
+	const char *p = e->r->path.p + e->r->path_len, *end = e->r->path.p + e->r->path.n, *next;
+
+	s->fetched = true;
+	s->value = span_of("", 0);
+	for (; p < end && !s->present; p = next) {
+		const char *name = p + 1;
+		const char *amp = memchr(name, '&', (size_t)(end - name));
+		const char *eq;
+
+		next = amp ? amp : end;
+		eq = memchr(name, '=', (size_t)(next - name));
+		if (name == next || (size_t)((eq ? eq : next) - name) != q->len ||
+		    memcmp(name, q->name, q->len) != 0)
+			continue;
+		s->present = true;
+		if (eq)
+			s->value = span_of(eq + 1, (size_t)(next - eq - 1));
+	}
+}
+
+static struct subject *subject_of(struct evaluation *e, const struct predicate *p)
+{
+	const struct header_name *h;
+	struct subject *s;
+
+	if (p->field == MATCH_QUERY) {
+		s = &e->queries[p->header];
+		if (!s->fetched)
+			fetch_query(e, s, &e->v->queries[p->header]);
+		return s;
+	}
+	if (p->field != MATCH_HEADER)
+		return &e->fields[p->field];
+	h = &e->v->headers[p->header];
+	s = &e->headers[p->header];
+	if (!s->fetched)
+		fetch_header(e, s, span_of(h->name, h->len));
+	return s;
+}
+
+/* ---- conditions ---- */
+
+static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+		    void *bits)
+{
+	(void)from;
+	(void)to;
+	(void)flags;
+	((uint64_t *)bits)[id / 64] |= 1ull << (id % 64);
+	return 0;
+}
+
+static void scan(struct evaluation *e, struct subject *s, const struct pattern_set *set)
+{
+	s->scanned = true;
+	s->bits = calloc((set->n + 63) / 64, sizeof(*s->bits));
+	if (!s->bits || hs_alloc_scratch(set->db, &e->scratch) != HS_SUCCESS ||
+	    hs_scan(set->db, s->value.p, s->value.n, 0, e->scratch, on_match, s->bits) !=
+		    HS_SUCCESS)
+		s->broken = true;
+}
+
+static bool regex_holds(struct evaluation *e, struct subject *s, const struct predicate *p)
+{
+	const struct pattern_set *set = &e->v->patterns[p->field];
+
+	if (p->field == MATCH_HEADER)
+		set = &e->v->headers[p->header].patterns;
+	else if (p->field == MATCH_QUERY)
+		set = &e->v->queries[p->header].patterns;
+	if (!s->scanned)
+		scan(e, s, set);
+	return !s->broken && (s->bits[p->regex / 64] >> (p->regex % 64) & 1);
+}
+
+static bool begins_with(struct span value, const struct predicate *p)
+{
+	struct span head = {value.p, p->value_len}, want = {p->value, p->value_len};
+
+	if (value.n < p->value_len)
+		return false;
+	return p->ignore_case ? span_eq_nocase(head, want) : memcmp(head.p, want.p, want.n) == 0;
+}
+
+static bool test(struct evaluation *e, struct subject *s, const struct predicate *p)
+{
+	switch ((enum match_op)p->op) {
+	case MATCH_EXACT:
+		return s->value.n == p->value_len && begins_with(s->value, p);
+	case MATCH_PREFIX:
+		return begins_with(s->value, p);
+	case MATCH_REGEX:
+		return regex_holds(e, s, p);
+	case MATCH_PRESENT:
+		return s->present;
+	case MATCH_IN:
+		return e->r->has_from && addr_set_has(&e->v->sources[p->header], &e->r->from);
+	}
+	return false;
+}
+
+/* An absent header meets nothing, but withoutHeaders takes it for an empty one (2.3). */
+bool evaluation_holds(struct evaluation *e, const struct predicate *p)
+{
+	struct subject *s = subject_of(e, p);
+	bool ok = (s->present || p->negate) && test(e, s, p);
+
+	return !s->broken && ok != p->negate;
+}
+
+unsigned evaluation_misses(struct evaluation *e, const struct route *r, unsigned *first)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < r->n_predicates; i++)
+		if (!evaluation_holds(e, &r->predicates[i]) && n++ == 0)
+			*first = i;
+	return n;
+}
+
+uint32_t evaluation_first(struct evaluation *e)
+{
+	uint32_t i = 0;
+	unsigned first;
+
+	while (i < e->v->n_routes && evaluation_misses(e, &e->v->routes[i], &first) > 0)
+		i++;
+	return i;
+}
+
+/* ---- words ---- */
+
+void evaluation_actual(struct evaluation *e, const struct predicate *p, struct text *out)
+{
+	static const char *const names[MATCH_FIELDS] = {
+		[MATCH_PATH] = "path",           [MATCH_METHOD] = "method",
+		[MATCH_AUTHORITY] = "authority", [MATCH_SCHEME] = "scheme",
+		[MATCH_HEADER] = "header",       [MATCH_QUERY] = "query parameter",
+		[MATCH_SOURCE] = "source",
+	};
+	const struct subject *s = subject_of(e, p);
+
+	if (s->broken) {
+		text_printf(out, "the %s cannot be looked at: no memory", names[p->field]);
+	} else if (!s->present) {
+		text_printf(out, "there is no such %s", names[p->field]);
+	} else {
+		text_printf(out, "the %s is ", names[p->field]);
+		describe_value(out, s->value.p, s->value.n);
+	}
+}
