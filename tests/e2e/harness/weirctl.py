@@ -32,7 +32,6 @@ class Weirctl:
     def json(self, *argv):
         return json.loads(self.text(*argv, "-o", "json"))
 
-    def explain(self, url, *lines, method="GET"):
-        """The explanation as JSON."""
-        options = [word for line in lines for word in ("-H", line)]
-        return self.json("explain", url, "-X", method, *options)
+    def explain(self, url, *lines):
+        """The explanation of a GET with these header lines, as JSON."""
+        return self.json("explain", url, *(word for line in lines for word in ("-H", line)))
