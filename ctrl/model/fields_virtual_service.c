@@ -283,7 +283,7 @@ static const struct field rule_fields[] = {
 	{"redirect", FIELD_MESSAGE, AT(http_rule, redirect), .message = &redirect},
 	{"directResponse", FIELD_MESSAGE, AT(http_rule, direct_response),
 	 .message = &direct_response},
-	{"delegate", FIELD_MESSAGE, FIELD_REFUSED, AT(http_rule, delegate), .message = &delegate},
+	{"delegate", FIELD_MESSAGE, AT(http_rule, delegate), .message = &delegate},
 	{"rewrite", FIELD_MESSAGE, AT(http_rule, rewrite), .message = &rewrite},
 	{"fault", FIELD_MESSAGE, AT(http_rule, fault), .message = &fault},
 	{"mirror", FIELD_MESSAGE, FIELD_REFUSED, AT(http_rule, mirror), .message = &destination},

@@ -151,8 +151,6 @@ static const struct problem rows[] = {
 	 6, "spec.trafficPolicy.outlierDetection.http"},
 	{"both spellings", RULE("    retries: {attempts: 1, retryOn: 5xx, retry_on: reset}\n"),
 	 DIAG_BOTH_SPELLINGS, 8, "spec.http[0].retries"},
-	{"delegate", VS("  hosts: [a]\n  http:\n  - delegate: {name: x}\n"), DIAG_NOT_SUPPORTED, 7,
-	 "spec.http[0].delegate"},
 	{"mirror", RULE("    mirror: {host: b}\n"), DIAG_NOT_SUPPORTED, 8, "spec.http[0].mirror"},
 	{"mirrors", RULE("    mirrors: [{destination: {host: b}}]\n"), DIAG_NOT_SUPPORTED, 8,
 	 "spec.http[0].mirrors"},
