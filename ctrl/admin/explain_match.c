@@ -26,7 +26,6 @@ struct evaluation {
 	struct hs_scratch *scratch; /* grown to what each database needs */
 	struct subject fields[MATCH_FIELDS];
 	struct subject *headers, *queries;
-	char from[IP_ADDR_STRLEN];
 };
 
 static void set_field(struct evaluation *e, enum match_field field, struct span value)
@@ -41,35 +40,36 @@ struct evaluation *evaluation_create(const struct vhost *v, const struct explain
 	if (!e)
 		return NULL;
 	e->v = v;
+	e->r = r;
 	e->headers = calloc(v->n_headers + 1u, sizeof(*e->headers));
 	e->queries = calloc(v->n_queries + 1u, sizeof(*e->queries));
 	if (!e->headers || !e->queries) {
 		evaluation_destroy(e);
 		return NULL;
 	}
-	e->r = r;
 	set_field(e, MATCH_PATH, span_of(r->path.p, r->path_len));
 	set_field(e, MATCH_METHOD, r->method);
 	set_field(e, MATCH_AUTHORITY, r->authority);
 	set_field(e, MATCH_SCHEME, span_of("http", 4));
-	ip_addr_format(&r->from, e->from);
-	if (r->has_from)
-		set_field(e, MATCH_SOURCE, span_of(e->from, strlen(e->from)));
+	set_field(e, MATCH_SOURCE, span_of("", 0));
 	return e;
+}
+
+static void free_subjects(struct subject *s, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		free(s[i].joined);
+		free(s[i].bits);
+	}
 }
 
 void evaluation_destroy(struct evaluation *e)
 {
 	if (!e)
 		return;
-	for (unsigned i = 0; e->queries && i < e->v->n_queries; i++)
-		free(e->queries[i].bits);
-	for (unsigned i = 0; e->headers && i < e->v->n_headers; i++) {
-		free(e->headers[i].joined);
-		free(e->headers[i].bits);
-	}
-	for (unsigned i = 0; i < MATCH_FIELDS; i++)
-		free(e->fields[i].bits);
+	free_subjects(e->fields, MATCH_FIELDS);
+	free_subjects(e->headers, e->headers ? e->v->n_headers : 0);
+	free_subjects(e->queries, e->queries ? e->v->n_queries : 0);
 	hs_free_scratch(e->scratch);
 	free(e->headers);
 	free(e->queries);
@@ -92,6 +92,11 @@ static bool fetch_pseudo(const struct evaluation *e, struct subject *s, struct s
 		return name.n > 0 && name.p[0] == ':';
 	}
 	return true;
+}
+
+static bool same(struct span a, struct span b)
+{
+	return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
 }
 
 static bool join(struct subject *s, struct span more)
@@ -128,46 +133,44 @@ static void fetch_header(const struct evaluation *e, struct subject *s, struct s
 	}
 }
 
-/* The first parameter of that name, as it was sent. */
-static void fetch_query(const struct evaluation *e, struct subject *s, const struct query_name *q)
+/* The first parameter of this name, as it was sent: escapes are not resolved (2.3). */
+static void fetch_query(const struct evaluation *e, struct subject *s, struct span name)
 {
-	const char *p = e->r->path.p + e->r->path_len, *end = e->r->path.p + e->r->path.n, *next;
+	const char *p = e->r->path.p + e->r->path_len, *end = e->r->path.p + e->r->path.n;
 
 	s->fetched = true;
 	s->value = span_of("", 0);
-	for (; p < end && !s->present; p = next) {
-		const char *name = p + 1;
-		const char *amp = memchr(name, '&', (size_t)(end - name));
+	while (p < end && !s->present) {
+		const char *begin = p + 1, *stop = memchr(begin, '&', (size_t)(end - begin));
 		const char *eq;
 
-		next = amp ? amp : end;
-		eq = memchr(name, '=', (size_t)(next - name));
-		if (name == next || (size_t)((eq ? eq : next) - name) != q->len ||
-		    memcmp(name, q->name, q->len) != 0)
+		p = stop ? stop : end;
+		eq = memchr(begin, '=', (size_t)(p - begin));
+		if (p == begin || !same(span_of(begin, (size_t)((eq ? eq : p) - begin)), name))
 			continue;
 		s->present = true;
 		if (eq)
-			s->value = span_of(eq + 1, (size_t)(next - eq - 1));
+			s->value = span_of(eq + 1, (size_t)(p - eq - 1));
 	}
 }
 
 static struct subject *subject_of(struct evaluation *e, const struct predicate *p)
 {
-	const struct header_name *h;
-	struct subject *s;
+	struct subject *s = &e->fields[p->field];
 
-	if (p->field == MATCH_QUERY) {
+	if (p->field == MATCH_HEADER) {
+		const struct header_name *h = &e->v->headers[p->header];
+
+		s = &e->headers[p->header];
+		if (!s->fetched)
+			fetch_header(e, s, span_of(h->name, h->len));
+	} else if (p->field == MATCH_QUERY) {
+		const struct query_name *q = &e->v->queries[p->header];
+
 		s = &e->queries[p->header];
 		if (!s->fetched)
-			fetch_query(e, s, &e->v->queries[p->header]);
-		return s;
+			fetch_query(e, s, span_of(q->name, q->len));
 	}
-	if (p->field != MATCH_HEADER)
-		return &e->fields[p->field];
-	h = &e->v->headers[p->header];
-	s = &e->headers[p->header];
-	if (!s->fetched)
-		fetch_header(e, s, span_of(h->name, h->len));
 	return s;
 }
 
@@ -223,14 +226,19 @@ static void scan(struct evaluation *e, struct subject *s, const struct pattern_s
 		s->broken = true;
 }
 
+static const struct pattern_set *patterns_of(const struct vhost *v, const struct predicate *p)
+{
+	if (p->field == MATCH_HEADER)
+		return &v->headers[p->header].patterns;
+	if (p->field == MATCH_QUERY)
+		return &v->queries[p->header].patterns;
+	return &v->patterns[p->field];
+}
+
 static bool regex_holds(struct evaluation *e, struct subject *s, const struct predicate *p)
 {
-	const struct pattern_set *set = &e->v->patterns[p->field];
+	const struct pattern_set *set = patterns_of(e->v, p);
 
-	if (p->field == MATCH_HEADER)
-		set = &e->v->headers[p->header].patterns;
-	else if (p->field == MATCH_QUERY)
-		set = &e->v->queries[p->header].patterns;
 	if (!s->scanned)
 		scan(e, s, set);
 	if (!s->broken && s->text && pattern_is_slow(set, p->regex))
@@ -295,17 +303,28 @@ uint32_t evaluation_first(struct evaluation *e)
 
 /* ---- words ---- */
 
+static void put_source(const struct explain_request *r, struct text *out)
+{
+	char text[IP_ADDR_STRLEN];
+
+	if (r->has_from)
+		text_printf(out, "the request is from %s", ip_addr_format(&r->from, text));
+	else
+		text_puts(out, "it is not said where the request is from (--from)");
+}
+
 void evaluation_actual(struct evaluation *e, const struct predicate *p, struct text *out)
 {
 	static const char *const names[MATCH_FIELDS] = {
 		[MATCH_PATH] = "path",           [MATCH_METHOD] = "method",
 		[MATCH_AUTHORITY] = "authority", [MATCH_SCHEME] = "scheme",
-		[MATCH_HEADER] = "header",       [MATCH_QUERY] = "query parameter",
-		[MATCH_SOURCE] = "source",
+		[MATCH_HEADER] = "header",       [MATCH_QUERY] = "parameter",
 	};
 	const struct subject *s = subject_of(e, p);
 
-	if (s->broken) {
+	if (p->field == MATCH_SOURCE) {
+		put_source(e->r, out);
+	} else if (s->broken) {
 		text_printf(out, "the %s cannot be looked at: no memory", names[p->field]);
 	} else if (!s->present) {
 		text_printf(out, "there is no such %s", names[p->field]);

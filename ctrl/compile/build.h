@@ -39,6 +39,7 @@ struct build {
 	struct arena *tmp;       /* plans, registry: gone after the build */
 	struct map said;         /* problems reported already */
 	struct map addresses;    /* "ip:port" -> struct listener, those taken */
+	struct map delegates;    /* "ns/name" -> struct resource, VirtualServices without hosts */
 	struct cache_key key;    /* under construction */
 	struct sources *sources; /* NULL until a route asks (sources.h) */
 	struct snapshot_box *box;

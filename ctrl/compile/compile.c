@@ -5,6 +5,7 @@
 
 #include <compile/build.h>
 #include <compile/cluster.h>
+#include <compile/delegate.h>
 #include <compile/listeners.h>
 #include <compile/memory.h>
 #include <compile/names.h>
@@ -175,9 +176,11 @@ static void build_all(struct build *b)
 	registry_collect(&reg, b);
 	policies_init(&policies, b);
 	bindings_init(&bindings, b);
+	delegates_init(b);
 	cluster_make_all(b, &reg, &policies);
 	gateway_listeners(b, &reg, &bindings);
 	mesh_listeners(b, &reg, &bindings);
+	delegates_fini(b);
 	bindings_fini(&bindings);
 	policies_fini(&policies);
 	registry_drop(&reg);

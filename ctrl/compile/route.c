@@ -2,6 +2,7 @@
  * which conditions and destinations. */
 #include <compile/route.h>
 
+#include <compile/delegate.h>
 #include <compile/names.h>
 #include <compile/retry.h>
 
@@ -12,6 +13,7 @@ struct rule {
 	const struct http_rule *http;
 	uint32_t index;
 	const struct route_scope *scope;
+	const uint32_t *blocks; /* of a delegate's rule: where its matches come from; else NULL */
 };
 
 static bool gateway_listed(const struct rule *r, const struct string_list *gateways)
@@ -273,11 +275,11 @@ static struct route_plan *plan_block(const struct rule *r, uint32_t block,
 	p->name = route_name(r->b->tmp, r->http, m);
 	p->from = r->vs;
 	p->rule = r->index;
-	p->block = m ? block : BLOCK_NONE;
+	p->block = !m ? BLOCK_NONE : r->blocks ? r->blocks[block] : block;
 	p->pos = m ? m->pos : r->http->pos;
 	p->timeout_us = r->http->timeout_us;
 	p->catch_all = !m || is_catch_all(m);
-	p->retry = retry_plan(r->b, r->vs, r->index, r->http->retries);
+	p->retry = retry_plan(r->b, r->http->retries);
 	p->http = r->http;
 	p->uri = m ? m->uri : NULL;
 	p->port = r->scope->port;
@@ -320,13 +322,29 @@ struct cond route_plan_source(const struct source_set *s, bool negate)
 	};
 }
 
+static bool plan_delegated(struct build *b, const struct resource *root, uint32_t index,
+			   const struct route_scope *scope, struct list *out)
+{
+	struct list rules = {0};
+
+	delegate_rules(b, root, &root->vs->http[index], &rules);
+	for (uint32_t i = 0; i < rules.n; i++) {
+		const struct delegated_rule *d = rules.items[i];
+		struct rule r = {b, d->vs, &d->http, d->index, scope, d->blocks};
+
+		if (!plan_rule(&r, out))
+			return false;
+	}
+	return true;
+}
+
 void route_plan_rules(struct build *b, const struct resource *vs, const struct route_scope *scope,
 		      struct list *out)
 {
 	for (uint32_t i = 0; i < vs->vs->n_http; i++) {
-		struct rule r = {b, vs, &vs->vs->http[i], i, scope};
+		struct rule r = {b, vs, &vs->vs->http[i], i, scope, NULL};
 
-		if (!plan_rule(&r, out))
+		if (r.http->delegate ? !plan_delegated(b, vs, i, scope, out) : !plan_rule(&r, out))
 			return;
 	}
 }
@@ -341,6 +359,6 @@ struct route_plan *route_plan_default(struct build *b, const char *host, uint32_
 		(struct target){.cluster = name_cluster(b->tmp, host, port, NULL), .weight = 1};
 	p->n_targets = 1;
 	p->catch_all = true;
-	p->retry = retry_plan(b, NULL, 0, NULL);
+	p->retry = retry_plan(b, NULL);
 	return p;
 }
