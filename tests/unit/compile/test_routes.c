@@ -193,6 +193,56 @@ static void test_b040_pseudo_headers(void **state)
 	assert_non_null(ROUTE(&w, .method = "PUT", .path = "/y"));
 }
 
+static void test_b041_query_params(void **state)
+{
+	(void)state;
+	LOAD(RULE("{queryParams: {q: {exact: '1'}}}", "b"));
+	assert_non_null(ROUTE(&w, .path = "/?q=1"));
+	assert_non_null(ROUTE(&w, .path = "/a/b?x=2&q=1&q=2"));
+	assert_null(ROUTE(&w, .path = "/?q=2"));
+	assert_null(ROUTE(&w, .path = "/?q=2&q=1")); /* the first one counts */
+	assert_null(ROUTE(&w, .path = "/?Q=1"));
+	assert_null(ROUTE(&w, .path = "/?q=%31")); /* as it was sent */
+	assert_null(ROUTE(&w, .path = "/?q"));
+	assert_null(ROUTE(&w, .path = "/?xq=1"));
+	assert_null(ROUTE(&w, .path = "/q=1"));
+	assert_null(ROUTE(&w, .path = "/"));
+	LOAD(RULE("{queryParams: {q: {exact: ''}}}", "b"));
+	assert_non_null(ROUTE(&w, .path = "/?q"));
+	assert_non_null(ROUTE(&w, .path = "/?q="));
+	assert_non_null(ROUTE(&w, .path = "/?&&q&"));
+	assert_null(ROUTE(&w, .path = "/?q==")); /* its value is "=" */
+	assert_null(ROUTE(&w, .path = "/?"));
+}
+
+static void test_query_forms(void **state)
+{
+	(void)state;
+	LOAD(RULE("{queryParams: {v: {prefix: be}}}", "a")
+		     RULE("{queryParams: {v: {regex: '[0-9]+'}}}", "b")
+			     RULE("{queryParams: {v: {}, w: {exact: 'x=y'}}}", "c"));
+	assert_string_equal(SERVICE(&w, .path = "/?v=beta"), "a");
+	assert_string_equal(SERVICE(&w, .path = "/?v=17"), "b");
+	assert_null(ROUTE(&w, .path = "/?v=17a"));
+	assert_string_equal(SERVICE(&w, .path = "/?w=x=y&v"), "c");
+	assert_null(ROUTE(&w, .path = "/?w=x=y"));
+}
+
+/* Routes that nothing but a value tells apart, of whatever part of the request. */
+static void test_routes_filed_by_value(void **state)
+{
+	(void)state;
+	LOAD(RULE("{queryParams: {v: {exact: a}}}", "a")
+		     RULE("{authority: {exact: 'x.test:81'}}", "b")
+			     RULE("{headers: {h: {regex: 'c+'}}}", "c")
+				     RULE("{method: {exact: PUT}}", "a/b"));
+	assert_string_equal(SERVICE(&w, .path = "/?v=a", .host = "x.test:81"), "a");
+	assert_string_equal(SERVICE(&w, .path = "/?v=b", .host = "x.test:81"), "b");
+	assert_string_equal(SERVICE(&w, .fields = {{"h", "cc"}}, .method = "PUT"), "c");
+	assert_non_null(ROUTE(&w, .fields = {{"h", "d"}}, .method = "PUT"));
+	assert_null(ROUTE(&w, .fields = {{"h", "d"}}));
+}
+
 static void test_host_header_is_the_authority(void **state)
 {
 	(void)state;
@@ -344,7 +394,7 @@ static void test_b057_regex_beyond_hyperscan(void **state)
 					"spec:\n"
 					"  hosts: [x.test]\n"
 					"  gateways: [gw]\n"
-					"  http:\n" RULE("{uri: {regex: 'a(?=x)'}}", "a")
+					"  http:\n" RULE("{uri: {regex: '(?i)\\pL'}}", "a")
 						RULE("{headers: {x: {regex: 'a)(?:b'}}}", "a")));
 	assert_true(world_reported(&w, "WEIR0901"));
 	assert_int_equal(w.d.errors, 2);
@@ -353,6 +403,43 @@ static void test_b057_regex_beyond_hyperscan(void **state)
 	/* Nothing is left of the failed build. */
 	LOAD(RULE("{uri: {regex: 'a.x'}}", "a"));
 	assert_int_equal(w.s->generation, 1);
+}
+
+/* What Hyperscan cannot take runs on PCRE2, with the same results, but for so many steps only. */
+static void test_regex_of_pcre2(void **state)
+{
+	static const char *const of_a[] = {"aaaaaaaa", "aaaaaaaab",
+					   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+
+	(void)state;
+	LOAD(RULE("{uri: {regex: '(?U)/a+'}}", "a")
+		     RULE("{headers: {x: {regex: '(?U)(a|aa)*[bc]'}}}", "b")
+			     RULE("{withoutHeaders: {x: {regex: '(?U)(a|aa)*[bc]'}}}", "c"));
+	assert_non_null(world_vhost(&w, &(struct request){0})->patterns[MATCH_PATH].slow);
+	assert_string_equal(SERVICE(&w, .path = "/aaa"), "a");
+	assert_string_equal(SERVICE(&w, .path = "/aaa/"), "c");
+	assert_string_equal(SERVICE(&w, .fields = {{"x", of_a[0]}}), "c");
+	assert_string_equal(SERVICE(&w, .fields = {{"x", of_a[1]}}), "b");
+	assert_false(match_failed(w.match));
+	assert_null(ROUTE(&w, .fields = {{"x", of_a[2]}})); /* neither it nor its negation */
+	assert_true(match_failed(w.match));
+	assert_string_equal(SERVICE(&w, .fields = {{"x", of_a[1]}}), "b");
+	assert_false(match_failed(w.match));
+}
+
+/* RE2 matches characters, and nothing that is none. */
+static void test_regex_of_characters(void **state)
+{
+	(void)state;
+	LOAD(RULE("{headers: {x: {regex: 'a.b'}}}", "a") RULE("{headers: {x: {regex: '.*'}}}", "b")
+		     RULE("{withoutHeaders: {x: {regex: '.*'}}}", "c"));
+	assert_string_equal(SERVICE(&w, .fields = {{"x", "a\xc3\xa9"
+							 "b"}}),
+			    "a");
+	assert_string_equal(SERVICE(&w, .fields = {{"x", "\xc3\xa9"}}), "b");
+	assert_string_equal(SERVICE(&w, .fields = {{"x", "a\xff"
+							 "b"}}),
+			    "c");
 }
 
 static void test_ignore_uri_case(void **state)
@@ -421,7 +508,8 @@ static void test_b101_b106_defaults(void **state)
 	r = ROUTE(&w, .path = "/");
 	assert_int_equal(r->timeout_us, 0);
 	assert_int_equal(r->retry.attempts, 2);
-	assert_int_equal(r->retry.on, RETRY_CONNECT_FAILURE | RETRY_REFUSED_STREAM);
+	assert_int_equal(r->retry.on, RETRY_CONNECT_FAILURE | RETRY_REFUSED_STREAM |
+					      RETRY_GRPC_UNAVAILABLE | RETRY_GRPC_CANCELLED);
 	assert_int_equal(r->retry.backoff_us, 25000);
 }
 
@@ -445,7 +533,8 @@ static void test_timeout_and_retries(void **state)
 	assert_int_equal(ROUTE(&w, .path = "/0")->retry.attempts, 0);
 	r = ROUTE(&w, .path = "/d");
 	assert_int_equal(r->retry.attempts, 1);
-	assert_int_equal(r->retry.on, RETRY_CONNECT_FAILURE | RETRY_REFUSED_STREAM);
+	assert_int_equal(r->retry.on, RETRY_CONNECT_FAILURE | RETRY_REFUSED_STREAM |
+					      RETRY_GRPC_UNAVAILABLE | RETRY_GRPC_CANCELLED);
 }
 
 static void test_no_default_retries_in_08(void **state)
@@ -478,6 +567,9 @@ int main(void)
 		T(test_b039_header_name_characters),
 		T(test_b040_pseudo_headers),
 		T(test_host_header_is_the_authority),
+		T(test_b041_query_params),
+		T(test_query_forms),
+		T(test_routes_filed_by_value),
 		T(test_b042_authority_keeps_its_port),
 		T(test_b044_and_within_or_between),
 		T(test_b045_order_not_specificity),
@@ -493,6 +585,8 @@ int main(void)
 		T(test_origins),
 		T(test_b056_empty_prefix),
 		T(test_b057_regex_beyond_hyperscan),
+		T(test_regex_of_pcre2),
+		T(test_regex_of_characters),
 		T(test_ignore_uri_case),
 		T(test_inline_case_flag_of_regex),
 		T(test_options_star_and_no_path),
