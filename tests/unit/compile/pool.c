@@ -14,17 +14,17 @@
 static void put_pool(FILE *f, const char *policy, const struct pool_member *m)
 {
 	fprintf(f,
-		ISTIO("DestinationRule", "pool", "default") "spec: {host: pool.test, "
-							    "trafficPolicy: {%s}}\n" ISTIO(
-								    "ServiceEntry", "pool",
-								    "default") "spec:\n  hosts: "
-									       "[pool.test]\n  "
-									       "resolution: "
-									       "STATIC\n"
-									       "  ports: [{number: "
-									       "80, name: http, "
-									       "protocol: HTTP}]\n "
-									       " endpoints:\n",
+		ISTIO("DestinationRule", "pool",
+		      "default") "spec: {host: pool.test, "
+				 "trafficPolicy: {%s}}\n" ISTIO("ServiceEntry", "pool",
+								"default") "spec:\n  hosts: "
+									   "[pool.test]\n  "
+									   "resolution: "
+									   "STATIC\n"
+									   "  ports: [{number: "
+									   "80, name: http, "
+									   "protocol: HTTP}]\n "
+									   " endpoints:\n",
 		policy);
 	for (; m->address; m++)
 		fprintf(f, "  - {address: 10.0.0.%u, weight: %u%s%s}\n", m->address,
