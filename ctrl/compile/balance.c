@@ -162,5 +162,4 @@ void balance_compile(struct arena *a, const struct cluster_policy *p, struct clu
 		c->affinity = compile_affinity(a, p->balancer.hash);
 	if (has_warmup(p))
 		c->slow_start = compile_warmup(a, &p->balancer);
-	c->elaborate = c->affinity || c->slow_start || c->endpoints->n_parts;
 }

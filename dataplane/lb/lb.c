@@ -153,16 +153,31 @@ static __attribute__((noinline)) uint32_t pick_avoiding(struct lb_state *s, cons
 	return drawn;
 }
 
-uint32_t lb_pick(struct lb_state *s, const struct cluster *c, const uint32_t *skip, unsigned n_skip)
+static inline uint32_t pick_plain(struct lb_state *s, const struct cluster *c, const uint32_t *skip,
+				  unsigned n_skip)
 {
 	uint32_t drawn;
 
-	if (c->elaborate || lb_ejected(c))
-		return lb_pick_careful(s, c, lb_random(s), skip, n_skip);
 	if (c->endpoints->n <= 1)
 		return c->endpoints->n ? 0 : LB_NONE;
 	drawn = draw(s, c);
 	return n_skip ? pick_avoiding(s, c, drawn, skip, n_skip) : drawn;
+}
+
+/* Apart from the plain case, which is not to pay for it. */
+static __attribute__((noinline)) uint32_t
+pick_elaborate(struct lb_state *s, const struct cluster *c, const uint32_t *skip, unsigned n_skip)
+{
+	if (c->affinity || c->slow_start || c->endpoints->n_parts || lb_ejected(c))
+		return lb_pick_careful(s, c, lb_random(s), skip, n_skip);
+	return pick_plain(s, c, skip, n_skip);
+}
+
+uint32_t lb_pick(struct lb_state *s, const struct cluster *c, const uint32_t *skip, unsigned n_skip)
+{
+	if (c->elaborate)
+		return pick_elaborate(s, c, skip, n_skip);
+	return pick_plain(s, c, skip, n_skip);
 }
 
 uint32_t lb_pick_hashed(struct lb_state *s, const struct cluster *c, uint64_t hash)
