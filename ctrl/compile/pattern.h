@@ -10,6 +10,7 @@
 struct pattern_object {
 	struct cached cached;
 	struct hs_database *db;
+	uint64_t fitted; /* the last build whose scratch was made to fit */
 };
 
 /* The distinct expressions of one field, in order of their ids; conds[i] is a condition that
@@ -28,8 +29,8 @@ uint32_t pattern_list_add(struct pattern_list *l, struct build *b, struct cond *
 struct pattern_object *pattern_get(struct build *b, const struct pattern_list *l);
 void pattern_put(struct compiler *c, struct pattern_object *o);
 
-/* Makes *scratch fit db too. False when memory is short. */
-bool pattern_fit_scratch(const struct pattern_object *o, struct hs_scratch **scratch);
+/* Makes *scratch, the only one of the build, fit db too. False when memory is short. */
+bool pattern_fit_scratch(struct build *b, struct pattern_object *o, struct hs_scratch **scratch);
 /* From one scratch that fits everything to one per worker. */
 bool pattern_clone_scratch(struct hs_scratch *first, struct hs_scratch **out, unsigned n);
 void pattern_free_scratch(struct hs_scratch **scratch, unsigned n);

@@ -1,6 +1,8 @@
 /* vhost.c - owns compiled virtual hosts: their memory, ids and databases. */
 #include <compile/vhost.h>
 
+#include <stddef.h>
+
 #include <compile/action.h>
 #include <compile/index.h>
 #include <compile/memory.h>
@@ -427,8 +429,17 @@ static bool compile(struct work *w)
 	       refuse_limit(w, "different lengths of path prefixes", INDEX_PREFIX_LENS_MAX);
 }
 
+static void forget_sources(struct compiler *c, struct vhost_object *o)
+{
+	if (o->sources)
+		map_remove(&c->by_sources, o->sources, o->sources_len);
+	free(o->sources);
+	o->sources = NULL;
+}
+
 static void object_free(struct compiler *c, struct vhost_object *o)
 {
+	forget_sources(c, o);
 	for (uint32_t i = 0; i < o->n_cluster_ids; i++)
 		intern_put(&c->cluster_ids, o->cluster_ids[i]);
 	for (uint32_t i = 0; i < o->n_split_ids; i++)
@@ -481,6 +492,30 @@ const struct vhost *vhost_get(struct build *b, const struct vhost_plan *plan)
 	}
 	list_add(b->box->arena, &b->box->vhosts, o);
 	return &o->vhost;
+}
+
+const struct vhost *vhost_find(struct build *b, const struct cache_key *sources)
+{
+	struct vhost_object *o = map_get(&b->c->by_sources, sources->bytes, sources->len);
+
+	if (!o)
+		return NULL;
+	cache_hold(&o->cached);
+	list_add(b->box->arena, &b->box->vhosts, o);
+	return &o->vhost;
+}
+
+void vhost_remember(struct build *b, const struct vhost *vh, const struct cache_key *sources)
+{
+	struct vhost_object *o =
+		(struct vhost_object *)((uintptr_t)vh - offsetof(struct vhost_object, vhost));
+
+	if (map_get(&b->c->by_sources, sources->bytes, sources->len))
+		return;
+	forget_sources(b->c, o);
+	o->sources = memory_copy(sources->bytes, sources->len);
+	o->sources_len = sources->len;
+	*map_slot(&b->c->by_sources, o->sources, o->sources_len) = o;
 }
 
 void vhost_put(struct compiler *c, struct vhost_object *o)
