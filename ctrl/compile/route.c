@@ -279,7 +279,7 @@ static struct route_plan *plan_block(const struct rule *r, uint32_t block,
 	p->pos = m ? m->pos : r->http->pos;
 	p->timeout_us = r->http->timeout_us;
 	p->catch_all = !m || is_catch_all(m);
-	p->retry = retry_plan(r->b, r->vs, r->index, r->http->retries);
+	p->retry = retry_plan(r->b, r->http->retries);
 	p->http = r->http;
 	p->uri = m ? m->uri : NULL;
 	p->port = r->scope->port;
@@ -359,6 +359,6 @@ struct route_plan *route_plan_default(struct build *b, const char *host, uint32_
 		(struct target){.cluster = name_cluster(b->tmp, host, port, NULL), .weight = 1};
 	p->n_targets = 1;
 	p->catch_all = true;
-	p->retry = retry_plan(b, NULL, 0, NULL);
+	p->retry = retry_plan(b, NULL);
 	return p;
 }

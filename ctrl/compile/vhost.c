@@ -7,6 +7,7 @@
 #include <compile/index.h>
 #include <compile/memory.h>
 #include <compile/names.h>
+#include <compile/retry.h>
 #include <compile/split.h>
 
 /* A virtual host while it is compiled. */
@@ -49,8 +50,7 @@ static void key_route(struct cache_key *k, const struct route_plan *r)
 	key_origin(k, r);
 	cache_key_string(k, r->name);
 	cache_key_number(k, r->timeout_us);
-	cache_key_number(k, (uint64_t)r->retry.attempts << 32 | r->retry.on);
-	cache_key_number(k, r->retry.backoff_us);
+	retry_key(k, &r->retry);
 	cache_key_number(k, (uint64_t)r->n_conds << 32 | r->n_targets);
 	for (uint32_t i = 0; i < r->n_conds; i++)
 		key_cond(k, &r->conds[i]);
@@ -250,7 +250,7 @@ static void compile_route(struct work *w, struct route_plan *r, uint32_t number,
 	out->action = (uint8_t)action_of(r->http);
 	out->actions = route_actions_get(&actions, r);
 	out->timeout_us = r->timeout_us;
-	out->retry = r->retry;
+	out->retry = retry_copy(w->a, &r->retry);
 	out->origin = compile_origin(w, r);
 	for (uint32_t i = 0; i < r->n_conds; i++)
 		compile_cond(w, &r->conds[i], &p[i]);

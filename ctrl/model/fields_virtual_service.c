@@ -86,12 +86,13 @@ static const struct message route =
 
 static const struct field retry_fields[] = {
 	{"attempts", FIELD_INT32, AT(http_retry, attempts), INT32_RANGE},
-	{"perTryTimeout", FIELD_DURATION, FIELD_NO_EFFECT | FIELD_PRESENT,
-	 AT(http_retry, per_try_timeout_us), COUNT(http_retry, has_per_try_timeout)},
+	{"perTryTimeout", FIELD_DURATION, FIELD_PRESENT, AT(http_retry, per_try_timeout_us),
+	 COUNT(http_retry, has_per_try_timeout)},
 	{"retryOn", FIELD_STRING, AT(http_retry, retry_on)},
 	{"retryRemoteLocalities", FIELD_BOOL, FIELD_NO_EFFECT | FIELD_PRESENT, NOT_KEPT,
 	 COUNT(http_retry, has_remote_localities)},
-	{"retryIgnorePreviousHosts", FIELD_BOOL, FIELD_NO_EFFECT, NOT_KEPT},
+	{"retryIgnorePreviousHosts", FIELD_BOOL, FIELD_PRESENT,
+	 AT(http_retry, ignore_previous_hosts), COUNT(http_retry, has_ignore_previous_hosts)},
 	{"backoff", FIELD_DURATION, AT(http_retry, backoff_us)},
 	{0},
 };

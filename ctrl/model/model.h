@@ -198,7 +198,8 @@ struct http_retry {
 	int32_t attempts;
 	uint64_t per_try_timeout_us, backoff_us;
 	const char *retry_on;
-	bool has_per_try_timeout, has_remote_localities; /* written */
+	bool has_per_try_timeout, has_remote_localities, has_ignore_previous_hosts; /* written */
+	bool ignore_previous_hosts;
 	struct pos pos;
 };
 

@@ -15,6 +15,9 @@
 #define LINEAR_SLACK  4096
 #define SCRATCH_HEADS 4
 
+/* Of all packet memory, request bodies that may be sent again take at most one part in so many. */
+#define KEPT_SHARE 16
+
 static void fire(void *arg, struct wheel_timer *t)
 {
 	struct proxy *px = arg;
@@ -75,6 +78,7 @@ struct proxy *proxy_create(const struct proxy_env *env)
 	px->scratch.size = SCRATCH_HEADS * px->linear.size;
 	px->scratch.buf = malloc(px->scratch.size);
 	px->regex = regex_create();
+	px->kept_max = env->pool->size / KEPT_SHARE;
 	px->match = match_create();
 	px->lb = lb_create(env->seed);
 	px->rows = request_index_create();

@@ -52,6 +52,7 @@ struct proxy {
 	struct slab servers, streams;
 	struct h1_server *conns; /* all client connections */
 	uint32_t n_conns, n_tunnels;
+	uint32_t kept, kept_max;    /* mbufs in the streams' bodies; so many may be */
 	uint64_t generation;        /* of snap */
 	struct http_head req, resp; /* scratch of one parse each */
 	struct http_head reply;     /* scratch of local replies */

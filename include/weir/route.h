@@ -89,19 +89,54 @@ struct split {
 	const uint16_t *slots;
 };
 
-/* HTTPRetry. An outcome is retried when its bit is set in `on`. */
+/* HTTPRetry (istio/reference 2.4.6). An outcome is retried when one of its bits is set in `on`. */
+#define RETRY_CONDITIONS(X)                                                                        \
+	X(CONNECT_FAILURE, "connect-failure")                                                      \
+	X(REFUSED_STREAM, "refused-stream")                                                        \
+	X(RESET, "reset")                                                                          \
+	X(RESET_BEFORE_REQUEST, "reset-before-request")                                            \
+	X(5XX, "5xx")                                                                              \
+	X(GATEWAY_ERROR, "gateway-error")                                                          \
+	X(RETRIABLE_4XX, "retriable-4xx")                                                          \
+	X(STATUS, "retriable-status-codes")                                                        \
+	X(RATELIMITED, "envoy-ratelimited")                                                        \
+	X(GRPC_CANCELLED, "cancelled")                                                             \
+	X(GRPC_DEADLINE_EXCEEDED, "deadline-exceeded")                                             \
+	X(GRPC_INTERNAL, "internal")                                                               \
+	X(GRPC_RESOURCE_EXHAUSTED, "resource-exhausted")                                           \
+	X(GRPC_UNAVAILABLE, "unavailable")
+
+enum retry_on_bit {
+#define X(id, name) RETRY_BIT_##id,
+	RETRY_CONDITIONS(X)
+#undef X
+};
+
 enum retry_on {
-	RETRY_CONNECT_FAILURE = 1u << 0,
-	RETRY_REFUSED_STREAM = 1u << 1,
-	RETRY_RESET = 1u << 2,
-	RETRY_5XX = 1u << 3,
-	RETRY_GATEWAY_ERROR = 1u << 4,
+#define X(id, name) RETRY_##id = 1u << RETRY_BIT_##id,
+	RETRY_CONDITIONS(X)
+#undef X
+};
+
+/* Conditions that only a gRPC response can meet. */
+#define RETRY_GRPC                                                                                 \
+	(RETRY_GRPC_CANCELLED | RETRY_GRPC_DEADLINE_EXCEEDED | RETRY_GRPC_INTERNAL |               \
+	 RETRY_GRPC_RESOURCE_EXHAUSTED | RETRY_GRPC_UNAVAILABLE)
+
+/* A set of status codes, a bit each. */
+#define STATUS_SET_MAX 600
+
+struct status_set {
+	uint64_t bits[(STATUS_SET_MAX + 63) / 64];
 };
 
 struct retry_policy {
 	uint32_t attempts; /* tries after the first; 0 = none */
 	uint32_t on;       /* enum retry_on */
 	uint64_t backoff_us;
+	uint64_t per_try_timeout_us;       /* 0 = none */
+	const struct status_set *statuses; /* of RETRY_STATUS; NULL: none */
+	bool same_hosts;                   /* hosts tried before are not avoided */
 };
 
 enum route_action { ROUTE_FORWARD, ROUTE_REDIRECT, ROUTE_DIRECT_RESPONSE };

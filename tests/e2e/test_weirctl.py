@@ -380,8 +380,26 @@ def test_version(gw, ctl):
     assert ctl.text("version", "--client") == f"weirctl {version['client']}\n"
 
 
-def test_over_tcp(lab, gw):
+def test_over_tcp(lab, gw, monkeypatch):
+    """Directly, whatever is set for other programs."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert "serving" in Weirctl(ADMIN, lab.gw).text("status")
+
+
+def test_address_of_the_environment(gw, monkeypatch):
+    monkeypatch.setenv("WEIR_ADMIN", f"unix:{gw.admin_socket}")
+    assert "serving" in Weirctl(None).text("status")
+    assert Weirctl("unix:/nowhere").run("status", check=False).returncode == 1
+
+
+def test_long_questions(many, ctl):
+    """A request that is too large to be asked is refused, and in words."""
+    url = f"http://{GW_EXT_IP}/reviews/{'a' * 7000}"
+    answer = ctl.explain(url, "Host: many.example.com", "end-user: jason", f"x-a: {'b' * 9000}")
+    assert answer["route"]["name"] == "jason"
+    done = ctl.run("explain", url, "-H", f"x-a: {'b' * 40000}", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the question is too long" in done.stderr
 
 
 @pytest.mark.parametrize("admin,says", [

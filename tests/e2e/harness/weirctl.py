@@ -11,14 +11,15 @@ def weirctl_bin():
 
 
 class Weirctl:
-    """weirctl for one admin address, in a namespace where that is needed."""
+    """weirctl for one admin address (None: that of the environment), in a namespace where that is
+    needed."""
 
     def __init__(self, admin, ns=None):
         self.admin, self.ns = admin, ns
 
     def run(self, *argv, check=True, stdout=subprocess.PIPE):
         """The finished process; with `check` it has to have succeeded and kept quiet."""
-        command = [weirctl_bin(), "--admin", self.admin, *argv]
+        command = [weirctl_bin(), *(["--admin", self.admin] if self.admin else []), *argv]
         done = subprocess.run(self.ns.exec_argv(command) if self.ns else command,
                               stdout=stdout, stderr=subprocess.PIPE, text=True,
                               timeout=30 * proc.PATIENCE)

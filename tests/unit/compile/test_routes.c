@@ -471,7 +471,8 @@ static void test_b101_b106_defaults(void **state)
 	r = ROUTE(&w, .path = "/");
 	assert_int_equal(r->timeout_us, 0);
 	assert_int_equal(r->retry.attempts, 2);
-	assert_int_equal(r->retry.on, RETRY_CONNECT_FAILURE | RETRY_REFUSED_STREAM);
+	assert_int_equal(r->retry.on, RETRY_CONNECT_FAILURE | RETRY_REFUSED_STREAM |
+					      RETRY_GRPC_UNAVAILABLE | RETRY_GRPC_CANCELLED);
 	assert_int_equal(r->retry.backoff_us, 25000);
 }
 
@@ -495,7 +496,8 @@ static void test_timeout_and_retries(void **state)
 	assert_int_equal(ROUTE(&w, .path = "/0")->retry.attempts, 0);
 	r = ROUTE(&w, .path = "/d");
 	assert_int_equal(r->retry.attempts, 1);
-	assert_int_equal(r->retry.on, RETRY_CONNECT_FAILURE | RETRY_REFUSED_STREAM);
+	assert_int_equal(r->retry.on, RETRY_CONNECT_FAILURE | RETRY_REFUSED_STREAM |
+					      RETRY_GRPC_UNAVAILABLE | RETRY_GRPC_CANCELLED);
 }
 
 static void test_no_default_retries_in_08(void **state)

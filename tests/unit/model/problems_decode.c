@@ -158,8 +158,6 @@ static const struct problem rows[] = {
 	 DIAG_NOT_SUPPORTED, 8, "spec.http[0].match[0].headers[@request.auth.claims.a]"},
 	{"proxyProtocol", DR("  trafficPolicy: {proxyProtocol: {version: V2}}\n"),
 	 DIAG_NOT_SUPPORTED, 6, "spec.trafficPolicy.proxyProtocol"},
-	{"perTryTimeout", RULE("    retries: {attempts: 1, perTryTimeout: 1s}\n"), DIAG_NO_EFFECT,
-	 8, "spec.http[0].retries.perTryTimeout"},
 	{"outlierDetection", DR("  trafficPolicy: {outlierDetection: {}}\n"), DIAG_NO_EFFECT, 6,
 	 "spec.trafficPolicy.outlierDetection"},
 	{"limits of a subset",
@@ -170,8 +168,6 @@ static const struct problem rows[] = {
 	 DR("  trafficPolicy:\n    portLevelSettings:\n    - port: {number: 80}\n"
 	    "      loadBalancer: {consistentHash: {useSourceIp: true}}\n"),
 	 DIAG_NO_EFFECT, 9, "spec.trafficPolicy.portLevelSettings[0].loadBalancer.consistentHash"},
-	{"retry on a status", RULE("    retries: {attempts: 1, retryOn: \"503\"}\n"),
-	 DIAG_NO_EFFECT, 8, "spec.http[0].retries.retryOn"},
 	{"a day without time",
 	 "apiVersion: v1\nkind: Pod\nmetadata: {name: a, creationTimestamp: 2020-01-01}\n",
 	 DIAG_TIMESTAMP, 3, "metadata.creationTimestamp"},

@@ -612,7 +612,8 @@ static void path_in_its_normal_form(void **state)
 	struct peer *client = rig_client(r, PORT_ROUTED), *origin;
 
 	r->http.path_normalization = PATH_BASE;
-	r->routes[0].retry = (struct retry_policy){1, RETRY_RESET, 1000};
+	r->routes[0].retry =
+		(struct retry_policy){.attempts = 1, .on = RETRY_RESET, .backoff_us = 1000};
 	rig_ask(r, client, GET("/a/../b%2f%41/./c?d=/../e"));
 	peer_reset(rig_origin(r));
 	rig_run(r);
