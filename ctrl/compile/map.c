@@ -6,6 +6,8 @@
 #include <compile/memory.h>
 
 #define BUCKETS_FIRST 16u
+#define CHUNK_FIRST   8u
+#define CHUNK_MAX     512u
 
 struct map_node {
 	struct map_node *next;
@@ -13,6 +15,12 @@ struct map_node {
 	size_t len;
 	uint64_t hash;
 	void *value;
+};
+
+struct map_chunk {
+	struct map_chunk *next;
+	uint32_t n;
+	struct map_node nodes[];
 };
 
 /* Multiplications fold eight bytes at a time: keys of whole virtual hosts are hundreds of bytes.
@@ -49,16 +57,41 @@ void map_init(struct map *m)
 
 void map_fini(struct map *m)
 {
-	for (size_t i = 0; m->buckets && i <= m->mask; i++) {
-		struct map_node *n = m->buckets[i], *next;
+	struct map_chunk *c = m->chunks, *next;
 
-		for (; n; n = next) {
-			next = n->next;
-			free(n);
-		}
+	for (; c; c = next) {
+		next = c->next;
+		free(c);
 	}
 	free(m->buckets);
 	*m = (struct map){0};
+}
+
+static void add_chunk(struct map *m)
+{
+	uint32_t n = !m->chunks                 ? CHUNK_FIRST
+		     : m->chunks->n < CHUNK_MAX ? m->chunks->n * 2
+						: CHUNK_MAX;
+	struct map_chunk *c = memory_alloc(sizeof(*c) + n * sizeof(c->nodes[0]));
+
+	c->n = n;
+	c->next = m->chunks;
+	m->chunks = c;
+	for (uint32_t i = n; i-- > 0;) { /* the first one is on top */
+		c->nodes[i].next = m->unused;
+		m->unused = &c->nodes[i];
+	}
+}
+
+static struct map_node *take_node(struct map *m)
+{
+	struct map_node *n;
+
+	if (!m->unused)
+		add_chunk(m);
+	n = m->unused;
+	m->unused = n->next;
+	return n;
 }
 
 static struct map_node **find(const struct map *m, const void *key, size_t len, uint64_t hash)
@@ -105,7 +138,7 @@ void **map_slot(struct map *m, const void *key, size_t len)
 		return &n->value;
 	if (m->n > m->mask)
 		grow(m);
-	n = memory_alloc(sizeof(*n));
+	n = take_node(m);
 	*n = (struct map_node){.key = key, .len = len, .hash = hash};
 	n->next = m->buckets[hash & m->mask];
 	m->buckets[hash & m->mask] = n;
@@ -120,6 +153,7 @@ void map_remove(struct map *m, const void *key, size_t len)
 	if (!n)
 		return;
 	*at = n->next;
-	free(n);
+	n->next = m->unused;
+	m->unused = n;
 	m->n--;
 }

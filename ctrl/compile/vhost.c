@@ -478,8 +478,19 @@ static struct vhost_object *make(struct build *b, const struct vhost_plan *plan)
 	return NULL;
 }
 
+/* What was worth a warning is so at every load, and where it stands may have moved: it is
+ * compiled again for the sake of what that reports. */
+static void warn_again(struct build *b, const struct vhost_plan *plan)
+{
+	struct vhost_object *o = make(b, plan);
+
+	if (o)
+		object_free(b->c, o);
+}
+
 const struct vhost *vhost_get(struct build *b, const struct vhost_plan *plan)
 {
+	uint64_t reports = b->n_reports;
 	struct vhost_object *o;
 
 	key_vhost(&b->key, plan);
@@ -488,7 +499,10 @@ const struct vhost *vhost_get(struct build *b, const struct vhost_plan *plan)
 		o = make(b, plan);
 		if (!o)
 			return NULL;
+		o->warned = b->n_reports != reports;
 		cache_add(&b->c->vhosts, &o->cached, b->key.bytes, b->key.len);
+	} else if (o->warned) {
+		warn_again(b, plan);
 	}
 	list_add(b->box->arena, &b->box->vhosts, o);
 	return &o->vhost;

@@ -10,6 +10,7 @@ struct vhost_object {
 	struct cached cached;
 	struct arena *arena;
 	struct vhost vhost;
+	bool warned;   /* compiling it reported something */
 	void *sources; /* the key under which vhost_find() knows it; NULL */
 	size_t sources_len;
 	struct list patterns; /* struct pattern_object, held */
