@@ -38,6 +38,8 @@ static void leave_endpoint(struct stream *s)
 	if (s->counted)
 		lb_request_end(s->px->lb, s->endpoint_id, s->endpoint_gen);
 	s->counted = false;
+	if (unlikely(s->claim.seat))
+		upstream_release(s->px->up, &s->claim);
 }
 
 static void drop_upstream(struct stream *s)
@@ -63,6 +65,7 @@ void stream_finish(struct stream *s, bool whole)
 		s->up = NULL;
 	}
 	leave_endpoint(s);
+	upstream_retry_end(&s->claim);
 	wheel_cancel(&px->wheel, &s->timer);
 	mbq_free(&s->head);
 	snapshot_unpin(s->snap, px->env.worker);
@@ -222,15 +225,28 @@ static bool send_request(struct stream *s, struct http_head *h)
 	return !(s->request_done || is_empty(h)) || end_request(s);
 }
 
+/* By the cluster's limits. False: the request waits for a connection, or is over. */
+static bool admit(struct stream *s)
+{
+	if (upstream_admit(s->px->up, s->cluster, &s->claim, s))
+		return true;
+	s->state = STREAM_CONNECTING;
+	if (!s->claim.queued)
+		lose(s, UPSTREAM_OVERFLOW);
+	return false;
+}
+
 /* h: the parsed head, or NULL when it must be parsed again. */
 static void try_upstream(struct stream *s, struct http_head *h, bool fresh)
 {
 	struct proxy *px = s->px;
 	enum upstream_failure why;
 	const struct endpoint *e;
-	uint32_t i = lb_pick(px->lb, s->cluster, s->tried,
-			     RTE_MIN(s->tries, (uint32_t)STREAM_TRIES_MAX));
+	uint32_t i;
 
+	if (unlikely(s->cluster->breaker) && !admit(s))
+		return;
+	i = lb_pick(px->lb, s->cluster, s->tried, RTE_MIN(s->tries, (uint32_t)STREAM_TRIES_MAX));
 	if (i == LB_NONE) {
 		reply(s, REPLY_NO_HEALTHY_UPSTREAM);
 		return;
@@ -244,7 +260,11 @@ static void try_upstream(struct stream *s, struct http_head *h, bool fresh)
 	s->endpoint_gen = e->gen;
 	s->upstream_remote = e->addr;
 	s->state = STREAM_CONNECTING;
-	s->up = upstream_acquire(px->up, s->cluster, e, fresh, s, &s->reused, &why);
+	s->up = upstream_acquire(px->up, s->cluster, e, fresh, s, &s->claim, &s->reused, &why);
+	if (!s->up && s->claim.queued) {
+		s->tries--;
+		return;
+	}
 	if (!s->up) {
 		lose(s, why);
 		return;
@@ -285,6 +305,10 @@ static bool retry(struct stream *s, uint32_t condition)
 	at = s->px->now_us + backoff(s);
 	if (s->timeout_at_us && at >= s->timeout_at_us)
 		return false;
+	if (!upstream_retry_begin(s->cluster, &s->claim)) {
+		s->flags |= RESPONSE_FLAG_UO;
+		return false;
+	}
 	drop_upstream(s);
 	s->state = STREAM_WAITING;
 	s->resume_at_us = at;
@@ -308,6 +332,7 @@ static const enum reply_kind failure_reply[] = {
 	[UPSTREAM_RESET] = REPLY_UPSTREAM_RESET,
 	[UPSTREAM_PROTOCOL] = REPLY_UPSTREAM_PROTOCOL,
 	[UPSTREAM_NO_MEMORY] = REPLY_OVERLOADED,
+	[UPSTREAM_OVERFLOW] = REPLY_OVERLOADED,
 };
 
 static const uint32_t failure_condition[] = {
@@ -318,6 +343,7 @@ static const uint32_t failure_condition[] = {
 	[UPSTREAM_RESET] = RETRY_RESET | RETRY_5XX | RETRY_GATEWAY_ERROR,
 	[UPSTREAM_PROTOCOL] = 0,
 	[UPSTREAM_NO_MEMORY] = 0,
+	[UPSTREAM_OVERFLOW] = 0,
 };
 
 /* The upstream connection is gone and there is no response to pass on. */
@@ -415,6 +441,11 @@ static void on_ready(void *user)
 	/* The body waited for this. */
 	if (send_request(s, stream_reparse(s)))
 		down->ops->resume(down);
+}
+
+static void on_admitted(void *user)
+{
+	try_upstream(user, NULL, false);
 }
 
 static void on_interim(void *user, const struct http_head *h)
@@ -518,6 +549,7 @@ const struct upstream_user stream_upstream_user = {
 	.failed = on_failed,
 	.can_take = on_can_take,
 	.upgraded = on_upgraded,
+	.admitted = on_admitted,
 };
 
 /* ---- from the client ---- */

@@ -10,6 +10,7 @@
 #include <rte_mempool.h>
 #include <rte_pause.h>
 
+#include <upstream/mailbox.h>
 #include <worker/worker.h>
 
 struct dataplane {
@@ -18,6 +19,7 @@ struct dataplane {
 	struct net_ports *ports;
 	struct rte_mempool *pool;
 	unsigned n_workers;
+	struct mailbox mailboxes[WEIR_WORKERS_MAX];
 	struct worker workers[];
 };
 
@@ -44,6 +46,7 @@ struct dataplane *dataplane_create(const struct dataplane_config *cfg, struct pu
 		w->index = i;
 		w->cell = cell;
 		w->orders = &dp->orders;
+		w->mailboxes = dp->mailboxes;
 		w->wake_fd = -1;
 		dp->n_workers++;
 		if (!worker_init(w, &dp->cfg, dp->ports, dp->pool, err, err_len)) {

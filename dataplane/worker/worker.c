@@ -105,7 +105,15 @@ static bool net_captures(void *owner, const struct net_addr *local, const struct
 	return proxy_captures(w->proxy, &local->ip, local->port) || tcp_knows(w->tcp, &t);
 }
 
+static bool net_mail(void *owner)
+{
+	const struct worker *w = owner;
+
+	return proxy_has_mail(w->proxy);
+}
+
 static const struct net_ops net_ops = {
+	.mail = net_mail,
 	.icmp_error = net_icmp_error,
 	.unreachable = net_unreachable,
 	.captures = net_captures,
@@ -179,6 +187,7 @@ static bool make_proxy(struct worker *w, const struct dataplane_config *cfg, uin
 		.max_conns = conns,
 		.seed = random_u64(),
 		.steer = tcp_steer,
+		.mailboxes = w->mailboxes,
 	};
 
 	w->proxy = proxy_create(&env);

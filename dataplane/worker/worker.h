@@ -16,7 +16,8 @@ struct worker {
 	bool draining;
 	struct publish_cell *cell;
 	const struct worker_orders *orders;
-	struct rte_mempool *pool; /* all packets, shared by the workers */
+	struct mailbox *mailboxes; /* of all workers */
+	struct rte_mempool *pool;  /* all packets, shared by the workers */
 	struct net *net;
 	struct tcp_ctx *tcp;
 	struct tcp_ops tcp_ops;
