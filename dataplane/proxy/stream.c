@@ -12,6 +12,7 @@
 #include <proxy/transform.h>
 #include <proxy/tunnel.h>
 #include <tcp/tcp.h>
+#include <upstream/outlier.h>
 
 /* A retry's wait is at most this many times its base (reference 2.4.6). */
 #define BACKOFF_CAP 10
@@ -258,6 +259,7 @@ static void try_upstream(struct stream *s, struct http_head *h, bool fresh)
 	s->version = e->version;
 	s->endpoint_id = e->id;
 	s->endpoint_gen = e->gen;
+	s->health = e->health;
 	s->upstream_remote = e->addr;
 	s->state = STREAM_CONNECTING;
 	s->up = upstream_acquire(px->up, s->cluster, e, fresh, s, &s->claim, &s->reused, &why);
@@ -346,6 +348,19 @@ static const uint32_t failure_condition[] = {
 	[UPSTREAM_OVERFLOW] = 0,
 };
 
+/* To outlier detection: the try's endpoint gave no answer, or not all of it. */
+static void note_failure(struct stream *s)
+{
+	if (unlikely(s->health))
+		outlier_report_failure(s->cluster, s->health, s->px->now_us);
+	s->health = NULL;
+}
+
+static bool is_endpoints_fault(enum upstream_failure why)
+{
+	return why != UPSTREAM_NO_MEMORY && why != UPSTREAM_OVERFLOW;
+}
+
 /* The upstream connection is gone and there is no response to pass on. */
 static void fail(struct stream *s, enum upstream_failure why)
 {
@@ -358,6 +373,8 @@ static void fail(struct stream *s, enum upstream_failure why)
 		try_upstream(s, NULL, true);
 		return;
 	}
+	if (is_endpoints_fault(why))
+		note_failure(s);
 	if (retry(s, failure_condition[why]))
 		return;
 	if (why == UPSTREAM_CONNECT_REFUSED)
@@ -371,6 +388,8 @@ static void lose(struct stream *s, enum upstream_failure why)
 {
 	s->up = NULL;
 	leave_endpoint(s);
+	if (s->state == STREAM_RESPONDING && is_endpoints_fault(why))
+		note_failure(s);
 	if (s->state != STREAM_RESPONDING)
 		fail(s, why);
 	else if (why == UPSTREAM_PROTOCOL)
@@ -406,6 +425,8 @@ void stream_timer(struct stream *s)
 		return;
 	}
 	if (s->timeout_at_us && s->timeout_at_us <= now) {
+		if (s->up)
+			note_failure(s);
 		if (s->state == STREAM_RESPONDING)
 			cut(s, RESPONSE_FLAG_UT, "response_timeout");
 		else
@@ -474,6 +495,8 @@ static void on_response(void *user, const struct http_head *head)
 	struct http_head *h = &s->px->resp;
 
 	(void)head; /* the same object: the codec parses into our scratch */
+	if (unlikely(s->health))
+		outlier_report_status(s->cluster, s->health, h->status, s->px->now_us);
 	if (retry(s, status_condition(h->status)))
 		return;
 	note_exhausted(s, status_condition(h->status));

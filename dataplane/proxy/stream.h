@@ -27,9 +27,10 @@ struct stream {
 	const struct route *route;   /* of snap; NULL: nothing matched */
 	const struct split_target *target;
 	const struct cluster *cluster;
-	const char *cluster_name;      /* also when the cluster is missing */
-	struct mbq head;               /* the request head's bytes, for retries and the log */
-	struct net_addr client, local; /* downstream tuple */
+	struct endpoint_health *health; /* of the try's endpoint; NULL: nobody watches it */
+	const char *cluster_name;       /* also when the cluster is missing */
+	struct mbq head;                /* the request head's bytes, for retries and the log */
+	struct net_addr client, local;  /* downstream tuple */
 	struct net_addr upstream_remote, upstream_local;
 	const char *version; /* label of the endpoint, "unknown" when none */
 	const char *details;

@@ -201,7 +201,8 @@ bool worker_init(struct worker *w, const struct dataplane_config *cfg, struct ne
 
 	w->pool = pool;
 	w->adaptive = cfg->idle == IDLE_ADAPTIVE;
-	w->tsc_start = rte_rdtsc();
+	if (w->tsc_start == 0)
+		w->tsc_start = rte_rdtsc();
 	w->us_per_tsc = (uint64_t)(((unsigned __int128)1000000 << 32) / rte_get_tsc_hz());
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	w->stats = calloc(1, sizeof(*w->stats));

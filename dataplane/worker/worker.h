@@ -26,7 +26,7 @@ struct worker {
 	struct request_stats *stats;
 	struct log_ring *log;
 	int wake_fd;                    /* eventfd: what a sleeping worker listens to */
-	uint64_t tsc_start, us_per_tsc; /* fixed point, 32 bits of fraction */
+	uint64_t tsc_start, us_per_tsc; /* the same for all; fixed point, 32 bits of fraction */
 	uint64_t idle_since_us;
 	uint64_t epoch_at_us; /* when the wall clock was last looked at */
 	bool running;         /* has made its first pass */
