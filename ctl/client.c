@@ -166,6 +166,8 @@ static json_t *explain_status(const struct context *c, long status, const struct
 	if (status == 404)
 		return fail(c, "what listens there does not know this question: it is an older "
 			       "weir, or something else");
+	if (status == 413 || status == 414 || status == 431)
+		return fail(c, "the question is too long: the limit is about 30 KB");
 	if (status != 400 && status != 503) {
 		char what[64];
 

@@ -52,6 +52,11 @@ static void print_request(FILE *out, const json_t *r)
 		put(out, r, "from");
 	}
 	fputs("\n", out);
+	if (strcmp(json_get_string(r, "path"), json_get_string(r, "normal_path")) != 0) {
+		fputs(INDENT "the path is taken for ", out);
+		put(out, r, "normal_path");
+		fputs("\n", out);
+	}
 }
 
 static void print_listener(FILE *out, const json_t *l)

@@ -17,6 +17,7 @@ from harness.client import Wrk, curl
 from harness.lab import GW_EXT_IP, Lab
 from harness.reap import reap
 from harness.weir import DRIVERS, Weir
+from harness.weirctl import weirctl_bin
 
 REVIEWS = f"http://reviews:{bookinfo.PORT}/reviews"
 PUBLIC = "httpbin.example.com"
@@ -209,6 +210,7 @@ def name_in(row):
 def keep(screen, lab, weir):
     """Leaves it up until Ctrl-C and says what to try."""
     inside = f"ip netns exec {lab.client.name}"
+    weirctl = f"{weirctl_bin()} --admin unix:{weir.admin_socket}"
     screen.title("It stays up until Ctrl-C. In another terminal, try")
     for what, text in (
             ("ask a service of the mesh", f"{inside} curl -i {REVIEWS}/0"),
@@ -218,8 +220,9 @@ def keep(screen, lab, weir):
             ("change a route: save, and it counts",
              f"${{EDITOR:-vi}} {weir.resources_dir}/reviews.yaml"),
             ("read its metrics", f"curl -s --unix-socket {weir.admin_socket} http://weir/metrics"),
-            ("see what the workers run on",
-             f"curl -s --unix-socket {weir.admin_socket} http://weir/config_dump"),
+            ("see what the workers run on", f"{weirctl} proxy-config route"),
+            ("ask who would serve a request, and why",
+             f"{weirctl} explain {REVIEWS}/0 -H 'end-user: jason'"),
             ("follow the access log", f"tail -f {weir.access_log_path}")):
         screen.line(f"  # {what}", "dim")
         screen.command(text)

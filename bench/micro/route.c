@@ -35,9 +35,10 @@ struct table {
 
 static void look_up(struct table *t)
 {
+	static const struct ip_addr client;
 	const struct vhost *vh = match_host(t->listener, t->head.authority);
 
-	t->taken = match_route(t->match, vh, &t->head, SLICE("http"), t->scratch);
+	t->taken = match_route(t->match, vh, &t->head, SLICE("http"), &client, t->scratch);
 }
 
 static void look_up_same(void *arg, unsigned n)

@@ -20,22 +20,25 @@ static const struct {
 	[MATCH_AUTHORITY] = {"authority", "authority"},
 	[MATCH_SCHEME] = {"scheme", "scheme"},
 	[MATCH_HEADER] = {"header", "header"},
+	[MATCH_QUERY] = {"query", "query parameter"},
+	[MATCH_SOURCE] = {"source", "source"},
 };
 
 static const struct {
 	const char *word;
 	bool has_value;
 } ops[] = {
-	[MATCH_EXACT] = {"exact", true},
-	[MATCH_PREFIX] = {"prefix", true},
-	[MATCH_REGEX] = {"regex", true},
-	[MATCH_PRESENT] = {"present", false},
+	[MATCH_EXACT] = {"exact", true}, [MATCH_PREFIX] = {"prefix", true},
+	[MATCH_REGEX] = {"regex", true}, [MATCH_PRESENT] = {"present", false},
+	[MATCH_IN] = {"in", true},
 };
 
 /* The name of what is looked at, where the field alone does not say it; NULL. */
 static const char *subject_name(const struct vhost *v, const struct predicate *p)
 {
-	return p->field == MATCH_HEADER ? v->headers[p->header].name : NULL;
+	if (p->field == MATCH_HEADER)
+		return v->headers[p->header].name;
+	return p->field == MATCH_QUERY ? v->queries[p->header].name : NULL;
 }
 
 static bool stands_alone(const char *p, size_t n)

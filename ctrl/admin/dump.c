@@ -77,7 +77,7 @@ static void uses_add(struct uses *set, const struct use *u)
 static void uses_add_table(struct uses *set, const struct host_entry *table, uint32_t mask,
 			   const char *before, uint16_t port)
 {
-	for (uint32_t i = 0; i < describe_table_size(mask); i++) {
+	for (uint32_t i = 0; table && i < describe_table_size(mask); i++) {
 		const struct host_entry *e = &table[i];
 
 		if (describe_is_domain(e))

@@ -55,7 +55,8 @@ static void put_request(struct question *x)
 	char ip[IP_ADDR_STRLEN];
 
 	json_put_bytes(j, "method", r->method.p, r->method.n);
-	json_put_bytes(j, "path", r->path.p, r->path.n);
+	json_put_bytes(j, "path", r->sent.p, r->sent.n);
+	json_put_bytes(j, "normal_path", r->path.p, r->path.n);
 	json_put_bytes(j, "authority", r->authority.p, r->authority.n);
 	json_put_string(j, "scheme", "http");
 	json_put_int(j, "port", r->port);
@@ -295,12 +296,24 @@ static bool is_connect(struct span method)
 	return method.n == 7 && memcmp(method.p, "CONNECT", 7) == 0;
 }
 
+static void put_no_host(struct question *x, const struct listener *l)
+{
+	struct text why;
+
+	text_init(&why, SENTENCE_MAX);
+	text_puts(&why, "the listener has no virtual host for this host");
+	explain_say_nearest(l, x->r.authority, &why);
+	text_put(&why, "", 1); /* ends the string */
+	put_verdict(x, 404, "NR", why.full ? "no virtual host" : why.data);
+	text_fini(&why);
+}
+
 static void find_host(struct question *x, const struct listener *l)
 {
 	struct explain_host h = explain_find_host(l, x->r.authority);
 
 	if (!h.vhost) {
-		put_verdict(x, 404, "NR", "the listener has no virtual host for this host");
+		put_no_host(x, l);
 		return;
 	}
 	put_vhost(x, &h);
@@ -353,7 +366,8 @@ bool explain(const struct admin_state *s, const struct query *q, struct text *ou
 {
 	struct question x = {.s = s, .snap = admin_snapshot(s)};
 
-	if (!explain_request_read(&x.r, q, out) || !read_misses(&x, q, out))
+	if (!explain_request_read(&x.r, q, s->node->dataplane.http.path_normalization, out) ||
+	    !read_misses(&x, q, out))
 		return false;
 	x.answer = json_object();
 	answer(&x);

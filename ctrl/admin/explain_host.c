@@ -1,7 +1,11 @@
 /* explain_host.c - see explain_host.h. */
 #include "explain_host.h"
 
+#include <common/nearest.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "describe.h"
 
 /* Longer than any DNS name with a port: only "*" can be meant. */
 #define HOST_MAX 512u
@@ -67,6 +71,31 @@ struct explain_host explain_find_host(const struct listener *l, struct span auth
 	if (l->fallback)
 		return (struct explain_host){l->fallback, HOST_FALLBACK, {"", 0}};
 	return (struct explain_host){NULL, HOST_NONE, {"", 0}};
+}
+
+static const char *terminated(char buf[HOST_MAX + 1], struct span s)
+{
+	snprintf(buf, HOST_MAX + 1, "%.*s", (int)s.n, s.p);
+	return buf;
+}
+
+void explain_say_nearest(const struct listener *l, struct span authority, struct text *out)
+{
+	char host[HOST_MAX + 1], domain[HOST_MAX + 1], best[HOST_MAX + 1] = "";
+	const struct host_table *t = &l->hosts;
+
+	terminated(host, span_of(authority.p, without_port(authority)));
+	for (uint32_t i = 0; i < describe_table_size(t->exact_mask); i++) {
+		const struct host_entry *e = &t->exact[i];
+
+		if (!e->vhost)
+			continue;
+		terminated(domain, span_of(e->host, e->len));
+		if (nearest_pick(host, *best ? best : NULL, domain) == domain)
+			memcpy(best, domain, sizeof(best));
+	}
+	if (*best)
+		text_printf(out, "; the nearest is %s", best);
 }
 
 /* ---- listeners ---- */

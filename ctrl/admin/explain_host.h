@@ -22,6 +22,9 @@ struct explain_host {
 /* What a listener does with an authority. */
 struct explain_host explain_find_host(const struct listener *l, struct span authority);
 
+/* Says which of the listener's domains looks most like the host; nothing when none does. */
+void explain_say_nearest(const struct listener *l, struct span authority, struct text *out);
+
 /* The listener that takes the connection; NULL: nobody does, and `why` says so. Where the URL has
  * a name instead of an address: a gateway on the port that knows the host, else the service of
  * this name, else a gateway on the port. */

@@ -22,7 +22,7 @@ struct evaluation {
 	const struct explain_request *r;
 	struct hs_scratch *scratch; /* grown to what each database needs */
 	struct subject fields[MATCH_FIELDS];
-	struct subject *headers;
+	struct subject *headers, *queries;
 };
 
 static void set_field(struct evaluation *e, enum match_field field, struct span value)
@@ -36,32 +36,40 @@ struct evaluation *evaluation_create(const struct vhost *v, const struct explain
 
 	if (!e)
 		return NULL;
-	e->headers = calloc(v->n_headers + 1u, sizeof(*e->headers));
-	if (!e->headers) {
-		free(e);
-		return NULL;
-	}
 	e->v = v;
 	e->r = r;
+	e->headers = calloc(v->n_headers + 1u, sizeof(*e->headers));
+	e->queries = calloc(v->n_queries + 1u, sizeof(*e->queries));
+	if (!e->headers || !e->queries) {
+		evaluation_destroy(e);
+		return NULL;
+	}
 	set_field(e, MATCH_PATH, span_of(r->path.p, r->path_len));
 	set_field(e, MATCH_METHOD, r->method);
 	set_field(e, MATCH_AUTHORITY, r->authority);
 	set_field(e, MATCH_SCHEME, span_of("http", 4));
+	set_field(e, MATCH_SOURCE, span_of("", 0));
 	return e;
+}
+
+static void free_subjects(struct subject *s, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		free(s[i].joined);
+		free(s[i].bits);
+	}
 }
 
 void evaluation_destroy(struct evaluation *e)
 {
 	if (!e)
 		return;
-	for (unsigned i = 0; i < e->v->n_headers; i++) {
-		free(e->headers[i].joined);
-		free(e->headers[i].bits);
-	}
-	for (unsigned i = 0; i < MATCH_FIELDS; i++)
-		free(e->fields[i].bits);
+	free_subjects(e->fields, MATCH_FIELDS);
+	free_subjects(e->headers, e->headers ? e->v->n_headers : 0);
+	free_subjects(e->queries, e->queries ? e->v->n_queries : 0);
 	hs_free_scratch(e->scratch);
 	free(e->headers);
+	free(e->queries);
 	free(e);
 }
 
@@ -81,6 +89,11 @@ static bool fetch_pseudo(const struct evaluation *e, struct subject *s, struct s
 		return name.n > 0 && name.p[0] == ':';
 	}
 	return true;
+}
+
+static bool same(struct span a, struct span b)
+{
+	return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
 }
 
 static bool join(struct subject *s, struct span more)
@@ -117,17 +130,44 @@ static void fetch_header(const struct evaluation *e, struct subject *s, struct s
 	}
 }
 
+/* The first parameter of this name, as it was sent: escapes are not resolved (2.3). */
+static void fetch_query(const struct evaluation *e, struct subject *s, struct span name)
+{
+	const char *p = e->r->path.p + e->r->path_len, *end = e->r->path.p + e->r->path.n;
+
+	s->fetched = true;
+	s->value = span_of("", 0);
+	while (p < end && !s->present) {
+		const char *begin = p + 1, *stop = memchr(begin, '&', (size_t)(end - begin));
+		const char *eq;
+
+		p = stop ? stop : end;
+		eq = memchr(begin, '=', (size_t)(p - begin));
+		if (p == begin || !same(span_of(begin, (size_t)((eq ? eq : p) - begin)), name))
+			continue;
+		s->present = true;
+		if (eq)
+			s->value = span_of(eq + 1, (size_t)(p - eq - 1));
+	}
+}
+
 static struct subject *subject_of(struct evaluation *e, const struct predicate *p)
 {
-	const struct header_name *h;
-	struct subject *s;
+	struct subject *s = &e->fields[p->field];
 
-	if (p->field != MATCH_HEADER)
-		return &e->fields[p->field];
-	h = &e->v->headers[p->header];
-	s = &e->headers[p->header];
-	if (!s->fetched)
-		fetch_header(e, s, span_of(h->name, h->len));
+	if (p->field == MATCH_HEADER) {
+		const struct header_name *h = &e->v->headers[p->header];
+
+		s = &e->headers[p->header];
+		if (!s->fetched)
+			fetch_header(e, s, span_of(h->name, h->len));
+	} else if (p->field == MATCH_QUERY) {
+		const struct query_name *q = &e->v->queries[p->header];
+
+		s = &e->queries[p->header];
+		if (!s->fetched)
+			fetch_query(e, s, span_of(q->name, q->len));
+	}
 	return s;
 }
 
@@ -153,14 +193,19 @@ static void scan(struct evaluation *e, struct subject *s, const struct pattern_s
 		s->broken = true;
 }
 
+static const struct pattern_set *patterns_of(const struct vhost *v, const struct predicate *p)
+{
+	if (p->field == MATCH_HEADER)
+		return &v->headers[p->header].patterns;
+	if (p->field == MATCH_QUERY)
+		return &v->queries[p->header].patterns;
+	return &v->patterns[p->field];
+}
+
 static bool regex_holds(struct evaluation *e, struct subject *s, const struct predicate *p)
 {
-	const struct pattern_set *set = p->field == MATCH_HEADER
-						? &e->v->headers[p->header].patterns
-						: &e->v->patterns[p->field];
-
 	if (!s->scanned)
-		scan(e, s, set);
+		scan(e, s, patterns_of(e->v, p));
 	return !s->broken && (s->bits[p->regex / 64] >> (p->regex % 64) & 1);
 }
 
@@ -184,6 +229,8 @@ static bool test(struct evaluation *e, struct subject *s, const struct predicate
 		return regex_holds(e, s, p);
 	case MATCH_PRESENT:
 		return s->present;
+	case MATCH_IN:
+		return e->r->has_from && addr_set_has(&e->v->sources[p->header], &e->r->from);
 	}
 	return false;
 }
@@ -219,16 +266,28 @@ uint32_t evaluation_first(struct evaluation *e)
 
 /* ---- words ---- */
 
+static void put_source(const struct explain_request *r, struct text *out)
+{
+	char text[IP_ADDR_STRLEN];
+
+	if (r->has_from)
+		text_printf(out, "the request is from %s", ip_addr_format(&r->from, text));
+	else
+		text_puts(out, "it is not said where the request is from (--from)");
+}
+
 void evaluation_actual(struct evaluation *e, const struct predicate *p, struct text *out)
 {
 	static const char *const names[MATCH_FIELDS] = {
 		[MATCH_PATH] = "path",           [MATCH_METHOD] = "method",
 		[MATCH_AUTHORITY] = "authority", [MATCH_SCHEME] = "scheme",
-		[MATCH_HEADER] = "header",
+		[MATCH_HEADER] = "header",       [MATCH_QUERY] = "parameter",
 	};
 	const struct subject *s = subject_of(e, p);
 
-	if (s->broken) {
+	if (p->field == MATCH_SOURCE) {
+		put_source(e->r, out);
+	} else if (s->broken) {
 		text_printf(out, "the %s cannot be looked at: no memory", names[p->field]);
 	} else if (!s->present) {
 		text_printf(out, "there is no such %s", names[p->field]);

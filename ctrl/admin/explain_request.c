@@ -145,6 +145,22 @@ static bool read_host(struct explain_request *r, const struct url *u, struct tex
 	return true;
 }
 
+/* The query stays as it is. */
+static bool normalize(struct explain_request *r, const struct url *u, enum path_normalization kind,
+		      struct text *why)
+{
+	uint32_t len = (uint32_t)strcspn(r->sent.p, "?");
+	struct span path;
+
+	if (!explain_path_normalize(span_of(r->sent.p, len), kind, r->path_bytes, &path))
+		return bad_url(u, why, "a path with an escaped NUL is refused with 400");
+	memmove(r->path_bytes, path.p, path.n);
+	memcpy(r->path_bytes + path.n, r->sent.p + len, r->sent.n - len);
+	r->path = span_of(r->path_bytes, path.n + r->sent.n - len);
+	r->path_len = path.n;
+	return true;
+}
+
 /* The fragment stays with the client; an empty path is sent as "/". */
 static bool read_path(struct explain_request *r, const struct url *u, struct text *why)
 {
@@ -153,14 +169,14 @@ static bool read_path(struct explain_request *r, const struct url *u, struct tex
 	if (has_control(u->rest, n, true))
 		return bad_url(u, why,
 			       "blanks and control characters are written as %20 and so on");
-	n = (size_t)snprintf(r->path_bytes, sizeof(r->path_bytes), "%s%.*s",
+	n = (size_t)snprintf(r->sent_bytes, sizeof(r->sent_bytes), "%s%.*s",
 			     u->rest[0] == '/' ? "" : "/", (int)n, u->rest);
-	r->path = span_of(r->path_bytes, n);
-	r->path_len = (uint32_t)strcspn(r->path_bytes, "?");
+	r->sent = span_of(r->sent_bytes, n);
 	return true;
 }
 
-static bool read_url(struct explain_request *r, const char *text, struct text *why)
+static bool read_url(struct explain_request *r, const char *text, enum path_normalization kind,
+		     struct text *why)
 {
 	struct url u = {.text = text};
 	const char *p;
@@ -173,7 +189,7 @@ static bool read_url(struct explain_request *r, const char *text, struct text *w
 		return bad_url(&u, why, "it is too long");
 	p = skip_scheme(&u, why);
 	return p && split_authority(&u, p, why) && read_port(r, &u, why) && read_host(r, &u, why) &&
-	       read_path(r, &u, why);
+	       read_path(r, &u, why) && normalize(r, &u, kind, why);
 }
 
 /* ---- the rest ---- */
@@ -242,7 +258,8 @@ static bool read_address(const struct query *q, const char *key, bool *has, stru
 	       refuse(why, key, text ? text : "", text ? strlen(text) : 0, "that is no IP address");
 }
 
-bool explain_request_read(struct explain_request *r, const struct query *q, struct text *why)
+bool explain_request_read(struct explain_request *r, const struct query *q,
+			  enum path_normalization kind, struct text *why)
 {
 	const char *method = query_get(q, "method");
 
@@ -255,7 +272,7 @@ bool explain_request_read(struct explain_request *r, const struct query *q, stru
 	}
 	if (!is_token(r->method.p, r->method.n))
 		return refuse(why, "method", r->method.p, r->method.n, "that is no method");
-	return read_url(r, query_get(q, "url"), why) && read_fields(r, q, why) &&
+	return read_url(r, query_get(q, "url"), kind, why) && read_fields(r, q, why) &&
 	       read_address(q, "from", &r->has_from, &r->from, why) &&
 	       read_address(q, "to", &r->has_to, &r->to, why);
 }

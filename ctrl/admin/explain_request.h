@@ -6,16 +6,12 @@
 #pragma once
 #include <weir/addr.h>
 
+#include "explain_path.h"
 #include "query.h"
 #include "text.h"
 
 #define EXPLAIN_URL_MAX    8000
 #define EXPLAIN_FIELDS_MAX 128
-
-struct span {
-	const char *p;
-	uint32_t n;
-};
 
 struct explain_field {
 	struct span name, value; /* name as written; value without surrounding blanks */
@@ -23,7 +19,8 @@ struct explain_field {
 
 struct explain_request {
 	struct span method, authority; /* authority: as sent, the Host header counts */
-	struct span path;              /* with its query */
+	struct span sent;              /* the path with its query, as the client sends it */
+	struct span path;              /* the same in the normal form that is matched */
 	uint32_t path_len;             /* of path, without the query */
 	uint16_t port;                 /* to connect to */
 	/* The address to connect to: that of the URL when it is one, or `to`. */
@@ -33,29 +30,11 @@ struct explain_request {
 	struct ip_addr from;
 	unsigned n_fields;
 	struct explain_field fields[EXPLAIN_FIELDS_MAX];
-	char path_bytes[EXPLAIN_URL_MAX + 1], host_bytes[EXPLAIN_URL_MAX + 1];
+	char sent_bytes[EXPLAIN_URL_MAX + 1], host_bytes[EXPLAIN_URL_MAX + 1];
+	char path_bytes[EXPLAIN_PATH_GROWTH * EXPLAIN_URL_MAX + 1];
 };
 
-static inline struct span span_of(const char *p, size_t n)
-{
-	return (struct span){p, (uint32_t)n};
-}
-
-/* ASCII, as everything in a message head is. */
-static inline char span_lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
-}
-
-static inline bool span_eq_nocase(struct span a, struct span b)
-{
-	if (a.n != b.n)
-		return false;
-	for (uint32_t i = 0; i < a.n; i++)
-		if (span_lower(a.p[i]) != span_lower(b.p[i]))
-			return false;
-	return true;
-}
-
-/* False: `why` got a sentence. r borrows the query's strings, and points into itself. */
-bool explain_request_read(struct explain_request *r, const struct query *q, struct text *why);
+/* kind: what the node does to paths. False: `why` got a sentence. r borrows the query's strings,
+ * and points into itself. */
+bool explain_request_read(struct explain_request *r, const struct query *q,
+			  enum path_normalization kind, struct text *why);

@@ -84,6 +84,49 @@
 	  "an earlier match takes every request of this one")                                      \
 	X(VS_NOT_HTTP,           "WEIR0320", WARNING, "tls and tcp rules are not executed")        \
 	X(VS_DELEGATE,           "WEIR0321", WARNING, "a delegate VirtualService is not used")     \
+	X(VS_ACTIONS,            "WEIR0322", ERROR,                                                \
+	  "more than one of route, redirect and directResponse")                                   \
+	X(VS_ACTION_ALONE,       "WEIR0323", ERROR,                                                \
+	  "a fault or rewrite where no request is forwarded")                                      \
+	X(VS_DELEGATE_ACTION,    "WEIR0324", ERROR,                                                \
+	  "a rule that delegates has a route or redirect")                                         \
+	X(VS_DELEGATE_NESTED,    "WEIR0325", ERROR,   "a delegate's rule delegates again")         \
+	X(VS_DELEGATE_NAME,      "WEIR0326", ERROR,                                                \
+	  "a delegate's name or namespace is malformed")                                           \
+	X(VS_REDIRECT_PATH,      "WEIR0327", ERROR,   "uri and prefixRewrite exclude each other")  \
+	X(VS_REDIRECT_PREFIX,    "WEIR0328", ERROR,   "prefixRewrite without a matched prefix")    \
+	X(VS_REDIRECT_EMPTY,     "WEIR0329", ERROR,   "a redirect that changes nothing")           \
+	X(VS_REDIRECT_CODE,      "WEIR0330", ERROR,   "a status that redirects nobody")            \
+	X(VS_REDIRECT_SCHEME,    "WEIR0331", ERROR,   "a redirect to an unknown scheme")           \
+	X(VS_STATUS,             "WEIR0332", ERROR,   "a status outside 200 to 600")               \
+	X(VS_BODY_TOO_LARGE,     "WEIR0333", ERROR,   "a response body above 1 MiB")               \
+	X(VS_BODY_LARGE,         "WEIR0334", WARNING, "a response body above 100 KiB")             \
+	X(VS_BODY_BASE64,        "WEIR0335", ERROR,   "bytes are not base64")                      \
+	X(VS_REWRITE_PATH,       "WEIR0336", ERROR,                                                \
+	  "uri and uriRegexRewrite exclude each other")                                            \
+	X(VS_REWRITE_EMPTY,      "WEIR0337", ERROR,   "a rewrite that changes nothing")            \
+	X(VS_REWRITE_REGEX,      "WEIR0338", ERROR,   "uriRegexRewrite without match or rewrite")  \
+	X(VS_REWRITE_STRING,     "WEIR0339", ERROR,                                                \
+	  "a substitution that the expression has not got")                                        \
+	X(VS_AUTHORITY_TWICE,    "WEIR0340", ERROR,   "the host is set more than once")            \
+	X(VS_FAULT_EMPTY,        "WEIR0341", ERROR,   "a fault without delay and abort")           \
+	X(VS_FAULT_KIND,         "WEIR0342", WARNING, "a delay or abort that does not say which")  \
+	X(VS_FAULT_UNKNOWN,      "WEIR0343", ERROR,   "a kind of fault that nobody implements")    \
+	X(VS_PERCENT,            "WEIR0344", ERROR,   "a percentage outside 0 and 0.0001 to 100")  \
+	X(VS_GRPC_STATUS,        "WEIR0345", ERROR,   "an unknown gRPC status")                    \
+	X(VS_MIRROR_TWICE,       "WEIR0346", ERROR,   "mirror and mirrors exclude each other")     \
+	X(VS_MIRROR_PERCENT,     "WEIR0347", ERROR,   "a mirrored share outside 0 to 100")         \
+	X(VS_HEADER_FIXED,       "WEIR0348", ERROR,   "a header that cannot be changed here")      \
+	X(VS_HEADER_VALUE,       "WEIR0349", ERROR,   "a header value with control characters")    \
+	X(VS_HEADER_FORMAT,      "WEIR0350", ERROR,   "a malformed variable in a header value")    \
+	X(VS_CORS_ORIGIN,        "WEIR0351", ERROR,   "an allowed origin that says nothing")       \
+	X(VS_CORS_METHOD,        "WEIR0352", ERROR,   "an unknown method in allowMethods")         \
+	X(VS_CORS_MAX_AGE,       "WEIR0353", ERROR,   "maxAge is not a whole number of seconds")   \
+	X(VS_L4_NO_ROUTE,        "WEIR0354", ERROR,   "a tls or tcp rule without route")           \
+	X(VS_TLS_NO_MATCH,       "WEIR0355", ERROR,   "a tls rule without match")                  \
+	X(VS_SNI_NONE,           "WEIR0356", ERROR,   "a tls match without sniHosts")              \
+	X(VS_SNI_OUTSIDE,        "WEIR0357", ERROR,   "an SNI host that hosts do not cover")       \
+	X(VS_SNI_ADDRESS,        "WEIR0358", WARNING, "an address as SNI host")                    \
 	X(DR_EMPTY_POLICY,       "WEIR0401", ERROR,   "a traffic policy without content")          \
 	X(DR_EMPTY_POOL,         "WEIR0402", ERROR,   "a connection pool without content")         \
 	X(DR_SUBSET_NAME,        "WEIR0403", ERROR,   "a subset name is empty or malformed")       \
@@ -158,6 +201,7 @@
 	  "two VirtualServices claim one host on the mesh (IST0109)")                              \
 	X(REF_GATEWAY_HOST,      "WEIR0709", WARNING,                                              \
 	  "a host outside those of the Gateway (IST0132)")                                         \
+	X(REF_DELEGATE,          "WEIR0710", WARNING, "a delegate that does not exist or is hidden")\
 	X(NODE_WORKERS,          "WEIR0801", ERROR,                                                \
 	  "workers and lcores contradict or are malformed")                                        \
 	X(NODE_SIZE,             "WEIR0802", ERROR,   "not a size such as 512MiB")                 \

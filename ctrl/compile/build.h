@@ -32,14 +32,18 @@ struct snapshot_box {
 	struct list listeners; /* struct listener; their ids are held */
 };
 
+struct sources;
+
 struct build {
 	struct compiler *c;
 	const struct resource_set *set;
 	struct diags *d;
-	struct arena *tmp;    /* plans, registry: gone after the build */
-	struct map said;      /* problems reported already */
-	struct map addresses; /* "ip:port" -> struct listener, those taken */
-	struct cache_key key; /* under construction */
+	struct arena *tmp;       /* plans, registry: gone after the build */
+	struct map said;         /* problems reported already */
+	struct map addresses;    /* "ip:port" -> struct listener, those taken */
+	struct map delegates;    /* "ns/name" -> struct resource, VirtualServices without hosts */
+	struct cache_key key;    /* under construction */
+	struct sources *sources; /* NULL until a route asks (sources.h) */
 	struct snapshot_box *box;
 };
 

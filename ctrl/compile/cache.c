@@ -62,9 +62,17 @@ void cache_key_number(struct cache_key *k, uint64_t v)
 	append(k, &v, sizeof(v));
 }
 
+void cache_key_bytes(struct cache_key *k, const void *p, size_t n)
+{
+	cache_key_number(k, n);
+	if (n)
+		append(k, p, n);
+}
+
 void cache_key_string(struct cache_key *k, const char *s)
 {
-	cache_key_number(k, s ? strlen(s) : UINT64_MAX);
 	if (s)
-		append(k, s, strlen(s));
+		cache_key_bytes(k, s, strlen(s));
+	else
+		cache_key_number(k, UINT64_MAX);
 }

@@ -38,3 +38,4 @@ struct cache_key {
 void cache_key_fini(struct cache_key *k);
 void cache_key_number(struct cache_key *k, uint64_t v);
 void cache_key_string(struct cache_key *k, const char *s); /* NULL differs from "" */
+void cache_key_bytes(struct cache_key *k, const void *p, size_t n);

@@ -5,9 +5,11 @@
 
 #include <compile/build.h>
 #include <compile/cluster.h>
+#include <compile/delegate.h>
 #include <compile/listeners.h>
 #include <compile/memory.h>
 #include <compile/names.h>
+#include <compile/sources.h>
 #include <compile/vhost.h>
 
 static const struct {
@@ -176,9 +178,11 @@ static void build_all(struct build *b)
 	registry_collect(&reg, b);
 	policies_init(&policies, b);
 	bindings_init(&bindings, b);
+	delegates_init(b);
 	cluster_make_all(b, &reg, &policies);
 	gateway_listeners(b, &reg, &bindings);
 	mesh_listeners(b, &reg, &bindings);
+	delegates_fini(b);
 	bindings_fini(&bindings);
 	policies_fini(&policies);
 	registry_drop(&reg);
@@ -198,6 +202,7 @@ struct snapshot *compiler_build(struct compiler *c, const struct resource_set *s
 	build_all(&b);
 	map_fini(&b.said);
 	map_fini(&b.addresses);
+	sources_fini(&b);
 	cache_key_fini(&b.key);
 	arena_destroy(b.tmp);
 	if (d->errors > errors) {

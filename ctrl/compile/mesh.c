@@ -132,6 +132,26 @@ static void index_ports(struct mesh *m)
 	}
 }
 
+/* A VirtualService of which no block counts for a source does not exist for it (2.3): the service
+ * is then reached by its default route. */
+static void add_default_for_others(struct mesh *m, struct vhost_plan *plan, const char *host,
+				   uint32_t port)
+{
+	struct route_plan *p = route_plan_default(m->b, host, port);
+
+	p->conds = arena_array(m->b->tmp, plan->routes.n, sizeof(*p->conds));
+	for (uint32_t i = 0; i < plan->routes.n; i++) {
+		const struct route_plan *r = plan->routes.items[i];
+
+		if (!r->of_sources)
+			return;
+		/* The source is the last of a block's conditions. */
+		p->conds[p->n_conds++] = route_plan_source(r->conds[r->n_conds - 1].sources, true);
+	}
+	p->catch_all = false;
+	list_add(m->b->tmp, &plan->routes, p);
+}
+
 /* service: whose default route stands in when vs is NULL or has nothing to say on this port;
  * NULL: none. */
 static const struct vhost *host_vhost(struct mesh *m, const char *host, uint32_t port,
@@ -146,6 +166,8 @@ static const struct vhost *host_vhost(struct mesh *m, const char *host, uint32_t
 		if (!service)
 			return NULL;
 		list_add(m->b->tmp, &plan.routes, route_plan_default(m->b, host, port));
+	} else if (service) {
+		add_default_for_others(m, &plan, host, port);
 	}
 	return vhost_get(m->b, &plan);
 }

@@ -4,13 +4,15 @@
  * plans give the same compiled virtual host. Lives for one build. */
 #pragma once
 #include <compile/build.h>
+#include <compile/sources.h>
 
 struct cond {
 	uint8_t field; /* enum match_field */
 	uint8_t op;    /* enum match_op */
 	bool ignore_case, negate;
-	const char *header; /* lower case; MATCH_HEADER only */
+	const char *header; /* MATCH_HEADER: in lower case; MATCH_QUERY: as written; else NULL */
 	const char *value;  /* NULL for MATCH_PRESENT */
+	const struct source_set *sources; /* MATCH_IN */
 
 	/* Where to point when the value cannot be executed; not part of the plan's meaning. */
 	const struct resource *from;
@@ -33,7 +35,8 @@ struct route_plan {
 	struct target *targets; /* weights positive when there are several */
 	uint64_t timeout_us;
 	struct retry_policy retry;
-	bool catch_all; /* pure, as 2.3 defines it */
+	bool catch_all;  /* pure, as 2.3 defines it */
+	bool of_sources; /* counts for some sources only */
 
 	/* What is done besides: NULL for a default route. */
 	const struct http_rule *http;

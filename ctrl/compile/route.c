@@ -2,6 +2,7 @@
  * which conditions and destinations. */
 #include <compile/route.h>
 
+#include <compile/delegate.h>
 #include <compile/names.h>
 #include <compile/retry.h>
 
@@ -12,6 +13,7 @@ struct rule {
 	const struct http_rule *http;
 	uint32_t index;
 	const struct route_scope *scope;
+	const uint32_t *blocks; /* of a delegate's rule: where its matches come from; else NULL */
 };
 
 static bool gateway_listed(const struct rule *r, const struct string_list *gateways)
@@ -23,19 +25,35 @@ static bool gateway_listed(const struct rule *r, const struct string_list *gatew
 	return false;
 }
 
+static bool has_source_namespace(const struct http_match *m)
+{
+	return m->source_namespace && m->source_namespace[0];
+}
+
+/* On a gateway the source conditions speak of the gateway itself (2.3, D16). */
+static bool node_is_source(const struct compiler *c, const struct http_match *m)
+{
+	if (has_source_namespace(m) && strcmp(m->source_namespace, c->ns) != 0)
+		return false;
+	return labels_contain(&c->labels, &m->source_labels);
+}
+
+/* In the mesh they speak of the workload that sends: requests are asked then. */
+static bool asks_source(const struct rule *r, const struct http_match *m)
+{
+	return strcmp(r->scope->gateway, GATEWAY_MESH) == 0 && m->gateways.n == 0 &&
+	       (has_source_namespace(m) || m->source_labels.n > 0);
+}
+
 /* The conditions that say on which node and port a block counts: decided once, here.
  * gateways, when given, stands in for the source conditions (2.3). */
 static bool block_applies(const struct rule *r, const struct http_match *m)
 {
-	const struct compiler *c = r->b->c;
-
 	if (m->port && m->port != r->scope->port)
 		return false;
 	if (m->gateways.n > 0)
 		return gateway_listed(r, &m->gateways);
-	if (m->source_namespace && strcmp(m->source_namespace, c->ns) != 0)
-		return false;
-	return labels_contain(&c->labels, &m->source_labels);
+	return asks_source(r, m) || node_is_source(r->b->c, m);
 }
 
 static enum match_op op_of(const struct string_match *m)
@@ -157,27 +175,44 @@ static void add_headers(const struct rule *r, struct route_plan *p, uint32_t blo
 	}
 }
 
-static void refuse_query_params(const struct rule *r, uint32_t block, const struct http_match *m)
+static void add_queries(const struct rule *r, struct route_plan *p, uint32_t block,
+			const struct http_match *m)
 {
-	if (m->n_query_params > 0)
-		build_report(r->b, PROBLEM_NOT_EXECUTABLE, r->vs, m->pos,
-			     arena_printf(r->b->tmp, "spec.http[%u].match[%u].queryParams",
-					  r->index, block),
-			     "query parameters cannot be matched by this version");
+	for (uint32_t i = 0; i < m->n_query_params; i++) {
+		const struct named_match *q = &m->query_params[i];
+		struct cond *c =
+			add_cond(r, p, block, arena_printf(r->b->tmp, "queryParams[%s]", q->name),
+				 &q->match);
+
+		c->field = MATCH_QUERY;
+		c->header = q->name;
+	}
+}
+
+static void add_source(const struct rule *r, struct route_plan *p, const struct http_match *m)
+{
+	if (!asks_source(r, m))
+		return;
+	p->of_sources = true;
+	p->catch_all = false;
+	p->conds[p->n_conds++] = route_plan_source(
+		source_set_get(r->b, &m->source_labels, m->source_namespace), false);
 }
 
 static void plan_conds(const struct rule *r, struct route_plan *p, uint32_t block,
 		       const struct http_match *m)
 {
-	p->conds =
-		arena_array(r->b->tmp, 4u + m->n_headers + m->n_without_headers, sizeof(*p->conds));
+	size_t named = (size_t)m->n_headers + m->n_without_headers + m->n_query_params;
+
+	p->conds = arena_array(r->b->tmp, 5u + named, sizeof(*p->conds));
 	add_path(r, p, block, m);
 	add_field(r, p, block, MATCH_METHOD, "method", m->method);
 	add_field(r, p, block, MATCH_SCHEME, "scheme", m->scheme);
 	add_field(r, p, block, MATCH_AUTHORITY, "authority", m->authority);
 	add_headers(r, p, block, m->headers, m->n_headers, false);
 	add_headers(r, p, block, m->without_headers, m->n_without_headers, true);
-	refuse_query_params(r, block, m);
+	add_queries(r, p, block, m);
+	add_source(r, p, m);
 }
 
 static uint32_t named_port(const struct reg_service *s, const char *name)
@@ -240,11 +275,11 @@ static struct route_plan *plan_block(const struct rule *r, uint32_t block,
 	p->name = route_name(r->b->tmp, r->http, m);
 	p->from = r->vs;
 	p->rule = r->index;
-	p->block = m ? block : BLOCK_NONE;
+	p->block = !m ? BLOCK_NONE : r->blocks ? r->blocks[block] : block;
 	p->pos = m ? m->pos : r->http->pos;
 	p->timeout_us = r->http->timeout_us;
 	p->catch_all = !m || is_catch_all(m);
-	p->retry = retry_plan(r->b, r->vs, r->index, r->http->retries);
+	p->retry = retry_plan(r->b, r->http->retries);
 	p->http = r->http;
 	p->uri = m ? m->uri : NULL;
 	p->port = r->scope->port;
@@ -275,13 +310,41 @@ static bool plan_rule(const struct rule *r, struct list *out)
 	return true;
 }
 
+struct cond route_plan_source(const struct source_set *s, bool negate)
+{
+	return (struct cond){
+		.field = MATCH_SOURCE,
+		.op = MATCH_IN,
+		.negate = negate,
+		.value = s->text,
+		.sources = s,
+		.where = "",
+	};
+}
+
+static bool plan_delegated(struct build *b, const struct resource *root, uint32_t index,
+			   const struct route_scope *scope, struct list *out)
+{
+	struct list rules = {0};
+
+	delegate_rules(b, root, &root->vs->http[index], &rules);
+	for (uint32_t i = 0; i < rules.n; i++) {
+		const struct delegated_rule *d = rules.items[i];
+		struct rule r = {b, d->vs, &d->http, d->index, scope, d->blocks};
+
+		if (!plan_rule(&r, out))
+			return false;
+	}
+	return true;
+}
+
 void route_plan_rules(struct build *b, const struct resource *vs, const struct route_scope *scope,
 		      struct list *out)
 {
 	for (uint32_t i = 0; i < vs->vs->n_http; i++) {
-		struct rule r = {b, vs, &vs->vs->http[i], i, scope};
+		struct rule r = {b, vs, &vs->vs->http[i], i, scope, NULL};
 
-		if (!plan_rule(&r, out))
+		if (r.http->delegate ? !plan_delegated(b, vs, i, scope, out) : !plan_rule(&r, out))
 			return;
 	}
 }
@@ -296,6 +359,6 @@ struct route_plan *route_plan_default(struct build *b, const char *host, uint32_
 		(struct target){.cluster = name_cluster(b->tmp, host, port, NULL), .weight = 1};
 	p->n_targets = 1;
 	p->catch_all = true;
-	p->retry = retry_plan(b, NULL, 0, NULL);
+	p->retry = retry_plan(b, NULL);
 	return p;
 }

@@ -14,5 +14,8 @@ struct route_scope {
 void route_plan_rules(struct build *b, const struct resource *vs, const struct route_scope *scope,
 		      struct list *out);
 
+/* The condition that a request comes from one of these, or from none of them. */
+struct cond route_plan_source(const struct source_set *s, bool negate);
+
 /* The route of a service that no VirtualService has rules for. */
 struct route_plan *route_plan_default(struct build *b, const char *host, uint32_t port);

@@ -5,6 +5,7 @@
 #include <compile/index.h>
 #include <compile/memory.h>
 #include <compile/names.h>
+#include <compile/retry.h>
 #include <compile/split.h>
 
 /* A virtual host while it is compiled. */
@@ -12,13 +13,18 @@ struct work {
 	struct build *b;
 	const struct vhost_plan *plan;
 	struct vhost_object *o;
-	struct arena *a; /* the object's */
+	struct arena *a;      /* the object's */
+	struct route *routes; /* the virtual host's */
 
 	struct map header_ids; /* name -> index + 1 */
 	struct list headers;   /* const char *, by index */
 	struct pattern_list fields[MATCH_FIELDS];
 	struct list header_patterns; /* struct pattern_list, by header index */
-	uint32_t words;              /* of scan results that one request may need */
+	struct map query_ids;        /* likewise for query parameters */
+	struct list queries, query_patterns;
+	struct map source_ids;
+	struct list sources; /* struct source_set */
+	uint32_t words;      /* of scan results that one request may need */
 };
 
 static void key_cond(struct cache_key *k, const struct cond *c)
@@ -42,8 +48,7 @@ static void key_route(struct cache_key *k, const struct route_plan *r)
 	key_origin(k, r);
 	cache_key_string(k, r->name);
 	cache_key_number(k, r->timeout_us);
-	cache_key_number(k, (uint64_t)r->retry.attempts << 32 | r->retry.on);
-	cache_key_number(k, r->retry.backoff_us);
+	retry_key(k, &r->retry);
 	cache_key_number(k, (uint64_t)r->n_conds << 32 | r->n_targets);
 	for (uint32_t i = 0; i < r->n_conds; i++)
 		key_cond(k, &r->conds[i]);
@@ -54,44 +59,103 @@ static void key_route(struct cache_key *k, const struct route_plan *r)
 	action_key(k, r);
 }
 
+/* The addresses that a condition stands for, once for all conditions with the same ones. */
+static void key_sources(struct cache_key *k, const struct vhost_plan *plan)
+{
+	struct map seen;
+
+	map_init(&seen);
+	for (uint32_t i = 0; i < plan->routes.n; i++) {
+		const struct route_plan *r = plan->routes.items[i];
+
+		for (uint32_t c = 0; c < r->n_conds; c++) {
+			const struct source_set *s = r->conds[c].sources;
+			void **slot = s ? map_slot_str(&seen, s->text) : NULL;
+
+			if (!s || *slot)
+				continue;
+			*slot = &seen;
+			cache_key_bytes(k, s->addrs, s->n * sizeof(*s->addrs));
+		}
+	}
+	map_fini(&seen);
+}
+
+static bool asks_sources(const struct vhost_plan *plan)
+{
+	for (uint32_t i = 0; i < plan->routes.n; i++)
+		if (((const struct route_plan *)plan->routes.items[i])->of_sources)
+			return true;
+	return false;
+}
+
 static void key_vhost(struct cache_key *k, const struct vhost_plan *plan)
 {
 	k->len = 0;
 	cache_key_string(k, plan->name);
 	for (uint32_t i = 0; i < plan->routes.n; i++)
 		key_route(k, plan->routes.items[i]);
+	if (asks_sources(plan))
+		key_sources(k, plan);
 }
 
-static uint32_t header_index(struct work *w, const char *name)
+/* The index of a name among those that routes look at; patterns has its expressions. */
+static uint16_t name_index(struct work *w, struct map *ids, struct list *names,
+			   struct list *patterns, const char *name)
 {
-	void **slot = map_slot_str(&w->header_ids, name);
+	void **slot = map_slot_str(ids, name);
 	struct pattern_list *l;
 
 	if (*slot)
-		return (uint32_t)(uintptr_t)*slot - 1;
+		return (uint16_t)((uintptr_t)*slot - 1);
 	l = arena_alloc(w->b->tmp, sizeof(*l));
 	pattern_list_init(l);
-	list_add(w->b->tmp, &w->header_patterns, l);
-	list_add(w->b->tmp, &w->headers, (void *)(uintptr_t)name);
-	*slot = (void *)(uintptr_t)w->headers.n;
-	return w->headers.n - 1;
+	list_add(w->b->tmp, patterns, l);
+	list_add(w->b->tmp, names, (void *)(uintptr_t)name);
+	*slot = (void *)(uintptr_t)names->n;
+	return (uint16_t)(names->n - 1);
+}
+
+static struct pattern_list *patterns_of(struct work *w, const struct cond *c, uint16_t *header)
+{
+	if (c->field == MATCH_HEADER) {
+		*header =
+			name_index(w, &w->header_ids, &w->headers, &w->header_patterns, c->header);
+		return w->header_patterns.items[*header];
+	}
+	if (c->field == MATCH_QUERY) {
+		*header = name_index(w, &w->query_ids, &w->queries, &w->query_patterns, c->header);
+		return w->query_patterns.items[*header];
+	}
+	return &w->fields[c->field];
+}
+
+static uint16_t source_index(struct work *w, const struct source_set *s)
+{
+	void **slot = map_slot_str(&w->source_ids, s->text);
+
+	if (!*slot) {
+		list_add(w->b->tmp, &w->sources, (void *)(uintptr_t)s);
+		*slot = (void *)(uintptr_t)w->sources.n;
+	}
+	return (uint16_t)((uintptr_t)*slot - 1);
 }
 
 static void compile_cond(struct work *w, struct cond *c, struct predicate *p)
 {
+	struct pattern_list *patterns;
+
 	*p = (struct predicate){
 		.field = c->field,
 		.op = c->op,
 		.ignore_case = c->ignore_case,
 		.negate = c->negate,
 	};
-	if (c->field == MATCH_HEADER)
-		p->header = (uint16_t)header_index(w, c->header);
+	patterns = patterns_of(w, c, &p->header);
+	if (c->op == MATCH_IN)
+		p->header = source_index(w, c->sources);
 	if (c->op == MATCH_REGEX) {
-		p->regex = pattern_list_add(c->field == MATCH_HEADER
-						    ? w->header_patterns.items[p->header]
-						    : &w->fields[c->field],
-					    w->b, c);
+		p->regex = pattern_list_add(patterns, w->b, c);
 	}
 	if (c->value) {
 		p->value_len = (uint32_t)strlen(c->value);
@@ -184,7 +248,7 @@ static void compile_route(struct work *w, struct route_plan *r, uint32_t number,
 	out->action = (uint8_t)action_of(r->http);
 	out->actions = route_actions_get(&actions, r);
 	out->timeout_us = r->timeout_us;
-	out->retry = r->retry;
+	out->retry = retry_copy(w->a, &r->retry);
 	out->origin = compile_origin(w, r);
 	for (uint32_t i = 0; i < r->n_conds; i++)
 		compile_cond(w, &r->conds[i], &p[i]);
@@ -203,7 +267,7 @@ static void compile_routes(struct work *w)
 	for (uint32_t i = 0; i < n; i++)
 		compile_route(w, w->plan->routes.items[i], i, &routes[i]);
 	w->o->vhost.n_routes = n;
-	w->o->vhost.routes = routes;
+	w->o->vhost.routes = w->routes = routes;
 }
 
 static bool refuse_limit(struct work *w, const char *what, uint32_t max)
@@ -249,7 +313,55 @@ static bool compile_headers(struct work *w)
 	return ok;
 }
 
-static bool check_header_names(struct work *w)
+/* At most half full. */
+static void index_queries(struct work *w, struct vhost *vh)
+{
+	uint32_t size = 4, at;
+	uint16_t *slots;
+
+	while (size < vh->n_queries * 2u)
+		size *= 2;
+	slots = arena_array(w->a, size, sizeof(*slots));
+	for (uint16_t i = 0; i < vh->n_queries; i++) {
+		at = match_hash(vh->queries[i].name, vh->queries[i].len) & (size - 1);
+		while (slots[at])
+			at = (at + 1) & (size - 1);
+		slots[at] = (uint16_t)(i + 1);
+	}
+	vh->query_slots = slots;
+	vh->query_mask = size - 1;
+}
+
+static bool compile_queries(struct work *w)
+{
+	struct vhost *vh = &w->o->vhost;
+	uint32_t n = w->queries.n;
+	struct query_name *queries = arena_array(w->a, n, sizeof(*queries));
+	bool ok = true;
+
+	for (uint32_t i = 0; i < n; i++) {
+		queries[i].name = arena_strdup(w->a, w->queries.items[i]);
+		queries[i].len = (uint32_t)strlen(queries[i].name);
+		ok &= compile_patterns(w, w->query_patterns.items[i], &queries[i].patterns);
+	}
+	vh->queries = queries;
+	vh->n_queries = (uint16_t)n;
+	if (n)
+		index_queries(w, vh);
+	return ok;
+}
+
+static void compile_sources(struct work *w)
+{
+	struct addr_set *sets = arena_array(w->a, w->sources.n, sizeof(*sets));
+
+	for (uint32_t i = 0; i < w->sources.n; i++)
+		sets[i] = source_set_compile(w->sources.items[i], w->a);
+	w->o->vhost.sources = sets;
+}
+
+/* Different names that conditions on this field have; of sources their descriptions. */
+static uint32_t count_names(const struct work *w, enum match_field field)
 {
 	struct map names;
 	uint32_t n;
@@ -258,13 +370,27 @@ static bool check_header_names(struct work *w)
 	for (uint32_t i = 0; i < w->plan->routes.n; i++) {
 		const struct route_plan *r = w->plan->routes.items[i];
 
-		for (uint32_t k = 0; k < r->n_conds; k++)
-			if (r->conds[k].header)
-				*map_slot_str(&names, r->conds[k].header) = w;
+		for (uint32_t k = 0; k < r->n_conds; k++) {
+			const struct cond *c = &r->conds[k];
+
+			if (c->field == field)
+				*map_slot_str(&names, c->header ? c->header : c->value) = &names;
+		}
 	}
 	n = (uint32_t)names.n;
 	map_fini(&names);
-	return n <= VHOST_HEADERS_MAX || refuse_limit(w, "header names", VHOST_HEADERS_MAX);
+	return n;
+}
+
+static bool check_names(struct work *w)
+{
+	if (count_names(w, MATCH_HEADER) > VHOST_HEADERS_MAX)
+		return refuse_limit(w, "header names", VHOST_HEADERS_MAX);
+	if (count_names(w, MATCH_QUERY) > VHOST_QUERIES_MAX)
+		return refuse_limit(w, "query parameters", VHOST_QUERIES_MAX);
+	if (count_names(w, MATCH_SOURCE) > VHOST_SOURCES_MAX)
+		return refuse_limit(w, "different source conditions", VHOST_SOURCES_MAX);
+	return true;
 }
 
 /* Before anything is made of them: counts of these are 16 bits wide in the snapshot. */
@@ -278,7 +404,7 @@ static bool check_limits(struct work *w)
 		if (r->n_conds > UINT16_MAX)
 			return refuse_limit(w, "conditions in a match", UINT16_MAX);
 	}
-	return check_header_names(w);
+	return check_names(w);
 }
 
 static bool compile(struct work *w)
@@ -293,9 +419,11 @@ static bool compile(struct work *w)
 	for (unsigned f = 0; f < MATCH_FIELDS; f++)
 		ok &= compile_patterns(w, &w->fields[f], &vh->patterns[f]);
 	ok &= compile_headers(w);
+	ok &= compile_queries(w);
+	compile_sources(w);
 	if (!ok)
 		return false;
-	return index_build(vh, w->a) ||
+	return index_build(vh, w->routes, w->a) ||
 	       refuse_limit(w, "different lengths of path prefixes", INDEX_PREFIX_LENS_MAX);
 }
 
@@ -319,6 +447,8 @@ static struct vhost_object *make(struct build *b, const struct vhost_plan *plan)
 
 	w.a = w.o->arena = arena_create();
 	map_init(&w.header_ids);
+	map_init(&w.query_ids);
+	map_init(&w.source_ids);
 	for (unsigned f = 0; f < MATCH_FIELDS; f++)
 		pattern_list_init(&w.fields[f]);
 	ok = compile(&w);
@@ -326,7 +456,11 @@ static struct vhost_object *make(struct build *b, const struct vhost_plan *plan)
 		pattern_list_fini(&w.fields[f]);
 	for (uint32_t i = 0; i < w.header_patterns.n; i++)
 		pattern_list_fini(w.header_patterns.items[i]);
+	for (uint32_t i = 0; i < w.query_patterns.n; i++)
+		pattern_list_fini(w.query_patterns.items[i]);
 	map_fini(&w.header_ids);
+	map_fini(&w.query_ids);
+	map_fini(&w.source_ids);
 	if (ok)
 		return w.o;
 	object_free(b->c, w.o);

@@ -19,6 +19,10 @@ struct vhost_object {
 
 /* Header names that one virtual host may look at (dataplane/match/match.h). */
 #define VHOST_HEADERS_MAX 4096u
+/* And query parameters. */
+#define VHOST_QUERIES_MAX 1024u
+/* And different pairs of sourceLabels and sourceNamespace. */
+#define VHOST_SOURCES_MAX 16384u
 
 /* The compiled form of a plan, held by the snapshot under construction; NULL when it cannot
  * be compiled (reported). */

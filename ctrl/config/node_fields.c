@@ -308,8 +308,25 @@ static const struct enum_value era_values[] = {
 	{"0.8", 0, true, false},
 	{0},
 };
+static const struct enum_value normalization_values[] = {
+	{"DEFAULT", 0, PATH_BASE, false},
+	{"NONE", 1, PATH_NONE, false},
+	{"BASE", 2, PATH_BASE, false},
+	{"MERGE_SLASHES", 3, PATH_MERGE_SLASHES, false},
+	{"DECODE_AND_MERGE_SLASHES", 4, PATH_DECODE_AND_MERGE_SLASHES, false},
+	{0},
+};
+static const struct field normalization_fields[] = {
+	{"normalization", FIELD_ENUM, CFG(dataplane.http.path_normalization),
+	 .values = normalization_values, .initial = "BASE"},
+	{0},
+};
+static const struct message normalization = {
+	.name = "pathNormalization", .fields = normalization_fields, NO_POS, NO_LIST};
+
 static const struct field mesh_fields[] = {
 	{"outboundTrafficPolicy", FIELD_INLINE, .message = &policy},
+	{"pathNormalization", FIELD_INLINE, .message = &normalization},
 	{"compatibility", FIELD_ENUM, FIELD_NAMES_ONLY, WRITTEN(compat_08), .values = era_values,
 	 .initial = "current"},
 	{0},

@@ -6,7 +6,7 @@
 
 static void decode_status_codes(struct decoder *dec, const struct yaml_node *node, void *out)
 {
-	struct status_set *set = &((struct traffic_policy *)out)->outlier.codes;
+	struct error_codes *set = &((struct traffic_policy *)out)->outlier.codes;
 	int64_t code;
 	uint32_t i;
 

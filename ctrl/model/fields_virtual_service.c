@@ -60,7 +60,7 @@ static const struct field match_fields[] = {
 	{"headers", FIELD_MATCHES, AT(http_match, headers), COUNT(http_match, n_headers)},
 	{"withoutHeaders", FIELD_MATCHES, AT(http_match, without_headers),
 	 COUNT(http_match, n_without_headers)},
-	{"queryParams", FIELD_MATCHES, FIELD_REFUSED, AT(http_match, query_params),
+	{"queryParams", FIELD_MATCHES, AT(http_match, query_params),
 	 COUNT(http_match, n_query_params)},
 	{"port", FIELD_UINT32, AT(http_match, port), RANGE(0, 65535)},
 	{"sourceLabels", FIELD_LABELS, AT(http_match, source_labels)},
@@ -86,12 +86,13 @@ static const struct message route =
 
 static const struct field retry_fields[] = {
 	{"attempts", FIELD_INT32, AT(http_retry, attempts), INT32_RANGE},
-	{"perTryTimeout", FIELD_DURATION, FIELD_NO_EFFECT | FIELD_PRESENT,
-	 AT(http_retry, per_try_timeout_us), COUNT(http_retry, has_per_try_timeout)},
+	{"perTryTimeout", FIELD_DURATION, FIELD_PRESENT, AT(http_retry, per_try_timeout_us),
+	 COUNT(http_retry, has_per_try_timeout)},
 	{"retryOn", FIELD_STRING, AT(http_retry, retry_on)},
 	{"retryRemoteLocalities", FIELD_BOOL, FIELD_NO_EFFECT | FIELD_PRESENT, NOT_KEPT,
 	 COUNT(http_retry, has_remote_localities)},
-	{"retryIgnorePreviousHosts", FIELD_BOOL, FIELD_NO_EFFECT, NOT_KEPT},
+	{"retryIgnorePreviousHosts", FIELD_BOOL, FIELD_PRESENT,
+	 AT(http_retry, ignore_previous_hosts), COUNT(http_retry, has_ignore_previous_hosts)},
 	{"backoff", FIELD_DURATION, AT(http_retry, backoff_us)},
 	{0},
 };
@@ -115,7 +116,15 @@ static const struct field redirect_fields[] = {
 	{"redirectCode", FIELD_UINT32, AT(http_redirect, code), UINT32_RANGE},
 	{0},
 };
-static const struct message redirect = KEPT("HTTPRedirect", http_redirect, redirect_fields);
+static const char *const redirect_ports[] = {"port", "derivePort", NULL};
+static const struct message redirect = {
+	.name = "HTTPRedirect",
+	.size = sizeof(struct http_redirect),
+	.fields = redirect_fields,
+	MESSAGE_POS(http_redirect),
+	NO_LIST,
+	.one_of = redirect_ports,
+};
 
 static const struct field body_fields[] = {
 	{"string", FIELD_STRING, AT(http_body, string)},
@@ -274,7 +283,7 @@ static const struct field rule_fields[] = {
 	{"redirect", FIELD_MESSAGE, AT(http_rule, redirect), .message = &redirect},
 	{"directResponse", FIELD_MESSAGE, AT(http_rule, direct_response),
 	 .message = &direct_response},
-	{"delegate", FIELD_MESSAGE, FIELD_REFUSED, AT(http_rule, delegate), .message = &delegate},
+	{"delegate", FIELD_MESSAGE, AT(http_rule, delegate), .message = &delegate},
 	{"rewrite", FIELD_MESSAGE, AT(http_rule, rewrite), .message = &rewrite},
 	{"fault", FIELD_MESSAGE, AT(http_rule, fault), .message = &fault},
 	{"mirror", FIELD_MESSAGE, FIELD_REFUSED, AT(http_rule, mirror), .message = &destination},
@@ -301,51 +310,62 @@ static const struct message rule = {
 	.unsupported = offsetof(struct http_rule, unsupported),
 };
 
-/* ---- tls[], tcp[]: known, not executed ---- */
+/* ---- tls[], tcp[]: checked, not executed ---- */
 
 static const struct field l4_route_fields[] = {
-	{"destination", FIELD_MESSAGE, NOT_KEPT, .message = &destination},
-	{"weight", FIELD_INT32, NOT_KEPT, INT32_RANGE},
+	{"destination", FIELD_MESSAGE, AT(http_route_destination, destination),
+	 .message = &destination},
+	{"weight", FIELD_INT32, AT(http_route_destination, weight), INT32_RANGE},
 	{0},
 };
-static const struct message l4_route = CHECKED("RouteDestination", l4_route_fields);
+static const struct message l4_route =
+	KEPT("RouteDestination", http_route_destination, l4_route_fields);
 
 #define L4_MATCH_ROWS                                                                              \
-	{"destinationSubnets", FIELD_STRINGS, NOT_KEPT},                                           \
-		{"port", FIELD_UINT32, NOT_KEPT, RANGE(0, 65535)},                                 \
-		{"sourceLabels", FIELD_LABELS, NOT_KEPT}, {"gateways", FIELD_STRINGS, NOT_KEPT},   \
+	{"destinationSubnets", FIELD_STRINGS, AT(l4_match, destination_subnets)},                  \
+		{"port", FIELD_UINT32, AT(l4_match, port), RANGE(0, 65535)},                       \
+		{"sourceLabels", FIELD_LABELS, AT(l4_match, source_labels)},                       \
+		{"gateways", FIELD_STRINGS, AT(l4_match, gateways)},                               \
 	{                                                                                          \
-		"sourceNamespace", FIELD_STRING, NOT_KEPT                                          \
+		"sourceNamespace", FIELD_STRING, AT(l4_match, source_namespace)                    \
 	}
 
 static const struct field tls_match_fields[] = {
-	{"sniHosts", FIELD_STRINGS, NOT_KEPT},
+	{"sniHosts", FIELD_STRINGS, AT(l4_match, sni_hosts)},
 	L4_MATCH_ROWS,
 	{0},
 };
-static const struct message tls_match = CHECKED("TLSMatchAttributes", tls_match_fields);
+static const struct message tls_match = KEPT("TLSMatchAttributes", l4_match, tls_match_fields);
+
+#define L4_RULE_ROWS(match_message)                                                                \
+	{"match", FIELD_LIST, AT(l4_rule, match), COUNT(l4_rule, n_match),                         \
+	 .message = (match_message)},                                                              \
+	{                                                                                          \
+		"route", FIELD_LIST, AT(l4_rule, route), COUNT(l4_rule, n_route),                  \
+			.message = &l4_route                                                       \
+	}
 
 static const struct field tls_fields[] = {
-	{"match", FIELD_LIST, NOT_KEPT, .message = &tls_match},
-	{"route", FIELD_LIST, NOT_KEPT, .message = &l4_route},
+	L4_RULE_ROWS(&tls_match),
 	{0},
 };
-static const struct message tls = CHECKED("TLSRoute", tls_fields);
+static const struct message tls = KEPT("TLSRoute", l4_rule, tls_fields);
 
 static const struct field tcp_match_fields[] = {
 	L4_MATCH_ROWS,
-	{"destinationSubnet", FIELD_STRING, NOT_KEPT, .today = "write destinationSubnets: [CIDR]"},
-	{"sourceSubnet", FIELD_STRING, NOT_KEPT, .today = "it is ignored, leave it out"},
+	{"destinationSubnet", FIELD_STRING, AT(l4_match, destination_subnet),
+	 .today = "write destinationSubnets: [CIDR]"},
+	{"sourceSubnet", FIELD_STRING, AT(l4_match, source_subnet),
+	 .today = "it is ignored, leave it out"},
 	{0},
 };
-static const struct message tcp_match = CHECKED("L4MatchAttributes", tcp_match_fields);
+static const struct message tcp_match = KEPT("L4MatchAttributes", l4_match, tcp_match_fields);
 
 static const struct field tcp_fields[] = {
-	{"match", FIELD_LIST, NOT_KEPT, .message = &tcp_match},
-	{"route", FIELD_LIST, NOT_KEPT, .message = &l4_route},
+	L4_RULE_ROWS(&tcp_match),
 	{0},
 };
-static const struct message tcp = CHECKED("TCPRoute", tcp_fields);
+static const struct message tcp = KEPT("TCPRoute", l4_rule, tcp_fields);
 
 /* ---- the object ---- */
 
@@ -354,9 +374,9 @@ static const struct field virtual_service_fields[] = {
 	{"gateways", FIELD_STRINGS, AT(virtual_service, gateways)},
 	{"http", FIELD_LIST, AT(virtual_service, http), COUNT(virtual_service, n_http),
 	 .message = &rule},
-	{"tls", FIELD_LIST, FIELD_PRESENT, NOT_KEPT, COUNT(virtual_service, has_tls),
+	{"tls", FIELD_LIST, AT(virtual_service, tls), COUNT(virtual_service, n_tls),
 	 .message = &tls},
-	{"tcp", FIELD_LIST, FIELD_PRESENT, NOT_KEPT, COUNT(virtual_service, has_tcp),
+	{"tcp", FIELD_LIST, AT(virtual_service, tcp), COUNT(virtual_service, n_tcp),
 	 .message = &tcp},
 	{"exportTo", FIELD_STRINGS, AT(virtual_service, export_to)},
 	{0},

@@ -198,7 +198,8 @@ struct http_retry {
 	int32_t attempts;
 	uint64_t per_try_timeout_us, backoff_us;
 	const char *retry_on;
-	bool has_per_try_timeout, has_remote_localities; /* written */
+	bool has_per_try_timeout, has_remote_localities, has_ignore_previous_hosts; /* written */
+	bool ignore_previous_hosts;
 	struct pos pos;
 };
 
@@ -230,11 +231,28 @@ struct http_rule {
 	struct string_list unsupported;
 };
 
+/* A block of tls[].match or tcp[].match; sni_hosts is of tls only. */
+struct l4_match {
+	struct string_list sni_hosts, destination_subnets, gateways;
+	uint32_t port; /* 0 = any */
+	struct labels source_labels;
+	const char *source_namespace;
+	const char *destination_subnet, *source_subnet; /* the old forms, of tcp only */
+	struct pos pos;
+};
+
+struct l4_rule { /* TLSRoute, TCPRoute */
+	uint32_t n_match, n_route;
+	struct l4_match *match;
+	struct http_route_destination *route; /* without headers */
+	struct pos pos;
+};
+
 struct virtual_service {
 	struct string_list hosts, gateways, export_to;
-	uint32_t n_http;
+	uint32_t n_http, n_tls, n_tcp;
 	struct http_rule *http;
-	bool has_tls, has_tcp;
+	struct l4_rule *tls, *tcp;
 };
 
 /* ---- DestinationRule ---- */
@@ -272,7 +290,7 @@ struct pool_settings {
 };
 
 /* HTTP statuses, a bit each. */
-struct status_set {
+struct error_codes {
 	uint64_t bits[10];
 	uint32_t n;
 };
@@ -287,7 +305,7 @@ struct outlier_settings {
 	uint64_t interval_us, base_ejection_us; /* 0 = absent */
 	int32_t max_ejection_percent;           /* 0 = absent */
 	int32_t min_health_percent;
-	struct status_set codes; /* empty: every 5xx */
+	struct error_codes codes; /* empty: every 5xx */
 };
 
 struct traffic_policy {

@@ -6,6 +6,13 @@
 
 #include <validate/names.h>
 
+void check_start(struct check *c, const struct resource *r, struct diags *d)
+{
+	*c = (struct check){.r = r, .d = d};
+	resource_label(r, c->label, sizeof(c->label));
+	field_path_init(&c->path);
+}
+
 void check_report(struct check *c, enum diag_code code, const char *fmt, ...)
 {
 	const struct diag_rule *rule = diag_rule(code);

@@ -11,6 +11,9 @@ struct check {
 	char label[RESOURCE_LABEL_SIZE];
 };
 
+/* For an object that has been looked at already; the path is empty. */
+void check_start(struct check *c, const struct resource *r, struct diags *d);
+
 /* Reports at the current path, where it was written. */
 __attribute__((format(printf, 3, 4))) void check_report(struct check *c, enum diag_code code,
 							const char *fmt, ...);
@@ -37,6 +40,9 @@ void check_destination_rule(struct check *c, const struct destination_rule *dr);
 void check_gateway(struct check *c, const struct gateway *gw);
 void check_service_entry(struct check *c, const struct service_entry *se);
 void check_workload_entry(struct check *c, const struct workload_entry *we);
+
+/* Warns of delegates that are missing, hidden or not used; scratch memory from a. */
+void check_delegates(const struct resource_set *s, struct arena *a, struct diags *d);
 
 /* Warns of rules and matches that no request can reach (reference 2.6). */
 void check_reachability(struct check *c, const struct virtual_service *vs);

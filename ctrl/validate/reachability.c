@@ -114,6 +114,8 @@ static bool find_cover(const struct virtual_service *vs, uint32_t i, uint32_t k,
 	for (*rule = 0; *rule <= i; ++*rule) {
 		const struct http_rule *r = &vs->http[*rule];
 
+		if (r->delegate) /* takes what its delegate takes, which may be less */
+			continue;
 		for (*block = 0; *block < r->n_match; ++*block) {
 			if (*rule == i && *block == k)
 				return false;
@@ -127,18 +129,23 @@ static bool find_cover(const struct virtual_service *vs, uint32_t i, uint32_t k,
 static void check_blocks(struct check *c, const struct virtual_service *vs, uint32_t i)
 {
 	size_t outer = check_field(c, "match");
-	uint32_t k, rule, block;
+	uint32_t k, rule, block, by_earlier_rules = 0;
 
 	for (k = 0; k < vs->http[i].n_match; k++) {
 		size_t mark = check_item(c, k);
 
-		if (find_cover(vs, i, k, &rule, &block))
+		if (find_cover(vs, i, k, &rule, &block)) {
 			check_report(c, DIAG_VS_MATCH_UNREACHABLE,
 				     "never matches: http[%u].match[%u] takes every request of it",
 				     rule, block);
+			by_earlier_rules += rule < i;
+		}
 		check_leave(c, mark);
 	}
 	check_leave(c, outer);
+	if (by_earlier_rules && by_earlier_rules == vs->http[i].n_match)
+		check_report(c, DIAG_VS_RULE_UNREACHABLE,
+			     "never applies: earlier rules take every request of its matches");
 }
 
 void check_reachability(struct check *c, const struct virtual_service *vs)
@@ -155,7 +162,7 @@ void check_reachability(struct check *c, const struct virtual_service *vs)
 			check_report(c, DIAG_VS_RULE_UNREACHABLE,
 				     "never applies: http[%u] has no match and takes every request",
 				     open);
-		else if (vs->http[i].n_match == 0)
+		else if (vs->http[i].n_match == 0 && !vs->http[i].delegate)
 			open = i;
 		else
 			check_blocks(c, vs, i);

@@ -11,9 +11,7 @@
 
 static void start(struct check *c, const struct resource *r, struct diags *d)
 {
-	*c = (struct check){.r = r, .d = d};
-	resource_label(r, c->label, sizeof(c->label));
-	field_path_init(&c->path);
+	check_start(c, r, d);
 	field_path_push(&c->path, "spec");
 }
 
@@ -58,7 +56,7 @@ static void check_port(struct check *c, const struct destination *d,
 	check_leave(c, mark);
 }
 
-static void check_destination(struct check *c, const struct registry *reg,
+static void check_destination(struct check *c, const struct registry *reg, const char *field,
 			      const struct destination *d)
 {
 	char buf[REGISTRY_HOST_SIZE];
@@ -68,7 +66,7 @@ static void check_destination(struct check *c, const struct registry *reg,
 
 	if (!d || !d->host || !*d->host)
 		return;
-	outer = check_field(c, "destination");
+	outer = check_field(c, field);
 	host = registry_full_host(d->host, c->r->ns, buf, sizeof(buf));
 	service = registry_find(reg, host);
 	mark = check_field(c, "host");
@@ -88,24 +86,68 @@ static void check_destination(struct check *c, const struct registry *reg,
 	check_leave(c, outer);
 }
 
+static void check_routes(struct check *c, const struct registry *reg,
+			 const struct http_route_destination *route, uint32_t n)
+{
+	size_t outer = check_field(c, "route");
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		size_t mark = check_item(c, i);
+
+		check_destination(c, reg, "destination", route[i].destination);
+		check_leave(c, mark);
+	}
+	check_leave(c, outer);
+}
+
+static void check_mirrors(struct check *c, const struct registry *reg, const struct http_rule *rule)
+{
+	size_t outer;
+	uint32_t i;
+
+	check_destination(c, reg, "mirror", rule->mirror);
+	outer = check_field(c, "mirrors");
+	for (i = 0; i < rule->n_mirrors; i++) {
+		size_t mark = check_item(c, i);
+
+		check_destination(c, reg, "destination", rule->mirrors[i].destination);
+		check_leave(c, mark);
+	}
+	check_leave(c, outer);
+}
+
+static void check_l4_routes(struct check *c, const struct registry *reg, const char *field,
+			    const struct l4_rule *rules, uint32_t n)
+{
+	size_t outer = check_field(c, field);
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		size_t mark = check_item(c, i);
+
+		check_routes(c, reg, rules[i].route, rules[i].n_route);
+		check_leave(c, mark);
+	}
+	check_leave(c, outer);
+}
+
 static void check_destinations(struct check *c, const struct registry *reg,
 			       const struct virtual_service *vs)
 {
-	size_t outer = check_field(c, "http"), item, list, mark;
-	uint32_t i, k;
+	size_t outer = check_field(c, "http");
+	uint32_t i;
 
 	for (i = 0; i < vs->n_http; i++) {
-		item = check_item(c, i);
-		list = check_field(c, "route");
-		for (k = 0; k < vs->http[i].n_route; k++) {
-			mark = check_item(c, k);
-			check_destination(c, reg, vs->http[i].route[k].destination);
-			check_leave(c, mark);
-		}
-		check_leave(c, list);
-		check_leave(c, item);
+		size_t mark = check_item(c, i);
+
+		check_routes(c, reg, vs->http[i].route, vs->http[i].n_route);
+		check_mirrors(c, reg, &vs->http[i]);
+		check_leave(c, mark);
 	}
 	check_leave(c, outer);
+	check_l4_routes(c, reg, "tls", vs->tls, vs->n_tls);
+	check_l4_routes(c, reg, "tcp", vs->tcp, vs->n_tcp);
 }
 
 /* ---- gateways ---- */
@@ -377,8 +419,7 @@ static void check_twice(const struct registry *reg, struct diags *d)
 	for (i = 1; i < n; i++) {
 		if (compare_identity(&sorted[i - 1], &sorted[i]) != 0)
 			continue;
-		start(&c, sorted[i], d);
-		field_path_init(&c.path);
+		check_start(&c, sorted[i], d);
 		check_report(&c, DIAG_DUPLICATE_OBJECT,
 			     "this object is defined in %s line %u too: remove one",
 			     sorted[i - 1]->pos.file, sorted[i - 1]->pos.line);
@@ -408,5 +449,6 @@ void validate_references(const struct resource_set *s, struct diags *d)
 		}
 	}
 	check_mesh_hosts(&reg, d);
+	check_delegates(s, reg.arena, d);
 	registry_fini(&reg);
 }

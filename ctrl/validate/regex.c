@@ -29,6 +29,7 @@ struct parser {
 	bool after_repeat; /* the last thing was a repetition operator */
 	unsigned depth;
 	struct group groups[REGEX_MAX + 1];
+	unsigned n_captures;
 	unsigned n_names;
 	const char *names[NAMES_MAX];
 	size_t name_lens[NAMES_MAX];
@@ -403,6 +404,7 @@ static bool parse_group_name(struct parser *p)
 		p->names[p->n_names] = name;
 		p->name_lens[p->n_names++] = len;
 	}
+	p->n_captures++;
 	return open_group(p);
 }
 
@@ -441,8 +443,10 @@ static bool parse_flags(struct parser *p)
 static bool parse_group(struct parser *p)
 {
 	p->s++;
-	if (*p->s != '?')
+	if (*p->s != '?') {
+		p->n_captures++;
 		return open_group(p);
+	}
 	p->s++;
 	if (strncmp(p->s, "P<", 2) == 0) {
 		p->s += 2;
@@ -528,18 +532,33 @@ static bool parse_one(struct parser *p)
 	}
 }
 
+static bool parse(struct parser *p)
+{
+	bool ok = true;
+
+	while (ok && *p->s)
+		ok = parse_one(p);
+	if (ok && p->depth > 0)
+		ok = fail(p, "an opening parenthesis has no closing one");
+	return ok;
+}
+
 const char *regex_problem(const char *pattern, size_t *at)
 {
 	struct parser p = {.start = pattern, .s = pattern, .groups = {{.most = 1}}};
-	bool ok = true;
+	bool ok;
 
 	*at = 0;
 	if (strlen(pattern) > REGEX_MAX)
 		return "the pattern is longer than 1024 bytes";
-	while (ok && *p.s)
-		ok = parse_one(&p);
-	if (ok && p.depth > 0)
-		ok = fail(&p, "an opening parenthesis has no closing one");
+	ok = parse(&p);
 	*at = (size_t)(p.s - p.start);
 	return ok ? NULL : p.problem;
+}
+
+unsigned regex_groups(const char *pattern)
+{
+	struct parser p = {.start = pattern, .s = pattern, .groups = {{.most = 1}}};
+
+	return parse(&p) ? p.n_captures : 0;
 }

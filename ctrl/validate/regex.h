@@ -10,3 +10,6 @@
 
 /* NULL when the pattern is RE2 syntax; otherwise what is wrong, with the offset in *at. */
 const char *regex_problem(const char *pattern, size_t *at);
+
+/* How many groups of a valid pattern capture. */
+unsigned regex_groups(const char *pattern);

@@ -133,10 +133,9 @@ static void check_kind(struct check *c)
 
 void validate_resource(const struct resource *r, struct diags *d)
 {
-	struct check c = {.r = r, .d = d};
+	struct check c;
 
-	resource_label(r, c.label, sizeof(c.label));
-	field_path_init(&c.path);
+	check_start(&c, r, d);
 	check_name(&c);
 	check_labels(&c, "metadata.labels", &r->labels);
 	check_annotations(&c);

@@ -32,9 +32,12 @@ struct pkt_priv {
 		struct {
 			uint32_t seq;     /* of the first payload byte */
 			uint32_t sent_us; /* last transmission, low 32 bits of the clock */
-			/* Of the connection when this was sent: what the rate at which it
-			 * delivers is measured by. */
+			/* Of the connection when this was sent: what the rate at which it delivers
+			 * is measured by. */
 			uint32_t delivered, delivered_us, first_sent_us;
+			/* Of what the peer holds, and of what waits to be reassembled: the last of
+			 * those that follow each other from here on, or one on the way to it. */
+			struct rte_mbuf *run;
 			uint16_t off; /* from buf_addr */
 			uint16_t len;
 			uint8_t flags; /* enum in tcp/output.c */

@@ -20,7 +20,8 @@
 	X(TOO_MANY_FIELDS, 9, 431, "http1.too_many_fields")                                        \
 	X(BAD_STATUS_LINE, 10, 502, "http1.bad_status_line")                                       \
 	X(BAD_CHUNK, 11, 400, "http1.bad_chunk")                                                   \
-	X(BAD_TRAILER, 12, 400, "http1.bad_trailer")
+	X(BAD_TRAILER, 12, 400, "http1.bad_trailer")                                               \
+	X(BAD_PATH, 13, 400, "path_normalization_failed") /* http/path.h */
 
 enum h1_error {
 #define X(id, number, status, name) H1_##id = -(number),

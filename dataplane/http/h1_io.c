@@ -83,6 +83,18 @@ static struct rte_mbuf *front_of(struct rte_mbuf *m, uint32_t n, struct rte_memp
 	return part;
 }
 
+bool h1_share(const struct mbq *from, struct mbq *to, struct rte_mempool *pool)
+{
+	for (struct rte_mbuf *m = from->head; m; m = pkt_priv(m)->next) {
+		struct rte_mbuf *part = front_of(m, m->data_len, pool);
+
+		if (!part)
+			return false;
+		mbq_push(to, part);
+	}
+	return true;
+}
+
 bool h1_take_bytes(struct mbq *from, uint32_t n, struct mbq *to, struct rte_mempool *pool)
 {
 	struct rte_mbuf *m = from->head, *part = NULL;

@@ -24,6 +24,10 @@ int h1_read_response(struct http_head *h, const struct mbq *q, uint32_t *scanned
 		     struct h1_linear *lin, const struct h1_limits *lim,
 		     enum http_method request_method);
 
+/* Appends references to all of `from` to `to`, which then outlive it; small pieces are copies.
+ * False when the pool is empty: then `to` has only some of them. */
+bool h1_share(const struct mbq *from, struct mbq *to, struct rte_mempool *pool);
+
 /* Moves the first n bytes of `from` to `to`, splitting the mbuf they end in: a small part is
  * copied, a large one shared by reference. False when the pool is empty: nothing moved. */
 bool h1_take_bytes(struct mbq *from, uint32_t n, struct mbq *to, struct rte_mempool *pool);

@@ -12,6 +12,7 @@
 	X(COOKIE, "cookie")                                                                        \
 	X(DATE, "date")                                                                            \
 	X(EXPECT, "expect")                                                                        \
+	X(GRPC_TIMEOUT, "grpc-timeout")                                                            \
 	X(HOST, "host")                                                                            \
 	X(HTTP2_SETTINGS, "http2-settings")                                                        \
 	X(KEEP_ALIVE, "keep-alive")                                                                \
@@ -25,6 +26,9 @@
 	X(TRANSFER_ENCODING, "transfer-encoding")                                                  \
 	X(UPGRADE, "upgrade")                                                                      \
 	X(USER_AGENT, "user-agent")                                                                \
+	X(X_ENVOY_MAX_RETRIES, "x-envoy-max-retries")                                              \
+	X(X_ENVOY_PER_TRY_TIMEOUT, "x-envoy-upstream-rq-per-try-timeout-ms")                       \
+	X(X_ENVOY_TIMEOUT, "x-envoy-upstream-rq-timeout-ms")                                       \
 	X(X_FORWARDED_FOR, "x-forwarded-for")                                                      \
 	X(X_FORWARDED_PROTO, "x-forwarded-proto")                                                  \
 	X(X_FORWARDED_CLIENT_CERT, "x-forwarded-client-cert")                                      \

@@ -11,6 +11,7 @@
 #define MATCH_PATTERNS_MAX    16384 /* regular expressions of one field or header */
 #define MATCH_WORDS_MAX       8192  /* sum over fields and headers of patterns / 64, rounded up */
 #define MATCH_HEADERS_MAX     4096  /* different header names */
+#define MATCH_QUERIES_MAX     1024  /* different query parameters */
 #define MATCH_PREFIX_LENS_MAX 4096  /* different lengths of path prefixes, per kind of case */
 
 struct match;
@@ -21,8 +22,8 @@ void match_destroy(struct match *m);
 /* The virtual host for an authority (port and case do not count); NULL: 404 NR. */
 const struct vhost *match_host(const struct listener *l, struct slice authority);
 
-/* The first route of vh whose predicates hold; NULL: 404 NR. scheme: "http" or "https".
- * scratch: the worker's, of the snapshot vh came from. */
+/* The first route of vh whose predicates hold; NULL: 404 NR. scheme: "http" or "https". source: the
+ * client's address. scratch: the worker's, of the snapshot vh came from. */
 const struct route *match_route(struct match *m, const struct vhost *vh,
 				const struct http_head *req, struct slice scheme,
-				struct hs_scratch *scratch);
+				const struct ip_addr *source, struct hs_scratch *scratch);

@@ -8,7 +8,11 @@
 
 struct match *match_create(void)
 {
-	return calloc(1, sizeof(struct match));
+	struct match *m = calloc(1, sizeof(*m));
+
+	if (m)
+		m->fields[MATCH_SOURCE].present = true;
+	return m;
 }
 
 void match_destroy(struct match *m)
@@ -23,12 +27,18 @@ static bool equal(struct slice value, const struct predicate *p)
 	return p->ignore_case ? slice_eq_nocase(value, want) : slice_eq(value, want);
 }
 
+static const struct pattern_set *patterns_of(const struct vhost *vh, uint8_t field, uint16_t header)
+{
+	if (field == MATCH_HEADER)
+		return &vh->headers[header].patterns;
+	if (field == MATCH_QUERY)
+		return &vh->queries[header].patterns;
+	return &vh->patterns[field];
+}
+
 static bool regex_holds(struct match *m, struct subject *s, const struct predicate *p)
 {
-	const struct pattern_set *set = p->field == MATCH_HEADER
-						? &m->vh->headers[p->header].patterns
-						: &m->vh->patterns[p->field];
-	const uint64_t *bits = scan_subject(m, s, set);
+	const uint64_t *bits = scan_subject(m, s, patterns_of(m->vh, p->field, p->header));
 
 	if (!bits) {
 		s->broken = true;
@@ -48,35 +58,26 @@ static bool test(struct match *m, struct subject *s, const struct predicate *p)
 		return regex_holds(m, s, p);
 	case MATCH_PRESENT:
 		return s->present;
+	case MATCH_IN:
+		return addr_set_has(&m->vh->sources[p->header], m->source);
 	}
 	return false;
-}
-
-static struct subject *subject_of(struct match *m, const struct predicate *p)
-{
-	struct subject *s = &m->fields[p->field];
-
-	if (p->field != MATCH_HEADER)
-		return s;
-	s = &m->headers[p->header];
-	if (s->fetched != m->lookup)
-		subject_fetch_header(m, s, &m->vh->headers[p->header]);
-	return s;
 }
 
 /* An absent header meets nothing, but withoutHeaders takes it for an empty one (2.3). */
 static bool holds(struct match *m, const struct predicate *p)
 {
-	struct subject *s = subject_of(m, p);
+	struct subject *s = subject_get(m, p->field, p->header);
 	bool ok = (s->present || p->negate) && test(m, s, p);
 
 	return !s->broken && ok != p->negate;
 }
 
+/* All predicates but the one that made it a candidate. */
 static bool route_holds(struct match *m, const struct route *r)
 {
 	for (uint16_t i = 0; i < r->n_predicates; i++)
-		if (!holds(m, &r->predicates[i]))
+		if (i != r->filed && !holds(m, &r->predicates[i]))
 			return false;
 	return true;
 }
@@ -92,11 +93,12 @@ static void set_field(struct match *m, enum match_field field, struct slice valu
 }
 
 static void begin(struct match *m, const struct vhost *vh, const struct http_head *req,
-		  struct slice scheme, struct hs_scratch *scratch)
+		  struct slice scheme, const struct ip_addr *source, struct hs_scratch *scratch)
 {
 	m->lookup++;
 	m->vh = vh;
 	m->req = req;
+	m->source = source;
 	m->scratch = scratch;
 	m->words_used = m->join_used = m->n_cursors = 0;
 	set_field(m, MATCH_PATH, slice_of(req->path.p, req->path_len));
@@ -107,8 +109,10 @@ static void begin(struct match *m, const struct vhost *vh, const struct http_hea
 
 static void add_list(struct match *m, const struct route_list *l)
 {
+	const uint32_t *first = route_list_begin(l);
+
 	if (l->n > 0 && m->n_cursors < CURSORS_MAX)
-		m->cursors[m->n_cursors++] = (struct cursor){l->routes, l->routes + l->n};
+		m->cursors[m->n_cursors++] = (struct cursor){first, first + l->n};
 }
 
 /* The keys of one kind of case: exact paths and prefixes by length. */
@@ -120,19 +124,20 @@ struct keys {
 	bool nocase;
 };
 
-static bool same_bytes(const char *key, struct slice value, bool nocase)
+static bool is_key(const struct route_key *k, uint32_t hash, struct slice value, bool nocase)
 {
-	struct slice want = slice_of(key, value.n);
+	struct slice key = slice_of(route_key_bytes(k), k->len);
 
-	return nocase ? slice_eq_nocase(value, want) : slice_eq(value, want);
+	if (k->hash != hash || key.n != value.n)
+		return false;
+	return nocase ? slice_eq_nocase(value, key) : slice_eq(value, key);
 }
 
 static void probe(struct match *m, const struct route_key *t, uint32_t mask, uint32_t hash,
 		  struct slice value, bool nocase)
 {
 	for (uint32_t i = hash & mask; t[i].list.n; i = (i + 1) & mask)
-		if (t[i].hash == hash && t[i].len == value.n &&
-		    same_bytes(t[i].key, value, nocase)) {
+		if (is_key(&t[i], hash, value, nocase)) {
 			add_list(m, &t[i].list);
 			return;
 		}
@@ -140,71 +145,90 @@ static void probe(struct match *m, const struct route_key *t, uint32_t mask, uin
 
 static uint32_t hash_on(uint32_t h, const char *p, uint32_t n, bool nocase)
 {
+	if (!nocase)
+		return match_hash_on(h, p, n);
 	for (uint32_t i = 0; i < n; i++)
-		h = match_hash_step(h, (unsigned char)(nocase ? ascii_lower(p[i]) : p[i]));
+		h = match_hash_step(h, (unsigned char)ascii_lower(p[i]));
 	return h;
 }
 
-/* One walk over the path: the hash of every prefix is on the way to that of the whole. */
+/* Hashes of prefixes that are taken before the first of them is looked up: their cache misses are
+ * waited for together. */
+#define AHEAD 16u
+
+/* The next prefixes of the path, from the shortest on, k->lens[*i - 1]: at most AHEAD of them. h:
+ * the hash of what is before *done. */
+static void probe_prefixes(struct match *m, const struct keys *k, uint32_t *i, uint32_t *done,
+			   uint32_t *h)
+{
+	struct slice path = m->fields[MATCH_PATH].value;
+	uint32_t hashes[AHEAD], n = 0, first = *i;
+
+	for (; n<AHEAD && * i> 0 && k->lens[*i - 1] <= path.n; n++) {
+		uint32_t len = k->lens[--*i];
+
+		*h = hashes[n] = hash_on(*h, path.p + *done, len - *done, k->nocase);
+		*done = len;
+		__builtin_prefetch(&k->prefix[*h & k->prefix_mask]);
+	}
+	for (uint32_t j = 0; j < n; j++)
+		probe(m, k->prefix, k->prefix_mask, hashes[j],
+		      slice_of(path.p, k->lens[first - 1 - j]), k->nocase);
+}
+
+/* The whole path first, whose key has then the longest to arrive. */
 static void look_up_path(struct match *m, const struct keys *k)
 {
 	struct slice path = m->fields[MATCH_PATH].value;
-	uint32_t h = MATCH_HASH_SEED, done = 0;
+	uint32_t whole = 0, h = MATCH_HASH_SEED, done = 0, i = k->n_lens;
 
-	if (!k->exact && !k->prefix)
-		return;
-	for (uint32_t i = k->n_lens; i-- > 0 && k->lens[i] <= path.n; done = k->lens[i]) {
-		h = hash_on(h, path.p + done, k->lens[i] - done, k->nocase);
-		probe(m, k->prefix, k->prefix_mask, h, slice_of(path.p, k->lens[i]), k->nocase);
+	if (k->exact) {
+		whole = hash_on(h, path.p, path.n, k->nocase);
+		__builtin_prefetch(&k->exact[whole & k->exact_mask]);
 	}
-	if (!k->exact)
-		return;
-	h = hash_on(h, path.p + done, path.n - done, k->nocase);
-	probe(m, k->exact, k->exact_mask, h, path, k->nocase);
+	while (i > 0 && k->lens[i - 1] <= path.n)
+		probe_prefixes(m, k, &i, &done, &h);
+	if (k->exact)
+		probe(m, k->exact, k->exact_mask, whole, path, k->nocase);
 }
 
-static void look_up_regex(struct match *m)
+/* by: for each expression of set. */
+static void add_matching(struct match *m, struct subject *s, const struct pattern_set *set,
+			 const struct route_list *by)
 {
-	const struct pattern_set *set = &m->vh->patterns[MATCH_PATH];
-	const uint64_t *bits;
+	const uint64_t *bits = scan_subject(m, s, set);
 
-	if (set->n == 0)
-		return;
-	bits = scan_subject(m, &m->fields[MATCH_PATH], set);
 	for (uint32_t w = 0; bits && w < (set->n + 63) / 64; w++)
 		for (uint64_t left = bits[w]; left; left &= left - 1)
-			add_list(m,
-				 &m->vh->index
-					  .by_path_regex[w * 64 + (uint32_t)__builtin_ctzll(left)]);
+			add_list(m, &by[w * 64 + (uint32_t)__builtin_ctzll(left)]);
 }
 
-static void look_up_headers(struct match *m)
+static void look_up_value(struct match *m, const struct value_index *x)
 {
-	const struct route_index *x = &m->vh->index;
+	struct subject *s = subject_get(m, x->field, x->header);
 
-	for (uint16_t i = 0; i < x->n_by_header; i++) {
-		const struct header_index *h = &x->by_header[i];
-		struct subject *s = &m->headers[h->header];
-
-		if (s->fetched != m->lookup)
-			subject_fetch_header(m, s, &m->vh->headers[h->header]);
-		if (s->present && !s->broken)
-			probe(m, h->exact, h->mask, match_hash(s->value.p, s->value.n), s->value,
-			      false);
-	}
+	if (!s->present || s->broken)
+		return;
+	if (x->exact)
+		probe(m, x->exact, x->mask, match_hash(s->value.p, s->value.n), s->value, false);
+	if (x->n_regex)
+		add_matching(m, s, patterns_of(m->vh, x->field, x->header), x->by_regex);
 }
 
 static void find_candidates(struct match *m)
 {
 	const struct route_index *x = &m->vh->index;
+	const struct pattern_set *expressions = &m->vh->patterns[MATCH_PATH];
 
 	look_up_path(m, &(struct keys){x->exact, x->prefix, x->exact_mask, x->prefix_mask,
 				       x->prefix_lens, x->n_prefix_lens, false});
 	look_up_path(m, &(struct keys){x->exact_nocase, x->prefix_nocase, x->exact_nocase_mask,
 				       x->prefix_nocase_mask, x->prefix_nocase_lens,
 				       x->n_prefix_nocase_lens, true});
-	look_up_regex(m);
-	look_up_headers(m);
+	if (expressions->n)
+		add_matching(m, &m->fields[MATCH_PATH], expressions, x->by_path_regex);
+	for (uint32_t i = 0; i < x->n_by_value; i++)
+		look_up_value(m, &x->by_value[i]);
 	add_list(m, &x->rest);
 }
 
@@ -226,27 +250,28 @@ static void sift_down(struct match *m, uint32_t i)
 static uint32_t next_candidate(struct match *m)
 {
 	struct cursor *top = &m->cursors[0];
-	uint32_t route = *top->at++;
+	uint32_t entry = *top->at++;
 
 	if (top->at == top->end)
 		*top = m->cursors[--m->n_cursors];
 	if (m->n_cursors > 0)
 		sift_down(m, 0);
-	return route;
+	return entry;
 }
 
 const struct route *match_route(struct match *m, const struct vhost *vh,
 				const struct http_head *req, struct slice scheme,
-				struct hs_scratch *scratch)
+				const struct ip_addr *source, struct hs_scratch *scratch)
 {
-	begin(m, vh, req, scheme, scratch);
+	begin(m, vh, req, scheme, source, scratch);
 	find_candidates(m);
 	for (uint32_t i = m->n_cursors / 2; i-- > 0;)
 		sift_down(m, i);
 	while (m->n_cursors > 0) {
-		const struct route *r = &vh->routes[next_candidate(m)];
+		uint32_t entry = next_candidate(m);
+		const struct route *r = &vh->routes[entry >> 1];
 
-		if (route_holds(m, r))
+		if (!(entry & 1) || route_holds(m, r))
 			return r;
 	}
 	return NULL;

@@ -6,12 +6,14 @@
  * condition on such a header, negated or not. */
 #define JOIN_BYTES (256u * 1024u)
 
-/* Every list that can hold candidates: exact, rest, prefixes by length, regular expressions,
- * headers. */
-#define CURSORS_MAX (3u + 2u * MATCH_PREFIX_LENS_MAX + MATCH_PATTERNS_MAX + MATCH_HEADERS_MAX)
+/* Every list that can hold candidates: exact, rest, prefixes by length, regular expressions of the
+ * path and as many of all the rest (ctrl/compile/index.c), values. */
+#define CURSORS_MAX                                                                                \
+	(3u + 2u * MATCH_PREFIX_LENS_MAX + 2u * MATCH_PATTERNS_MAX + MATCH_FIELDS +                \
+	 MATCH_HEADERS_MAX + MATCH_QUERIES_MAX)
 
-/* Something that predicates look at: a part of the request or a header. Fetched, and scanned
- * for regular expressions, at most once per lookup. */
+/* Something that predicates look at: a part of the request, a header or a query parameter. Fetched,
+ * and scanned for regular expressions, at most once per lookup. */
 struct subject {
 	uint64_t fetched, scanned; /* number of the lookup it happened in */
 	struct slice value;        /* "" when absent */
@@ -29,18 +31,21 @@ struct match {
 	uint64_t lookup; /* counts up: memos of other lookups are stale */
 	const struct vhost *vh;
 	const struct http_head *req;
+	const struct ip_addr *source;
 	struct hs_scratch *scratch;
+	uint64_t query_read; /* number of the lookup that read the query */
 	uint32_t words_used, join_used, n_cursors;
 
 	struct subject fields[MATCH_FIELDS];
 	struct subject headers[MATCH_HEADERS_MAX];
+	struct subject queries[MATCH_QUERIES_MAX];
 	struct cursor cursors[CURSORS_MAX];
 	uint64_t words[MATCH_WORDS_MAX];
 	char join[JOIN_BYTES];
 };
 
-/* The value of a header of the virtual host (subject.c). */
-void subject_fetch_header(struct match *m, struct subject *s, const struct header_name *h);
+/* What a predicate looks at, fetched (subject.c). header: as in struct predicate. */
+struct subject *subject_get(struct match *m, uint8_t field, uint16_t header);
 
-/* Which expressions of set match the subject's value; NULL when the scan failed (scan.c). */
+/* Which of the subject's expressions match it; NULL when the scan failed (scan.c). */
 const uint64_t *scan_subject(struct match *m, struct subject *s, const struct pattern_set *set);

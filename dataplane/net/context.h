@@ -4,6 +4,7 @@
 #include <rte_mbuf.h>
 
 #include <base/mbq.h>
+#include <net/mld.h>
 #include <net/neigh.h>
 #include <net/net.h>
 #include <net/port.h>
@@ -58,6 +59,7 @@ struct net {
 	uint64_t announce_us;     /* when next; UINT64_MAX: done */
 	unsigned announced;
 	struct nd *nd;
+	struct mld mld;
 	uint64_t nd_us; /* when nd_turn() is due */
 	uint64_t icmp_tokens, icmp_refill_us;
 	unsigned n_failures;
@@ -72,6 +74,16 @@ static inline void net_drop(struct net *net, struct rte_mbuf *m, enum counter_id
 {
 	counter_inc(net->counters, why);
 	rte_pktmbuf_free(m);
+}
+
+/* Back to the start of the frame that m was received in. */
+static inline void net_rewind(struct rte_mbuf *m)
+{
+	uint16_t by = (uint16_t)(m->data_off - pkt_priv(m)->frame_off);
+
+	m->data_off = (uint16_t)(m->data_off - by);
+	m->data_len = (uint16_t)(m->data_len + by);
+	m->pkt_len = m->data_len;
 }
 
 /* tx.c: takes a complete frame for a port. */
@@ -123,6 +135,10 @@ extern const struct neigh_ops ip_neigh_ops;
 void icmp_take(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip);
 /* False: no more of what others make us send. */
 bool icmp_take_token(struct net *net);
+/* Takes a packet that starts at its IPv4 header: its sender is told, if it may be (RFC 1122 section
+ * 3.2.2). */
+void icmp_tell(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip, uint8_t type,
+	       uint8_t code);
 /* Takes a message that weir has no use for: the kernel's, or nobody's. Either family. */
 void icmp_not_ours(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip);
 /* Does the kernel answer the echo requests of the interface that m came by? */
@@ -143,6 +159,9 @@ void icmp6_take(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip,
  * its sender is told, if it may be (RFC 4443 section 2.4). value: the second word. */
 void icmp6_refuse(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip, uint8_t type,
 		  uint8_t code, uint32_t value, enum counter_id why);
+/* The same of one that was counted. */
+void icmp6_tell(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip, uint8_t type,
+		uint8_t code, uint32_t value);
 /* Of m, which starts at the ICMPv6 header. */
 uint16_t icmp6_cksum(const struct rte_mbuf *m, const struct ip_addr *src,
 		     const struct ip_addr *dst);

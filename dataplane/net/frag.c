@@ -22,6 +22,7 @@ struct datagram {
 	struct ip_addr src, dst;
 	uint32_t id;
 	uint8_t proto, ecn, next;
+	uint16_t next_off;
 	uint8_t class_index;
 	uint8_t parts;
 	uint64_t expires_us;
@@ -198,6 +199,7 @@ static void store(struct datagram *d, const struct frag_part *p)
 		memcpy(payload(d) - p->head_len, p->head, p->head_len);
 		d->head_len = (uint16_t)p->head_len;
 		d->next = p->next;
+		d->next_off = p->next_off;
 	}
 	if (p->ecn == ECN_CE) /* RFC 3168 section 5.3 */
 		d->ecn = ECN_CE;
@@ -225,14 +227,28 @@ static bool fits(struct frag_table *t, struct datagram *d, const struct frag_par
 	return false;
 }
 
-static struct rte_mbuf *finish(struct frag_table *t, struct datagram *d, struct frag_whole *about)
+/* The mbuf holds the head and n bytes. */
+static struct rte_mbuf *show(struct datagram *d, uint16_t n, struct frag_whole *about)
 {
 	struct rte_mbuf *m = d->m;
 
 	m->data_off = (uint16_t)(FRAG_HEAD_MAX - d->head_len);
-	m->data_len = (uint16_t)(d->head_len + d->total);
+	m->data_len = (uint16_t)(d->head_len + n);
 	m->pkt_len = m->data_len;
-	*about = (struct frag_whole){d->ecn, d->next, d->head_len};
+	*about = (struct frag_whole){.src = d->src,
+				     .dst = d->dst,
+				     .id = d->id,
+				     .ecn = d->ecn,
+				     .next = d->next,
+				     .head_len = d->head_len,
+				     .next_off = d->next_off};
+	return m;
+}
+
+static struct rte_mbuf *finish(struct frag_table *t, struct datagram *d, struct frag_whole *about)
+{
+	struct rte_mbuf *m = show(d, d->total, about);
+
 	d->m = NULL;
 	release(t, d);
 	counter_inc(t->counters, CTR_NET_REASSEMBLED);
@@ -255,7 +271,6 @@ struct rte_mbuf *frag_add(struct frag_table *t, uint64_t now_us, const struct fr
 	enum counter_id why = check(p);
 	struct datagram *d;
 
-	frag_expire(t, now_us);
 	if (why != CTR_COUNT) {
 		counter_inc(t->counters, why);
 		return NULL;
@@ -273,12 +288,39 @@ struct rte_mbuf *frag_add(struct frag_table *t, uint64_t now_us, const struct fr
 	return d->total && d->units == units_of(d->total) ? finish(t, d, about) : NULL;
 }
 
-void frag_expire(struct frag_table *t, uint64_t now_us)
+/* Bytes in front of the first hole. */
+static uint16_t first_bytes(const struct datagram *d)
+{
+	unsigned n = 0;
+
+	while (n < UNITS_MAX && count_units(d, n, 1))
+		n++;
+	return (uint16_t)RTE_MIN(n * UNIT, d->end);
+}
+
+struct rte_mbuf *frag_expire(struct frag_table *t, uint64_t now_us, struct frag_whole *about)
 {
 	struct datagram *d;
 
-	while ((d = TAILQ_FIRST(&t->ages)) && now_us >= d->expires_us)
+	while ((d = TAILQ_FIRST(&t->ages)) && now_us >= d->expires_us) {
+		struct rte_mbuf *m = NULL;
+
+		if (d->m && d->head_len) {
+			m = show(d, first_bytes(d), about);
+			rte_mbuf_refcnt_update(m, 1);
+		}
 		give_up(t, d, CTR_DROP_FRAG_TIMEOUT);
+		if (m)
+			return m;
+	}
+	return NULL;
+}
+
+uint64_t frag_next_timer(const struct frag_table *t)
+{
+	const struct datagram *d = TAILQ_FIRST(&t->ages);
+
+	return d ? d->expires_us : UINT64_MAX;
 }
 
 unsigned frag_count(const struct frag_table *t)

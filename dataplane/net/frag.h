@@ -31,6 +31,7 @@ struct frag_part {
 	bool more;            /* it is not the last one */
 	uint32_t offset, len; /* of data, bytes */
 	const uint8_t *data;
+	uint16_t next_off; /* IPv6: of the byte that names the fragment header */
 	/* What the whole datagram is to begin with; that of the first fragment is taken. */
 	const uint8_t *head;
 	uint32_t head_len;
@@ -38,10 +39,12 @@ struct frag_part {
 
 struct frag_table;
 
-/* About a datagram that is whole. */
+/* About a datagram that is whole, or will never be. */
 struct frag_whole {
+	struct ip_addr src, dst;
+	uint32_t id;
 	uint8_t ecn, next;
-	uint16_t head_len;
+	uint16_t head_len, next_off;
 };
 
 /* NULL when memory is short. Borrows its arguments. seed: not to be guessed by senders. */
@@ -54,8 +57,13 @@ void frag_table_destroy(struct frag_table *t);
 struct rte_mbuf *frag_add(struct frag_table *t, uint64_t now_us, const struct frag_part *part,
 			  struct frag_whole *about);
 
-/* Gives up what waited for too long; cheap when nothing did. */
-void frag_expire(struct frag_table *t, uint64_t now_us);
+/* Gives up what waited for too long; cheap when nothing did. When the beginning of a datagram is
+ * there, it comes back for its sender to be told with: its head and the bytes up to the first
+ * hole, the caller's, with *about filled. To be called until it returns NULL. */
+struct rte_mbuf *frag_expire(struct frag_table *t, uint64_t now_us, struct frag_whole *about);
+
+/* When frag_expire() is due; UINT64_MAX: nothing waits. */
+uint64_t frag_next_timer(const struct frag_table *t);
 
 /* Datagrams in progress. */
 unsigned frag_count(const struct frag_table *t);

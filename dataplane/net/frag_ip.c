@@ -15,6 +15,9 @@
 #define FRAG_OFFSET  0xfff8u
 #define FRAG_MORE    1u
 
+#define CODE_REASSEMBLY 1 /* of time exceeded, in both families */
+#define ERROR_HEADROOM  (ICMP_HDR + IP6_HDR + RTE_VLAN_HLEN)
+
 unsigned frag_worker(const struct net *net, const struct ip_addr *src, const struct ip_addr *dst)
 {
 	const struct net_addr a = {.ip = *src}, b = {.ip = *dst};
@@ -92,6 +95,7 @@ static struct rte_mbuf *add(struct net *net, const struct frag_part *p, bool goo
 			    struct frag_whole *about)
 {
 	counter_inc(net->counters, CTR_NET_FRAGMENTS_IN);
+	frag_turn(net);
 	if (!net->frags)
 		counter_inc(net->counters, CTR_DROP_IP_FRAGMENT);
 	else if (!good)
@@ -131,6 +135,7 @@ static bool read_ip6(struct rte_mbuf *m, uint16_t frag_off, uint16_t next_off, u
 		.offset = field & FRAG_OFFSET,
 		.len = m->data_len - frag_off - IP6_FRAG_HDR,
 		.data = frag + IP6_FRAG_HDR,
+		.next_off = next_off,
 		.head = head,
 		.head_len = head_len,
 	};
@@ -176,7 +181,8 @@ static struct rte_mbuf *whole_ip6(struct net *net, struct rte_mbuf *m, const str
 	if (good && !p->more && p->offset == 0) {
 		counter_inc(net->counters, CTR_NET_FRAGMENTS_IN);
 		strip_atomic(m, p);
-		*about = (struct frag_whole){p->ecn, p->next, (uint16_t)p->head_len};
+		*about = (struct frag_whole){
+			.ecn = p->ecn, .next = p->next, .head_len = (uint16_t)p->head_len};
 		return m;
 	}
 	whole = add(net, p, good, about);
@@ -216,4 +222,62 @@ __rte_noinline void frag_take_ip6(struct net *net, struct rte_mbuf *m, uint16_t 
 		return;
 	}
 	deliver(net, whole, port, &p, &about);
+}
+
+/* ---- what does not become whole in time ---- */
+
+/* As its sender sent it; m starts at the Ethernet header. */
+static void restore_frag_header(struct rte_mbuf *m, const struct frag_whole *about)
+{
+	uint8_t *start = (uint8_t *)rte_pktmbuf_prepend(m, IP6_FRAG_HDR);
+	uint8_t *frag = start + about->head_len;
+
+	memmove(start, start + IP6_FRAG_HDR, about->head_len);
+	start[RTE_ETHER_HDR_LEN + about->next_off] = EXT_FRAGMENT;
+	memset(frag, 0, IP6_FRAG_HDR);
+	frag[0] = about->next;
+	frag[3] = FRAG_MORE;
+	memcpy(frag + 4, &about->id, sizeof(about->id));
+}
+
+static void tell_ip4(struct net *net, struct rte_mbuf *m, const struct frag_whole *about)
+{
+	struct ip_packet ip;
+
+	rte_pktmbuf_adj(m, RTE_ETHER_HDR_LEN);
+	if (pkt_parse_ipv4(rte_pktmbuf_mtod(m, const void *), m->data_len, true, &ip) < 0) {
+		rte_pktmbuf_free(m);
+		return;
+	}
+	ip.src = about->src;
+	ip.dst = about->dst;
+	icmp_tell(net, m, &ip, ICMP_TIME, CODE_REASSEMBLY);
+}
+
+static void tell_ip6(struct net *net, struct rte_mbuf *m, const struct frag_whole *about)
+{
+	struct ip_packet ip = {.src = about->src, .dst = about->dst, .proto = about->next};
+
+	if (rte_pktmbuf_headroom(m) < IP6_FRAG_HDR + ERROR_HEADROOM) {
+		rte_pktmbuf_free(m);
+		return;
+	}
+	restore_frag_header(m, about);
+	rte_pktmbuf_adj(m, RTE_ETHER_HDR_LEN);
+	ip.total_len = m->data_len;
+	icmp6_tell(net, m, &ip, ICMP6_TIME, CODE_REASSEMBLY, 0);
+}
+
+/* RFC 792, RFC 4443 section 3.3. */
+__rte_noinline void frag_turn(struct net *net)
+{
+	struct frag_whole about;
+	struct rte_mbuf *m;
+
+	while (net->frags && (m = frag_expire(net->frags, net->now_us, &about))) {
+		if (ip_addr_is_v4(&about.src))
+			tell_ip4(net, m, &about);
+		else
+			tell_ip6(net, m, &about);
+	}
 }

@@ -17,5 +17,8 @@ void frag_take_ip4(struct net *net, struct rte_mbuf *m);
  * datagram that comes has no fragment header. */
 void frag_take_ip6(struct net *net, struct rte_mbuf *m, uint16_t frag_off, uint16_t next_off);
 
+/* Gives up what waited for too long, and tells its senders. */
+void frag_turn(struct net *net);
+
 /* The worker that puts fragments between these two together. */
 unsigned frag_worker(const struct net *net, const struct ip_addr *src, const struct ip_addr *dst);

@@ -11,6 +11,7 @@
 #define CODE_PORT     3
 #define CODE_TOO_BIG  4
 #define IPV4_MTU_MIN  68
+#define QUOTE_MAX     (576 - IPV4_MIN_HDR - ICMP_HDR) /* RFC 1812 section 4.3.2.3 */
 #define US_PER_TOKEN  (1000000 / ICMP_PER_SECOND)
 
 /* A bucket of ICMP_BURST tokens: a flood of echo requests costs us no more than this. */
@@ -40,6 +41,28 @@ static void answer_echo(struct net *net, struct rte_mbuf *m, const struct ip_pac
 	icmp->icmp_cksum = 0;
 	icmp->icmp_cksum = cksum_finish(cksum_add(0, icmp, m->data_len));
 	counter_inc(net->counters, CTR_NET_ICMP_ECHO);
+	ip_output(net, &ip->dst, &ip->src, IPPROTO_ICMP, m, NULL);
+}
+
+void icmp_tell(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip, uint8_t type,
+	       uint8_t code)
+{
+	struct rte_icmp_hdr *icmp;
+
+	if (ip->proto == IPPROTO_ICMP || !route_is_own(net->routes, &ip->dst) ||
+	    !icmp_take_token(net)) {
+		rte_pktmbuf_free(m);
+		return;
+	}
+	counter_inc(net->counters, CTR_NET_ICMP_ERROR_OUT);
+	m->data_len = RTE_MIN(RTE_MIN(ip->total_len, m->data_len), (uint16_t)QUOTE_MAX);
+	m->pkt_len = m->data_len;
+	rte_pktmbuf_prepend(m, ICMP_HDR);
+	icmp = rte_pktmbuf_mtod(m, struct rte_icmp_hdr *);
+	memset(icmp, 0, ICMP_HDR);
+	icmp->icmp_type = type;
+	icmp->icmp_code = code;
+	icmp->icmp_cksum = cksum_finish(cksum_add(0, icmp, m->data_len));
 	ip_output(net, &ip->dst, &ip->src, IPPROTO_ICMP, m, NULL);
 }
 

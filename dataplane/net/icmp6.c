@@ -71,6 +71,23 @@ static bool is_nd(uint8_t type)
 	return type >= ND_ROUTER_SOLICIT && type <= ND_ADVERT;
 }
 
+/* Also the kernel's: it has groups of its own. Takes m. */
+static void take_query(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip,
+		       uint8_t hop_limit, bool handed)
+{
+	if (!mld_take_query(net, m, ip, hop_limit)) {
+		net_drop(net, m, CTR_DROP_ICMP);
+		return;
+	}
+	if (!handed) {
+		counter_inc(net->counters, CTR_NET_MLD_IN);
+		net_rewind(m);
+		steer_copy_to_all(net, m);
+		punt_copy(net, m);
+	}
+	rte_pktmbuf_free(m);
+}
+
 void icmp6_take(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip, uint8_t hop_limit,
 		bool handed)
 {
@@ -82,8 +99,10 @@ void icmp6_take(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip,
 		nd_take(net, m, ip, handed);
 	else if (is_nd(icmp[0]))
 		net_drop(net, m, CTR_DROP_ND);
+	else if (icmp[0] == MLD_QUERY)
+		take_query(net, m, ip, hop_limit, handed);
 	else if (ip_addr_is_any(&ip->src) || ip6_is_multicast(&ip->dst))
-		punt_or_drop(net, m, CTR_DROP_ICMP); /* such as questions who is in which group */
+		punt_or_drop(net, m, CTR_DROP_ICMP);
 	else if (icmp[0] == ICMP6_ECHO_REQUEST && icmp[1] == 0 && !icmp_kernel_echoes(net, m))
 		answer_echo(net, m, ip);
 	else if (pkt_icmp6_is_error(icmp[0]))
@@ -109,14 +128,20 @@ static bool may_tell(struct net *net, const struct ip_packet *ip, struct ip_addr
 void icmp6_refuse(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip, uint8_t type,
 		  uint8_t code, uint32_t value, enum counter_id why)
 {
+	counter_inc(net->counters, why);
+	icmp6_tell(net, m, ip, type, code, value);
+}
+
+void icmp6_tell(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip, uint8_t type,
+		uint8_t code, uint32_t value)
+{
 	struct ip_addr src;
 	uint8_t *icmp;
 
 	if (!may_tell(net, ip, &src)) {
-		net_drop(net, m, why);
+		rte_pktmbuf_free(m);
 		return;
 	}
-	counter_inc(net->counters, why);
 	counter_inc(net->counters, CTR_NET_ICMP_ERROR_OUT);
 	m->data_len = RTE_MIN(ip->total_len, (uint16_t)QUOTE_MAX);
 	m->pkt_len = m->data_len;

@@ -267,16 +267,6 @@ static bool concerns_all(const struct net *net, uint16_t port, const struct nd_m
 	return nd->type != ND_ROUTER_SOLICIT;
 }
 
-/* The kernel hears what its own questions are answered. */
-static void copy_to_all(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip,
-			uint8_t type)
-{
-	rte_pktmbuf_prepend(m, (uint16_t)(ip->hdr_len + RTE_ETHER_HDR_LEN));
-	steer_copy_to_all(net, m);
-	if (type == ND_ADVERT)
-		punt_copy(net, m);
-}
-
 /* Our own question that some switch sent back is no other host's. */
 static bool is_echo(const struct net *net, struct rte_mbuf *m, const struct ip_packet *ip)
 {
@@ -299,8 +289,13 @@ void nd_take(struct net *net, struct rte_mbuf *m, const struct ip_packet *ip, bo
 	}
 	if (!handed) {
 		counter_inc(net->counters, CTR_NET_ND_IN);
+		net_rewind(m);
 		if (concerns_all(net, port, &nd))
-			copy_to_all(net, m, ip, nd.type);
+			steer_copy_to_all(net, m);
+		/* The kernel hears what its own questions are answered, and whom routers are for.
+		 */
+		if (nd.type != ND_SOLICIT)
+			punt_copy(net, m);
 	}
 	rte_pktmbuf_free(m);
 }

@@ -204,7 +204,7 @@ uint16_t nd_mtu(const struct net *net, uint16_t port)
 
 void nd_turn(struct net *net)
 {
-	net->nd_us = ND_IDLE;
+	net->nd_us = mld_turn(net); /* before the addresses are asked for */
 	for (unsigned i = 0; i < net->routes->n_addrs; i++)
 		net->nd_us = RTE_MIN(net->nd_us, turn_own(net, i));
 	for (uint16_t i = 0; i < net->ports->n_ports; i++)

@@ -148,6 +148,7 @@ static struct neigh *make_entry(struct neigh_table *t, uint16_t port, const stru
 	n->ip = *ip;
 	n->port = port;
 	n->used = false;
+	n->contest_us = 0;
 	n->next = *head;
 	*head = i;
 	return n;
@@ -222,6 +223,29 @@ static void settle(struct neigh_table *t, struct neigh *n, const struct rte_ethe
 	}
 }
 
+static bool moved(const struct neigh *n, const struct rte_ether_addr *mac)
+{
+	return mac && neigh_usable(n) && !rte_is_same_ether_addr(&n->mac, mac);
+}
+
+/* Another one says that it is n. Anybody can say so: who is known is asked, and only when it is
+ * silent is everybody, the other one included. Once a second at most, for each makes us speak. */
+static void contest(struct neigh_table *t, struct neigh *n)
+{
+	if (n->state != NEIGH_REACHABLE || t->now_us < n->contest_us)
+		return;
+	n->contest_us = t->now_us + NEIGH_RETRY_US;
+	set_state(t, n, NEIGH_PROBE);
+	solicit(t, n);
+	arm(t, n, NEIGH_CONTEST_US);
+}
+
+/* Is n waiting for an answer by whoever it may be? */
+static bool asked_everybody(const struct neigh *n)
+{
+	return n->state == NEIGH_PROBE && n->tries > 1;
+}
+
 void neigh_learn(struct neigh_table *t, uint16_t port, const struct ip_addr *ip,
 		 const struct rte_ether_addr *mac, bool create)
 {
@@ -232,12 +256,10 @@ void neigh_learn(struct neigh_table *t, uint16_t port, const struct ip_addr *ip,
 			return;
 		n = make_entry(t, port, ip);
 	}
-	settle(t, n, mac, NEIGH_REACHABLE_US);
-}
-
-static bool moved(const struct neigh *n, const struct rte_ether_addr *mac)
-{
-	return mac && neigh_usable(n) && !rte_is_same_ether_addr(&n->mac, mac);
+	if (moved(n, mac) && !asked_everybody(n))
+		contest(t, n);
+	else
+		settle(t, n, mac, NEIGH_REACHABLE_US);
 }
 
 /* STALE, of which the next use would make DELAY: here the entry stays usable, and is asked

@@ -25,7 +25,9 @@ struct rte_mbuf;
 #define NEIGH_REACHABLE_US 30000000ull
 #define NEIGH_HEARD_US     5000000ull /* RFC 4861's DELAY_FIRST_PROBE_TIME */
 #define NEIGH_FAILED_US    3000000ull
-#define NEIGH_NONE         UINT16_MAX
+#define NEIGH_CONTEST_US                                                                           \
+	200000ull /* for who is known to speak up when another claims its address */
+#define NEIGH_NONE UINT16_MAX
 
 enum neigh_state {
 	NEIGH_FREE,
@@ -41,8 +43,9 @@ struct neigh {
 	struct ip_addr ip;
 	struct rte_ether_addr mac; /* REACHABLE, PROBE */
 	uint16_t port;
-	uint32_t gen;  /* never 0; another one whenever the entry is given up */
-	uint8_t state; /* enum neigh_state */
+	uint64_t contest_us; /* no doubts before */
+	uint32_t gen;        /* never 0; another one whenever the entry is given up */
+	uint8_t state;       /* enum neigh_state */
 	uint8_t tries;
 	bool used;     /* something was sent since it was last confirmed */
 	uint16_t next; /* in its hash chain or in the free list */
@@ -85,7 +88,8 @@ static inline bool neigh_usable(const struct neigh *n)
 /* Takes m for a neighbour that is not usable: it waits, or fails at once. */
 void neigh_take_packet(struct neigh_table *t, struct neigh *n, struct rte_mbuf *m);
 
-/* ip said that it is at mac. create: also when nobody here asked for it. */
+/* ip said that it is at mac, by ARP. create: also when nobody here asked for it. Who is known
+ * to be elsewhere does not move at a word: it is asked first. */
 void neigh_learn(struct neigh_table *t, uint16_t port, const struct ip_addr *ip,
 		 const struct rte_ether_addr *mac, bool create);
 

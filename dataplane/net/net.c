@@ -7,6 +7,7 @@
 
 #include "capture.h"
 #include "frag.h"
+#include "frag_ip.h"
 #include "pkt6.h"
 #include "punt.h"
 #include "vlan.h"
@@ -190,7 +191,7 @@ void net_timers(struct net *net, uint64_t now_us)
 	if (unlikely(net->n_failures))
 		tell_failures(net);
 	if (unlikely(net->frags && frag_count(net->frags)))
-		frag_expire(net->frags, now_us);
+		frag_turn(net);
 	if (now_us >= net->announce_us) {
 		arp_announce(net);
 		net->announced++;
@@ -203,9 +204,12 @@ void net_timers(struct net *net, uint64_t now_us)
 
 uint64_t net_next_timer(const struct net *net)
 {
+	uint64_t frags_us = net->frags ? frag_next_timer(net->frags) : UINT64_MAX;
+	uint64_t own_us = RTE_MIN(net->announce_us, net->nd_us);
+
 	if (net->n_failures)
 		return 0;
-	return RTE_MIN(RTE_MIN(net->announce_us, net->nd_us), neigh_next_timer(net->neighs));
+	return RTE_MIN(RTE_MIN(own_us, frags_us), neigh_next_timer(net->neighs));
 }
 
 const struct ip_route *net_find_route(const struct net *net, const struct ip_addr *dst)

@@ -68,23 +68,13 @@ static void enqueue(struct net *net, struct rte_mbuf *m)
 	punt_wake(punt);
 }
 
-/* Back to the start of the frame. */
-static void rewind_frame(struct rte_mbuf *m)
-{
-	uint16_t by = (uint16_t)(m->data_off - pkt_priv(m)->frame_off);
-
-	m->data_off = (uint16_t)(m->data_off - by);
-	m->data_len = (uint16_t)(m->data_len + by);
-	m->pkt_len = m->data_len;
-}
-
 __rte_noinline void punt_or_drop(struct net *net, struct rte_mbuf *m, enum counter_id why)
 {
 	if (!punt_wants(net, m)) {
 		net_drop(net, m, why);
 		return;
 	}
-	rewind_frame(m);
+	net_rewind(m);
 	enqueue(net, m);
 }
 

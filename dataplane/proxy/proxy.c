@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include <http/path.h>
 #include <net/net.h>
 #include <proxy/account.h>
 #include <proxy/server.h>
@@ -14,6 +15,9 @@
 /* Beyond the configured head size: the parser must see that a head is too long. */
 #define LINEAR_SLACK  4096
 #define SCRATCH_HEADS 4
+
+/* Of all packet memory, request bodies that may be sent again take at most one part in so many. */
+#define KEPT_SHARE 16
 
 static void fire(void *arg, struct wheel_timer *t)
 {
@@ -77,6 +81,7 @@ struct proxy *proxy_create(const struct proxy_env *env)
 	px->limits = (struct h1_limits){env->http->max_header_bytes, env->http->max_headers};
 	px->linear.size = env->http->max_header_bytes + LINEAR_SLACK;
 	px->linear.buf = malloc(px->linear.size);
+	px->path = malloc((size_t)HTTP_PATH_GROWTH * px->linear.size);
 	px->relinear.size = px->linear.size;
 	px->relinear.buf = malloc(px->relinear.size);
 	/* A joined X-Forwarded-For can be as long as the head it came in, and so can each of the
@@ -84,12 +89,14 @@ struct proxy *proxy_create(const struct proxy_env *env)
 	px->scratch.size = SCRATCH_HEADS * px->linear.size;
 	px->scratch.buf = malloc(px->scratch.size);
 	px->regex = regex_create();
+	px->kept_max = env->pool->size / KEPT_SHARE;
 	px->match = match_create();
 	px->lb = lb_create(env->seed);
 	px->rows = request_index_create();
 	wheel_init(&px->wheel, 0, fire, px);
-	if (!px->linear.buf || !px->relinear.buf || !px->scratch.buf || !px->regex || !px->match ||
-	    !px->lb || !px->rows || !slab_init(&px->servers, server_size(), env->max_conns) ||
+	if (!px->linear.buf || !px->relinear.buf || !px->path || !px->scratch.buf || !px->regex ||
+	    !px->match || !px->lb || !px->rows ||
+	    !slab_init(&px->servers, server_size(), env->max_conns) ||
 	    !slab_init(&px->streams, sizeof(struct stream), env->max_conns) || !make_upstream(px)) {
 		proxy_destroy(px);
 		return NULL;
@@ -108,6 +115,7 @@ void proxy_destroy(struct proxy *px)
 	lb_destroy(px->lb);
 	match_destroy(px->match);
 	free(px->linear.buf);
+	free(px->path);
 	regex_destroy(px->regex);
 	free(px->relinear.buf);
 	free(px->scratch.buf);
@@ -206,6 +214,16 @@ void proxy_drain(struct proxy *px)
 uint32_t proxy_conns(const struct proxy *px)
 {
 	return px->n_conns + px->n_tunnels;
+}
+
+int proxy_read_request(struct proxy *px, const struct mbq *q, uint32_t *scanned,
+		       struct h1_linear *lin)
+{
+	int used = h1_read_request(&px->req, q, scanned, lin, &px->limits);
+
+	if (used > 0 && !http_path_normalize(&px->req, px->env.http->path_normalization, px->path))
+		return H1_BAD_PATH;
+	return used;
 }
 
 static __rte_noinline void format_date(struct proxy *px, int64_t s)

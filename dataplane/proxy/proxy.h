@@ -55,6 +55,7 @@ struct proxy {
 	struct slab servers, streams;
 	struct h1_server *conns; /* all client connections */
 	uint32_t n_conns, n_tunnels;
+	uint32_t kept, kept_max;    /* mbufs in the streams' bodies; so many may be */
 	uint64_t generation;        /* of snap */
 	struct http_head req, resp; /* scratch of one parse each */
 	struct http_head reply;     /* scratch of local replies */
@@ -62,6 +63,7 @@ struct proxy {
 	struct h1_linear linear;
 	struct h1_linear relinear; /* of requests parsed again: a response may lie in the other */
 	struct h1_limits limits;
+	char *path;                 /* req's, where it had to be normalised */
 	struct request_index *rows; /* where a key's row is in env.stats */
 	char date[32];              /* IMF-fixdate of date_s, RFC 9110 5.6.7 */
 	int64_t date_s;
@@ -103,6 +105,10 @@ bool proxy_has_mail(const struct proxy *px);
 void proxy_drain(struct proxy *px);
 /* Client connections and tunnels. */
 uint32_t proxy_conns(const struct proxy *px);
+
+/* h1_read_request() into px->req, with its path normalised; H1_BAD_PATH when that is impossible. */
+int proxy_read_request(struct proxy *px, const struct mbq *q, uint32_t *scanned,
+		       struct h1_linear *lin);
 
 /* "Mon, 23 Nov 2026 02:19:37 GMT", of this second. */
 struct slice proxy_date(struct proxy *px);

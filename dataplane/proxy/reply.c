@@ -26,6 +26,8 @@ const struct reply replies[REPLY_KINDS] = {
 				     "upstream_reset_before_response_started{protocol_error}",
 				     "reset reason: protocol error"},
 	[REPLY_TIMEOUT] = {504, RESPONSE_FLAG_UT, "response_timeout", "upstream request timeout"},
+	[REPLY_TRY_TIMEOUT] = {504, RESPONSE_FLAG_UT, "upstream_per_try_timeout",
+			       "upstream request timeout"},
 	[REPLY_OVERLOADED] = {503, RESPONSE_FLAG_UO,
 			      "upstream_reset_before_response_started{overflow}",
 			      "reset reason: overflow"},

@@ -138,7 +138,7 @@ static enum step read_head(struct h1_server *c)
 		c->head_timed = true;
 		server_set_deadline(c, px->env.http->header_timeout_us);
 	}
-	used = h1_read_request(&px->req, &c->bs->rx, &c->scanned, &px->linear, &px->limits);
+	used = proxy_read_request(px, &c->bs->rx, &c->scanned, &px->linear);
 	if (used > 0)
 		return begin(c, &px->req, (uint32_t)used);
 	if (used < 0)

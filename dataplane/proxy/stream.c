@@ -7,15 +7,17 @@
 #include <net/net.h>
 #include <proxy/account.h>
 #include <proxy/actions.h>
+#include <proxy/patience.h>
 #include <proxy/reply.h>
+#include <proxy/retry.h>
 #include <proxy/server.h>
 #include <proxy/transform.h>
 #include <proxy/tunnel.h>
 #include <tcp/tcp.h>
 #include <upstream/outlier.h>
 
-/* A retry's wait is at most this many times its base (reference 2.4.6). */
-#define BACKOFF_CAP 10
+/* Of a request's body, kept to be sent again (Envoy's default buffer limit). */
+#define KEPT_BYTES_MAX (1u << 20)
 
 /* Details of a response that could not be written. */
 static const char no_memory[] = "overload";
@@ -26,6 +28,8 @@ static void arm(struct stream *s)
 
 	if (s->resume_at_us && s->resume_at_us < at)
 		at = s->resume_at_us;
+	if (s->try_at_us && s->try_at_us < at)
+		at = s->try_at_us;
 	if (at == UINT64_MAX)
 		wheel_cancel(&s->px->wheel, &s->timer);
 	else
@@ -53,6 +57,14 @@ static void drop_upstream(struct stream *s)
 		e->ops->reset(e);
 }
 
+/* The body cannot be sent again from now on. */
+static void forget_body(struct stream *s)
+{
+	s->px->kept -= s->body.n;
+	mbq_free(&s->body);
+	s->keeps_body = false;
+}
+
 /* Accounts for the exchange and frees it. down is told unless it is gone already. */
 void stream_finish(struct stream *s, bool whole)
 {
@@ -69,6 +81,7 @@ void stream_finish(struct stream *s, bool whole)
 	upstream_retry_end(&s->claim);
 	wheel_cancel(&px->wheel, &s->timer);
 	mbq_free(&s->head);
+	forget_body(s);
 	snapshot_unpin(s->snap, px->env.worker);
 	slab_put(&px->streams, s);
 	counter_add(px->env.counters, CTR_HTTP_ACTIVE, -1);
@@ -113,14 +126,6 @@ void stream_answer_grpc(struct stream *s, unsigned grpc_status, struct slice mes
 	stream_answer(s, 200, SLICE(""), details);
 }
 
-static bool is_grpc(struct stream *s)
-{
-	const struct http_field *f = http_find(stream_reparse(s), HTTP_FIELD_CONTENT_TYPE);
-	struct slice grpc = SLICE("application/grpc");
-
-	return f && f->value.n >= grpc.n && slice_eq_nocase(slice_of(f->value.p, grpc.n), grpc);
-}
-
 void stream_reply(struct stream *s, const struct reply *r, uint16_t status)
 {
 	struct proxy *px = s->px;
@@ -136,7 +141,7 @@ void stream_reply(struct stream *s, const struct reply *r, uint16_t status)
 		actions_on_reply(s);
 	if (!status)
 		status = r->status;
-	if (is_grpc(s))
+	if (s->grpc)
 		stream_answer_grpc(s, reply_grpc_status(status), text, r->details);
 	else
 		stream_answer(s, status, text, r->details);
@@ -171,16 +176,25 @@ struct http_head *stream_reparse(struct stream *s)
 	struct proxy *px = s->px;
 	uint32_t scanned = 0;
 
-	h1_read_request(&px->req, &s->head, &scanned, &px->relinear, &px->limits);
+	proxy_read_request(px, &s->head, &scanned, &px->relinear);
 	return &px->req;
 }
 
 /* The route's timeout runs from the moment the request is complete, over all tries. */
 static void start_timeout(struct stream *s)
 {
-	if (!s->route->timeout_us || s->timeout_at_us)
+	if (!s->timeout_us || s->timeout_at_us)
 		return;
-	s->timeout_at_us = s->px->now_us + s->route->timeout_us;
+	s->timeout_at_us = s->px->now_us + s->timeout_us;
+	arm(s);
+}
+
+/* That of a try runs from the moment it has all of the request. */
+static void start_try_timeout(struct stream *s)
+{
+	if (!s->try_timeout_us)
+		return;
+	s->try_at_us = s->px->now_us + s->try_timeout_us;
 	arm(s);
 }
 
@@ -196,10 +210,23 @@ static bool end_request(struct stream *s)
 
 	s->request_done = true;
 	start_timeout(s);
+	start_try_timeout(s);
 	if (up->ops->send_end(up))
 		return true;
 	drop_upstream(s);
 	lose(s, UPSTREAM_NO_MEMORY);
+	return false;
+}
+
+static bool send_body_again(struct stream *s)
+{
+	struct exchange_end *up = upstream_end(s->up);
+	struct mbq data;
+
+	mbq_init(&data);
+	if (h1_share(&s->body, &data, s->px->env.pool))
+		return up->ops->send_data(up, &data);
+	mbq_free(&data);
 	return false;
 }
 
@@ -222,7 +249,12 @@ static bool send_request(struct stream *s, struct http_head *h)
 		lose(s, UPSTREAM_NO_MEMORY);
 		return false;
 	}
-	/* Done already when this is another try of one whose chunked body was empty. */
+	if (s->body.bytes && !send_body_again(s)) {
+		drop_upstream(s);
+		lose(s, UPSTREAM_NO_MEMORY);
+		return false;
+	}
+	/* Done already when this is another try. */
 	return !(s->request_done || is_empty(h)) || end_request(s);
 }
 
@@ -237,20 +269,23 @@ static bool admit(struct stream *s)
 	return false;
 }
 
-/* h: the parsed head, or NULL when it must be parsed again. */
-static void try_upstream(struct stream *s, struct http_head *h, bool fresh)
+/* h: the parsed head, or NULL when it must be parsed again. True when the head is sent and the body
+ * may follow; false: not yet, or the exchange is over. */
+static bool try_upstream(struct stream *s, struct http_head *h, bool fresh)
 {
 	struct proxy *px = s->px;
 	enum upstream_failure why;
 	const struct endpoint *e;
+	uint32_t avoid =
+		s->route->retry.same_hosts ? 0 : RTE_MIN(s->tries, (uint32_t)STREAM_TRIES_MAX);
 	uint32_t i;
 
 	if (unlikely(s->cluster->breaker) && !admit(s))
-		return;
-	i = lb_pick(px->lb, s->cluster, s->tried, RTE_MIN(s->tries, (uint32_t)STREAM_TRIES_MAX));
+		return false;
+	i = lb_pick(px->lb, s->cluster, s->tried, avoid);
 	if (i == LB_NONE) {
 		reply(s, REPLY_NO_HEALTHY_UPSTREAM);
-		return;
+		return false;
 	}
 	e = &s->cluster->endpoints->endpoints[i];
 	if (s->tries < STREAM_TRIES_MAX)
@@ -265,16 +300,15 @@ static void try_upstream(struct stream *s, struct http_head *h, bool fresh)
 	s->up = upstream_acquire(px->up, s->cluster, e, fresh, s, &s->claim, &s->reused, &why);
 	if (!s->up && s->claim.queued) {
 		s->tries--;
-		return;
+		return false;
 	}
 	if (!s->up) {
 		lose(s, why);
-		return;
+		return false;
 	}
 	lb_request_begin(px->lb, e);
 	s->counted = true;
-	if (s->reused)
-		send_request(s, h ? h : stream_reparse(s));
+	return s->reused && send_request(s, h ? h : stream_reparse(s));
 }
 
 /* ---- retry (reference 2.4.6) ---- */
@@ -286,13 +320,9 @@ static bool is_idempotent(uint8_t method)
 	       method == HTTP_DELETE || method == HTTP_OPTIONS || method == HTTP_TRACE;
 }
 
-/* Full jitter, doubling. */
-static uint64_t backoff(struct stream *s)
+static bool can_repeat(const struct stream *s)
 {
-	uint64_t base = s->route->retry.backoff_us, span = base << RTE_MIN(s->tries - 1, 16u);
-
-	span = RTE_MIN(span, base * BACKOFF_CAP);
-	return span ? lb_random(s->px->lb) % span : 0;
+	return !s->request_started || s->keeps_body;
 }
 
 /* Gives up this try for another one later, if the policy wants one for what has happened, the
@@ -302,9 +332,9 @@ static bool retry(struct stream *s, uint32_t condition)
 	const struct retry_policy *r = &s->route->retry;
 	uint64_t at;
 
-	if (s->request_started || s->tries > r->attempts || !(r->on & condition))
+	if (!can_repeat(s) || s->tries > s->attempts || !(r->on & condition))
 		return false;
-	at = s->px->now_us + backoff(s);
+	at = s->px->now_us + retry_backoff_us(r, s->tries, lb_random(s->px->lb));
 	if (s->timeout_at_us && at >= s->timeout_at_us)
 		return false;
 	if (!upstream_retry_begin(s->cluster, &s->claim)) {
@@ -314,6 +344,7 @@ static bool retry(struct stream *s, uint32_t condition)
 	drop_upstream(s);
 	s->state = STREAM_WAITING;
 	s->resume_at_us = at;
+	s->try_at_us = 0;
 	counter_inc(s->px->env.counters, CTR_UPSTREAM_RETRIES);
 	arm(s);
 	return true;
@@ -324,7 +355,7 @@ static void note_exhausted(struct stream *s, uint32_t condition)
 {
 	const struct retry_policy *r = &s->route->retry;
 
-	if (r->attempts && s->tries > r->attempts && (r->on & condition))
+	if (s->attempts && s->tries > s->attempts && (r->on & condition))
 		s->flags |= RESPONSE_FLAG_URX;
 }
 
@@ -335,17 +366,6 @@ static const enum reply_kind failure_reply[] = {
 	[UPSTREAM_PROTOCOL] = REPLY_UPSTREAM_PROTOCOL,
 	[UPSTREAM_NO_MEMORY] = REPLY_OVERLOADED,
 	[UPSTREAM_OVERFLOW] = REPLY_OVERLOADED,
-};
-
-static const uint32_t failure_condition[] = {
-	[UPSTREAM_CONNECT_REFUSED] =
-		RETRY_CONNECT_FAILURE | RETRY_RESET | RETRY_5XX | RETRY_GATEWAY_ERROR,
-	[UPSTREAM_CONNECT_TIMEOUT] =
-		RETRY_CONNECT_FAILURE | RETRY_RESET | RETRY_5XX | RETRY_GATEWAY_ERROR,
-	[UPSTREAM_RESET] = RETRY_RESET | RETRY_5XX | RETRY_GATEWAY_ERROR,
-	[UPSTREAM_PROTOCOL] = 0,
-	[UPSTREAM_NO_MEMORY] = 0,
-	[UPSTREAM_OVERFLOW] = 0,
 };
 
 /* To outlier detection: the try's endpoint gave no answer, or not all of it. */
@@ -364,9 +384,11 @@ static bool is_endpoints_fault(enum upstream_failure why)
 /* The upstream connection is gone and there is no response to pass on. */
 static void fail(struct stream *s, enum upstream_failure why)
 {
+	uint32_t condition = retry_on_failure(why, s->state != STREAM_CONNECTING);
+
 	/* A pooled connection may have been closed by the server just as it was chosen: that
 	 * says nothing about the server, and the request has not been looked at. */
-	if (why == UPSTREAM_RESET && s->reused && is_idempotent(s->method) && !s->request_started &&
+	if (why == UPSTREAM_RESET && s->reused && is_idempotent(s->method) && can_repeat(s) &&
 	    s->tries < STREAM_TRIES_MAX) {
 		counter_inc(s->px->env.counters, CTR_UPSTREAM_RETRIES);
 		s->tries--;
@@ -375,11 +397,11 @@ static void fail(struct stream *s, enum upstream_failure why)
 	}
 	if (is_endpoints_fault(why))
 		note_failure(s);
-	if (retry(s, failure_condition[why]))
+	if (retry(s, condition))
 		return;
 	if (why == UPSTREAM_CONNECT_REFUSED)
 		s->transport_failure = "delayed connect error";
-	note_exhausted(s, failure_condition[why]);
+	note_exhausted(s, condition);
 	reply(s, failure_reply[why]);
 }
 
@@ -413,35 +435,59 @@ void stream_delay(struct stream *s, uint64_t us)
 	arm(s);
 }
 
-static void go_on(struct stream *s, struct http_head *h);
+static bool go_on(struct stream *s, struct http_head *h);
+
+/* All of it took too long. */
+static void give_up(struct stream *s)
+{
+	if (s->up)
+		note_failure(s);
+	if (s->state == STREAM_RESPONDING)
+		cut(s, RESPONSE_FLAG_UT, "response_timeout");
+	else
+		reply(s, REPLY_TIMEOUT);
+}
+
+/* This try did. A response that has begun may take as long as all of it may. */
+static void give_up_try(struct stream *s)
+{
+	s->try_at_us = 0;
+	arm(s);
+	if (s->state == STREAM_RESPONDING)
+		return;
+	note_failure(s);
+	if (retry(s, retry_on_timeout()))
+		return;
+	note_exhausted(s, retry_on_timeout());
+	reply(s, REPLY_TRY_TIMEOUT);
+}
+
+/* A wait is over. */
+static void resume(struct stream *s)
+{
+	struct exchange_end *down = s->down;
+
+	s->resume_at_us = 0;
+	arm(s);
+	/* The body waited for this. */
+	if (s->state == STREAM_DELAYED ? go_on(s, stream_reparse(s)) : try_upstream(s, NULL, false))
+		down->ops->resume(down);
+}
 
 void stream_timer(struct stream *s)
 {
 	uint64_t now = s->px->now_us;
-	bool again = s->resume_at_us && s->resume_at_us <= now;
 
-	if (s->tunnel_down) {
+	if (s->tunnel_down)
 		tunnel_timer(s);
-		return;
-	}
-	if (s->timeout_at_us && s->timeout_at_us <= now) {
-		if (s->up)
-			note_failure(s);
-		if (s->state == STREAM_RESPONDING)
-			cut(s, RESPONSE_FLAG_UT, "response_timeout");
-		else
-			reply(s, REPLY_TIMEOUT);
-		return;
-	}
-	if (again)
-		s->resume_at_us = 0;
-	arm(s);
-	if (!again)
-		return;
-	if (s->state == STREAM_DELAYED)
-		go_on(s, stream_reparse(s));
+	else if (s->timeout_at_us && s->timeout_at_us <= now)
+		give_up(s);
+	else if (s->try_at_us && s->try_at_us <= now)
+		give_up_try(s);
+	else if (s->resume_at_us && s->resume_at_us <= now)
+		resume(s);
 	else
-		try_upstream(s, NULL, false);
+		arm(s);
 }
 
 void stream_idle(struct stream *s)
@@ -466,7 +512,12 @@ static void on_ready(void *user)
 
 static void on_admitted(void *user)
 {
-	try_upstream(user, NULL, false);
+	struct stream *s = user;
+	struct exchange_end *down = s->down;
+
+	/* The body waited for this. */
+	if (try_upstream(s, NULL, false))
+		down->ops->resume(down);
 }
 
 static void on_interim(void *user, const struct http_head *h)
@@ -482,24 +533,19 @@ static void on_interim(void *user, const struct http_head *h)
 	s->down->ops->send_head(s->down, h, &s->px->extra);
 }
 
-static uint32_t status_condition(uint16_t status)
-{
-	uint32_t c = status >= 500 ? RETRY_5XX : 0;
-
-	return c | (status >= 502 && status <= 504 ? RETRY_GATEWAY_ERROR : 0);
-}
-
 static void on_response(void *user, const struct http_head *head)
 {
 	struct stream *s = user;
 	struct http_head *h = &s->px->resp;
+	uint32_t condition = retry_on_response(&s->route->retry, h);
 
 	(void)head; /* the same object: the codec parses into our scratch */
 	if (unlikely(s->health))
 		outlier_report_status(s->cluster, s->health, h->status, s->px->now_us);
-	if (retry(s, status_condition(h->status)))
+	if (retry(s, condition))
 		return;
-	note_exhausted(s, status_condition(h->status));
+	note_exhausted(s, condition);
+	forget_body(s);
 	s->response_us = s->active_us = s->px->now_us;
 	s->status = h->status;
 	s->details = "via_upstream";
@@ -587,10 +633,28 @@ bool stream_can_take_request(struct stream *s)
 	return up->ops->can_send(up);
 }
 
+/* A body that gets too long, or for which there is no room, is not kept: then there is one try. */
+static void keep(struct stream *s, const struct mbq *data)
+{
+	struct proxy *px = s->px;
+	uint32_t before = s->body.n;
+	bool room =
+		s->body.bytes + data->bytes <= KEPT_BYTES_MAX && px->kept + data->n <= px->kept_max;
+	bool kept = room && h1_share(data, &s->body, px->env.pool);
+
+	px->kept += s->body.n - before;
+	if (!kept)
+		forget_body(s);
+}
+
 void stream_request_data(struct stream *s, struct mbq *data)
 {
 	struct exchange_end *up = upstream_end(s->up);
 
+	if (!s->request_started)
+		s->keeps_body = retry_keeps_body(&s->route->retry, s->grpc);
+	if (s->keeps_body)
+		keep(s, data);
 	s->request_started = true;
 	s->bytes_received += data->bytes;
 	s->active_us = s->px->now_us;
@@ -615,8 +679,8 @@ void stream_writable(struct stream *s)
 
 /* ---- routing ---- */
 
-/* To a cluster of the route's. */
-static void forward(struct stream *s, struct http_head *h)
+/* To a cluster of the route's. True: as try_upstream(). */
+static bool forward(struct stream *s, struct http_head *h)
 {
 	s->target = &s->route->split.targets[lb_pick_target(s->px->lb, &s->route->split)];
 	s->cluster_name = s->target->cluster_name;
@@ -625,18 +689,18 @@ static void forward(struct stream *s, struct http_head *h)
 			     : snapshot_cluster(s->snap, s->target->cluster_id);
 	if (!s->cluster) {
 		reply(s, REPLY_NO_CLUSTER);
-		return;
+		return false;
 	}
+	patience_set(s, h);
 	if (is_empty(h))
 		start_timeout(s);
-	try_upstream(s, h, false);
+	return try_upstream(s, h, false);
 }
 
 /* A fault's delay is over, or there was none. */
-static void go_on(struct stream *s, struct http_head *h)
+static bool go_on(struct stream *s, struct http_head *h)
 {
-	if (actions_go_on(s, h))
-		forward(s, h);
+	return actions_go_on(s, h) && forward(s, h);
 }
 
 static void route(struct stream *s, const struct listener *l, struct http_head *h)
@@ -645,7 +709,7 @@ static void route(struct stream *s, const struct listener *l, struct http_head *
 	const struct vhost *vh = l ? match_host(l, h->authority) : NULL;
 
 	if (vh && h->method_id != HTTP_CONNECT)
-		s->route = match_route(px->match, vh, h, SLICE("http"),
+		s->route = match_route(px->match, vh, h, SLICE("http"), &s->client.ip,
 				       s->snap->scratch[px->env.worker]);
 	if (!s->route)
 		reply(s, REPLY_NO_ROUTE);
@@ -653,6 +717,14 @@ static void route(struct stream *s, const struct listener *l, struct http_head *
 		forward(s, h);
 	else if (!actions_delay(s))
 		go_on(s, h);
+}
+
+static bool is_grpc(const struct http_head *h)
+{
+	const struct http_field *f = http_find(h, HTTP_FIELD_CONTENT_TYPE);
+	struct slice grpc = SLICE("application/grpc");
+
+	return f && f->value.n >= grpc.n && slice_eq_nocase(slice_of(f->value.p, grpc.n), grpc);
 }
 
 bool stream_begin(struct proxy *px, struct exchange_end *down, const struct tcp_tuple *t,
@@ -676,6 +748,7 @@ bool stream_begin(struct proxy *px, struct exchange_end *down, const struct tcp_
 	s->method = h->method_id;
 	s->minor = h->minor;
 	s->expects_continue = h->expect_continue;
+	s->grpc = is_grpc(h);
 	s->external = transform_is_external(&t->remote.ip, h);
 	s->keep_request_id = !s->external && http_find(h, HTTP_FIELD_X_REQUEST_ID);
 	counter_inc(px->env.counters, CTR_WORKER_REQUESTS);

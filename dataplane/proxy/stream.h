@@ -30,6 +30,7 @@ struct stream {
 	struct endpoint_health *health; /* of the try's endpoint; NULL: nobody watches it */
 	const char *cluster_name;       /* also when the cluster is missing */
 	struct mbq head;                /* the request head's bytes, for retries and the log */
+	struct mbq body;                /* what was sent of its body, by reference, for retries */
 	struct net_addr client, local;  /* downstream tuple */
 	struct net_addr upstream_remote, upstream_local;
 	const char *version; /* label of the endpoint, "unknown" when none */
@@ -37,13 +38,14 @@ struct stream {
 	const char *transport_failure;              /* NULL */
 	struct bytestream *tunnel_down, *tunnel_up; /* after an upgrade */
 	uint64_t start_us, response_us, end_us;
-	uint64_t timeout_at_us; /* 0 = none */
-	uint64_t resume_at_us;  /* end of a back-off or a fault's delay; 0 = not waiting */
+	uint64_t timeout_us, timeout_at_us; /* of the whole; 0 = none */
+	uint64_t try_timeout_us, try_at_us; /* of each try; 0 = none */
+	uint64_t resume_at_us; /* end of a back-off or a fault's delay; 0 = not waiting */
 	uint64_t bytes_received, bytes_sent;
 	uint64_t request_id[2];
 	uint64_t active_us; /* last byte either way */
 	uint32_t flags;     /* enum response_flag */
-	uint32_t tries;
+	uint32_t tries, attempts;
 	uint32_t tried[STREAM_TRIES_MAX]; /* endpoint ids */
 	uint32_t endpoint_id, endpoint_gen;
 	uint16_t status;
@@ -53,8 +55,10 @@ struct stream {
 	uint8_t tunnel_shut;  /* bit 0: the client has ended, bit 1: the upstream */
 	bool counted;         /* lb_request_begin() was called */
 	bool reused;          /* the connection had served before */
-	bool request_started; /* body bytes left for the upstream: no retry */
+	bool request_started; /* body bytes left for the upstream */
+	bool keeps_body;      /* all of them are in body: they can be sent again */
 	bool request_done;
+	bool grpc;            /* by its content-type */
 	bool external;        /* the peer is not a trusted neighbour: reference 4.6 */
 	bool keep_request_id; /* the client's own x-request-id stays */
 	bool expects_continue;

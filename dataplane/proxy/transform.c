@@ -148,6 +148,9 @@ static void drop_request_fields(const struct stream *s, struct http_head *h)
 			if (is_envoy_field(f->name))
 				f->hop = true;
 			break;
+		case HTTP_FIELD_X_ENVOY_MAX_RETRIES:
+		case HTTP_FIELD_X_ENVOY_PER_TRY_TIMEOUT:
+		case HTTP_FIELD_X_ENVOY_TIMEOUT:
 		case HTTP_FIELD_X_FORWARDED_FOR:
 		case HTTP_FIELD_X_FORWARDED_PROTO:
 		case HTTP_FIELD_X_FORWARDED_CLIENT_CERT:

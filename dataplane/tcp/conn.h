@@ -47,6 +47,8 @@ enum tcp_conn_flag {
 	TCP_F_REXMT_DUE = 1u << 11, /* one retransmission whatever the window (RFC 6675 4.3) */
 	TCP_F_PROBE_DUE = 1u << 12, /* a segment that only provokes an ACK */
 	TCP_F_FORCE_DUE = 1u << 13, /* override of SWS avoidance (RFC 9293 3.8.6.2.1 (4)) */
+	TCP_F_ORPHAN = 1u << 14,    /* released and not over: ctx->n_orphans */
+	TCP_F_SILENT = 1u << 15,    /* on ctx->silent */
 	/* Ends of the two directions. */
 	TCP_F_FIN_QUEUED = 1u << 16, /* the user wrote its last byte: snd_end is final */
 	TCP_F_FIN_SENT = 1u << 17,
@@ -157,8 +159,8 @@ struct tcp_conn {
 	uint32_t ecn_mark;               /* snd_nxt when a mark was last answered */
 	struct tcp_flight *flight;       /* NULL until it fills its window or loses something */
 	union {
-		TAILQ_ENTRY(tcp_conn) age;              /* on half_open, time_wait or dead */
-		struct {                                /* from ESTABLISHED until TIME-WAIT */
+		TAILQ_ENTRY(tcp_conn) age; /* on half_open, silent, time_wait, dead */
+		struct {                   /* from ESTABLISHED on, while it has a user */
 			uint32_t rcv_mark, rcv_mark_ms; /* receive.c: the present round trip */
 			uint32_t mtu_ms;                /* mtu.c: when mss was lowered */
 			uint16_t mss_max;               /* what it was before */

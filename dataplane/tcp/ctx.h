@@ -42,11 +42,12 @@ struct tcp_ctx {
 	struct tcp_flow flow;
 	struct slab flights; /* of struct tcp_flight */
 	struct slab conns;   /* of struct tcp_conn, indexable: its size has no padding */
-	uint32_t n_half_open, n_time_wait, n_fin_wait_2;
+	uint32_t n_half_open, n_time_wait, n_fin_wait_2, n_orphans;
 
 	struct tcp_conn *dirty_head, *dirty_tail;  /* owes the peer something; in order */
 	struct tcp_conn *ready_head, *ready_tail;  /* has events for its user */
 	struct tcp_conn_list half_open, time_wait; /* oldest first */
+	struct tcp_conn_list silent;               /* orphans in FIN-WAIT-2, oldest first */
 	struct tcp_conn_list dead; /* closed in this pass; still named by its batch */
 
 	/* limit.c */
@@ -73,6 +74,10 @@ void tcp_conn_close(struct tcp_ctx *ctx, struct tcp_conn *c, enum bytestream_err
 
 /* The user let go: no events any more; what it had not read is dropped. */
 void tcp_conn_detach(struct tcp_ctx *ctx, struct tcp_conn *c);
+
+/* Nobody has c any more, and it is not over: it has TCP_ORPHAN_MS for the rest, if there is room
+ * for one more. False: there was none, and it is closed. */
+bool tcp_conn_orphan(struct tcp_ctx *ctx, struct tcp_conn *c);
 
 /* Effective MSS from the peer's offer (0: none) and the path; resets cwnd's unit. */
 void tcp_conn_set_mss(struct tcp_ctx *ctx, struct tcp_conn *c, uint16_t peer_mss);

@@ -250,7 +250,7 @@ static void note_first(struct tcp_ctx *ctx, struct tcp_conn *c)
 static void send_lost(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
 	for (struct rte_mbuf *m = c->sq_head; c->lost > c->retrans && m && m != c->sq_unsent;
-	     m = tcp_sendq_next(m)) {
+	     m = tcp_sendq_past(m)) {
 		struct pkt_priv *p = pkt_priv(m);
 		uint32_t under_way = tcp_conn_in_flight(c);
 

@@ -82,7 +82,7 @@ uint32_t tcp_rack_detect(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_fli
 	uint32_t now_us = (uint32_t)ctx->now_us, wait_us = 0;
 	uint32_t late_us = f->rack_rtt_us + reordering_window(c, f);
 
-	for (struct rte_mbuf *m = c->sq_head; m && m != c->sq_unsent; m = tcp_sendq_next(m)) {
+	for (struct rte_mbuf *m = c->sq_head; m && m != c->sq_unsent; m = tcp_sendq_past(m)) {
 		struct pkt_priv *p = pkt_priv(m);
 		int32_t left_us;
 

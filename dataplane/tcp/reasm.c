@@ -1,6 +1,7 @@
 /* reasm.c - owns the out-of-order queue: mbufs sorted by sequence number, not overlapping,
- * linked through their private area. Bounded by the receive window in bytes and by a number
- * of mbufs, because a one-byte segment pins a whole buffer. */
+ * linked through their private area. Mbufs that follow each other are stepped over at once, so
+ * that the work is by the number of holes, not by what is held beyond them. Bounded by the receive
+ * window in bytes and by a number of mbufs, because a one-byte segment pins a whole buffer. */
 #include <tcp/reasm.h>
 
 #include <rte_common.h>
@@ -21,6 +22,17 @@ static uint32_t end_of(struct rte_mbuf *m)
 	return pkt_priv(m)->seq + m->data_len;
 }
 
+/* The last of those that follow m without a hole. */
+static struct rte_mbuf *run_end(struct rte_mbuf *m)
+{
+	struct rte_mbuf *last = pkt_priv(m)->run, *next;
+
+	while ((next = pkt_priv(last)->next) && pkt_priv(next)->seq == end_of(last))
+		last = pkt_priv(next)->run;
+	pkt_priv(m)->run = last;
+	return last;
+}
+
 static void note_recent(struct tcp_conn *c, uint32_t seq)
 {
 	for (unsigned i = TCP_RECENT_MAX - 1; i > 0; i--)
@@ -33,6 +45,7 @@ static void link_after(struct tcp_conn *c, struct rte_mbuf *prev, struct rte_mbu
 	struct rte_mbuf **at = prev ? &pkt_priv(prev)->next : &c->ooo;
 
 	pkt_priv(m)->seq = seq;
+	pkt_priv(m)->run = m;
 	pkt_priv(m)->next = *at;
 	*at = m;
 	c->n_ooo++;
@@ -83,8 +96,8 @@ bool tcp_reasm_take(struct tcp_ctx *ctx, struct tcp_conn *c, struct rte_mbuf *m,
 
 	while (m && (in_order || c->n_ooo < segments_max(ctx))) {
 		while (next && seq_leq(pkt_priv(next)->seq, seq)) {
-			prev = next;
-			next = pkt_priv(next)->next;
+			prev = run_end(next);
+			next = pkt_priv(prev)->next;
 		}
 		if (prev && seq_gt(end_of(prev), seq)) {
 			uint32_t known = end_of(prev) - seq;
@@ -127,11 +140,11 @@ struct rte_mbuf *tcp_reasm_pop(struct tcp_conn *c)
 /* The block that begins with m. Returns the segment behind it. */
 static struct rte_mbuf *block_at(struct rte_mbuf *m, struct tcp_sack_block *b)
 {
+	struct rte_mbuf *last = run_end(m);
+
 	b->start = pkt_priv(m)->seq;
-	b->end = end_of(m);
-	while ((m = pkt_priv(m)->next) && pkt_priv(m)->seq == b->end)
-		b->end = end_of(m);
-	return m;
+	b->end = end_of(last);
+	return pkt_priv(last)->next;
 }
 
 static bool listed(const struct tcp_sack_block *b, unsigned n, uint32_t start)

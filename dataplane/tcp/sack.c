@@ -17,6 +17,7 @@ static void sack_entry(struct tcp_conn *c, struct tcp_flight *f, struct rte_mbuf
 	if (p->flags & TCP_SQ_RETRANS)
 		c->retrans -= p->len;
 	p->flags = TCP_SQ_SACKED;
+	p->run = m;
 	c->sacked += p->len;
 	c->n_sacked++;
 	if (seq_gt(end, f->fack) || !f->high) {
@@ -45,7 +46,7 @@ static void take_block(struct tcp_conn *c, struct tcp_flight *f, const struct tc
 		return;
 	if (f->high && seq_leq(pkt_priv(f->high)->seq, from))
 		m = f->high;
-	for (; m && m != c->sq_unsent && seq_lt(pkt_priv(m)->seq, b->end); m = tcp_sendq_next(m)) {
+	for (; m && m != c->sq_unsent && seq_lt(pkt_priv(m)->seq, b->end); m = tcp_sendq_past(m)) {
 		const struct pkt_priv *p = pkt_priv(m);
 
 		if (!(p->flags & TCP_SQ_SACKED) && seq_geq(p->seq, b->start) &&

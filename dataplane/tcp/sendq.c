@@ -180,8 +180,10 @@ bool tcp_sendq_split(struct tcp_ctx *ctx, struct tcp_conn *c, struct rte_mbuf *m
 	p->next = rest;
 	if (c->sq_tail == m)
 		c->sq_tail = rest;
-	if (p->flags & TCP_SQ_SACKED)
+	if (p->flags & TCP_SQ_SACKED) {
+		r->run = p->run == m ? rest : p->run;
 		c->n_sacked++;
+	}
 	return true;
 }
 

@@ -38,6 +38,21 @@ static inline struct rte_mbuf *tcp_sendq_next(struct rte_mbuf *m)
 	return pkt_priv(m)->next;
 }
 
+/* The entry behind m, or, when the peer holds m, behind all that it holds from there on: what is
+ * held is stepped over at once, however much it is. */
+static inline struct rte_mbuf *tcp_sendq_past(struct rte_mbuf *m)
+{
+	struct rte_mbuf *last, *next;
+
+	if (!(pkt_priv(m)->flags & TCP_SQ_SACKED))
+		return pkt_priv(m)->next;
+	last = pkt_priv(m)->run;
+	while ((next = pkt_priv(last)->next) && (pkt_priv(next)->flags & TCP_SQ_SACKED))
+		last = pkt_priv(next)->run;
+	pkt_priv(m)->run = last;
+	return pkt_priv(last)->next;
+}
+
 static inline uint32_t tcp_sendq_end(struct rte_mbuf *m)
 {
 	return pkt_priv(m)->seq + pkt_priv(m)->len;

@@ -81,10 +81,8 @@ static void release(struct bytestream *s)
 		tcp_conn_close(ctx, c, BS_OK);
 		return;
 	}
-	if (c->state == TCP_TIME_WAIT)
+	if (c->state == TCP_TIME_WAIT || !tcp_conn_orphan(ctx, c))
 		return;
-	/* Nobody will ask any more: a peer that makes no progress must not keep it for ever. */
-	tcp_timer_set(ctx, c, TCP_DUE_LIFE, TCP_ORPHAN_MS);
 	tcp_state_shutdown(ctx, c);
 	/* What was unread is gone: the window is open, for the rest of what the peer says. */
 	tcp_conn_mark(ctx, c, 0);

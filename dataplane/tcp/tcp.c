@@ -32,6 +32,7 @@ struct tcp_config tcp_config_default(void)
 		.max_conns = 65536,
 		.max_half_open = 4096,
 		.max_time_wait = 16384,
+		.max_orphans = 16384,
 		.rcv_buf = 4 * 1024 * 1024,
 		.snd_limit = 4 * 1024 * 1024,
 		.time_wait_us = 60ull * 1000 * 1000,
@@ -59,6 +60,7 @@ struct tcp_ctx *tcp_create(const struct tcp_config *cfg, const struct tcp_ops *o
 	tcp_set_limit(ctx, UINT64_MAX);
 	ctx->hold_max = UINT32_MAX;
 	TAILQ_INIT(&ctx->half_open);
+	TAILQ_INIT(&ctx->silent);
 	TAILQ_INIT(&ctx->time_wait);
 	TAILQ_INIT(&ctx->dead);
 	while (ctx->rcv_wscale < TCP_WSCALE_MAX && cfg->rcv_buf >> ctx->rcv_wscale > UINT16_MAX)
@@ -149,6 +151,18 @@ struct tcp_conn *tcp_conn_create(struct tcp_ctx *ctx, const struct tcp_tuple *t)
 	return c;
 }
 
+/* Whether c is on the list of those that only wait for their peer's last word. */
+static void listen_silently(struct tcp_ctx *ctx, struct tcp_conn *c, bool on)
+{
+	if (!(c->flags & TCP_F_SILENT) == !on)
+		return;
+	c->flags ^= TCP_F_SILENT;
+	if (on)
+		TAILQ_INSERT_TAIL(&ctx->silent, c, age);
+	else
+		TAILQ_REMOVE(&ctx->silent, c, age);
+}
+
 /* Gauges and age lists, by state; d is +1 or -1. */
 static void account(struct tcp_ctx *ctx, struct tcp_conn *c, int d)
 {
@@ -163,6 +177,7 @@ static void account(struct tcp_ctx *ctx, struct tcp_conn *c, int d)
 			TAILQ_REMOVE(&ctx->time_wait, c, age);
 	} else if (c->state == TCP_FIN_WAIT_2) {
 		ctx->n_fin_wait_2 += (uint32_t)d;
+		listen_silently(ctx, c, d > 0 && (c->flags & TCP_F_ORPHAN));
 	} else if (c->state == TCP_SYN_RECEIVED) {
 		counter_add(ctx->counters, CTR_TCP_HALF_OPEN, d);
 		ctx->n_half_open += (uint32_t)d;
@@ -171,6 +186,13 @@ static void account(struct tcp_ctx *ctx, struct tcp_conn *c, int d)
 		else
 			TAILQ_REMOVE(&ctx->half_open, c, age);
 	}
+}
+
+static void count_orphan(struct tcp_ctx *ctx, struct tcp_conn *c, int d)
+{
+	c->flags ^= TCP_F_ORPHAN;
+	ctx->n_orphans += (uint32_t)d;
+	counter_add(ctx->counters, CTR_TCP_ORPHANS, d);
 }
 
 /* RFC 4022's event counters are about transitions. */
@@ -188,6 +210,8 @@ static void count_transition(struct tcp_ctx *ctx, enum tcp_state from, enum tcp_
 
 void tcp_conn_enter(struct tcp_ctx *ctx, struct tcp_conn *c, enum tcp_state state)
 {
+	if ((c->flags & TCP_F_ORPHAN) && (state == TCP_TIME_WAIT || state == TCP_CLOSED))
+		count_orphan(ctx, c, -1);
 	count_transition(ctx, c->state, state);
 	account(ctx, c, -1);
 	c->state = (uint8_t)state;
@@ -228,6 +252,33 @@ void tcp_conn_detach(struct tcp_ctx *ctx, struct tcp_conn *c)
 	c->events = 0;
 	mbq_free(&c->s.rx);
 	c->rcv_held = 0;
+}
+
+/* All that a connection in FIN-WAIT-2 had to say has arrived: to forget it harms nobody. */
+static bool make_room_for_orphan(struct tcp_ctx *ctx)
+{
+	struct tcp_conn *oldest = TAILQ_FIRST(&ctx->silent);
+
+	if (ctx->n_orphans < ctx->cfg.max_orphans)
+		return true;
+	counter_inc(ctx->counters, CTR_TCP_ORPHANS_DROPPED);
+	if (oldest)
+		tcp_conn_close(ctx, oldest, BS_OK);
+	return oldest != NULL;
+}
+
+bool tcp_conn_orphan(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	if (!make_room_for_orphan(ctx)) {
+		tcp_output_reset(ctx, c);
+		tcp_conn_close(ctx, c, BS_OK);
+		return false;
+	}
+	count_orphan(ctx, c, 1);
+	listen_silently(ctx, c, c->state == TCP_FIN_WAIT_2);
+	/* A peer that makes no progress must not keep it for ever. */
+	tcp_timer_set(ctx, c, TCP_DUE_LIFE, TCP_ORPHAN_MS);
+	return true;
 }
 
 uint16_t tcp_conn_local_mss(struct tcp_ctx *ctx, const struct tcp_tuple *t)

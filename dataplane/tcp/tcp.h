@@ -51,7 +51,10 @@ struct tcp_config {
 	uint32_t
 		max_half_open; /* SYN-RECEIVED at most; beyond it cookies or the oldest gives way */
 	enum syn_cookies cookies;
-	uint32_t max_time_wait;  /* TIME-WAIT at most; beyond it the oldest gives way */
+	uint32_t max_time_wait; /* TIME-WAIT at most; beyond it the oldest gives way */
+	/* Released connections that are not over, at most; beyond it the oldest in FIN-WAIT-2 gives
+	 * way, else who is released is reset. */
+	uint32_t max_orphans;
 	uint32_t rcv_buf;        /* bytes of receive window at most, per connection */
 	uint32_t snd_limit;      /* bytestream.tx_limit at most; it grows with cwnd */
 	uint64_t time_wait_us;   /* 2 MSL */

@@ -12,6 +12,7 @@
 /* Upstream connections and those still closing, beside each client's. */
 #define CONNS_PER_CLIENT 2
 #define CONNS_SPARE      4096
+#define ORPHANS_PART     4u /* of all: connections that nobody has any more */
 
 #define IPV6_HEADERS 60 /* with TCP's */
 
@@ -156,6 +157,7 @@ static bool make_tcp(struct worker *w, const struct tcp_settings *settings, uint
 	static_assert(sizeof(secret) == sizeof(cfg.secret), "one key");
 	memcpy(cfg.secret, secret, sizeof(secret));
 	cfg.max_conns = conns * CONNS_PER_CLIENT + CONNS_SPARE + cfg.max_half_open;
+	cfg.max_orphans = cfg.max_conns / ORPHANS_PART;
 	/* An IPv4 backend's full segment is 20 bytes too long for an IPv6 client. */
 	if (net_ipv6_mtu(w->net))
 		cfg.connect_mss = (uint16_t)(net_ipv6_mtu(w->net) - IPV6_HEADERS);

@@ -20,9 +20,11 @@
 	X(NET_REASSEMBLED, "weir_net_reassembled_total", "Datagrams put together from fragments")  \
 	X(NET_PUNT_UP, "weir_net_punt_to_kernel_total", "Frames handed to the kernel")             \
 	X(NET_PUNT_DOWN, "weir_net_punt_from_kernel_total", "Frames sent for the kernel")          \
-	X(NET_ICMP_ERROR_OUT, "weir_net_icmp_errors_out_total", "ICMPv6 errors sent")              \
+	X(NET_ICMP_ERROR_OUT, "weir_net_icmp_errors_out_total", "ICMP errors sent")                \
 	X(NET_ND_IN, "weir_net_nd_in_total", "Neighbour Discovery messages received")              \
 	X(NET_ND_OUT, "weir_net_nd_out_total", "Neighbour Discovery messages sent")                \
+	X(NET_MLD_IN, "weir_net_mld_in_total", "Multicast listener queries received")              \
+	X(NET_MLD_OUT, "weir_net_mld_out_total", "Multicast listener reports sent")                \
 	X(NET_ADDR_DUPLICATE, "weir_net_duplicate_addresses_total",                                \
 	  "Own IPv6 addresses disabled because another host has them")                             \
 	X(DROP_ETH_SHORT, "weir_drops_total{reason=\"eth_short\"}", "Frames dropped, by reason")   \
@@ -88,6 +90,8 @@
 	X(TCP_SHED_STALLED, "weir_tcp_shed_total{victim=\"stalled\"}",                             \
 	  "Connections reset for want of memory")                                                  \
 	X(TCP_SHED_LARGEST, "weir_tcp_shed_total{victim=\"largest\"}", "")                         \
+	X(TCP_ORPHANS_DROPPED, "weir_tcp_orphans_dropped_total",                                   \
+	  "Closed connections given up because too many were not over")                            \
 	X(TCP_MTU_TOLD, "weir_tcp_mtu_lowered_total{by=\"icmp\"}",                                 \
 	  "Segment sizes lowered: a router said so, or large packets vanish")                      \
 	X(TCP_MTU_GUESSED, "weir_tcp_mtu_lowered_total{by=\"blackhole\"}", "")                     \
@@ -132,6 +136,7 @@
 	X(TCP_CURR_ESTAB, "weir_tcp_curr_estab", "RFC 4022 tcpCurrEstab")                          \
 	X(TCP_CONNS, "weir_tcp_connections", "Connection records in use, any state")               \
 	X(TCP_TIME_WAIT, "weir_tcp_time_wait", "Connections in TIME-WAIT")                         \
+	X(TCP_ORPHANS, "weir_tcp_orphans", "Connections closed here that are not over")            \
 	X(TCP_HALF_OPEN, "weir_tcp_half_open", "Connections in SYN-RECEIVED")                      \
 	X(TCP_PRESSURE, "weir_tcp_memory_pressure", "0 ease, 1 scarce, 2 no data taken")           \
 	X(HTTP_ACTIVE, "weir_http_active_requests", "Requests in progress")                        \

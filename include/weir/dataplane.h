@@ -11,6 +11,7 @@
 #include <weir/congestion.h>
 #include <weir/counters.h>
 #include <weir/feedback.h>
+#include <weir/path.h>
 #include <weir/publish.h>
 
 #define IFACE_ADDRS_MAX  16
@@ -54,6 +55,7 @@ struct http_config {
 	uint32_t max_header_bytes;       /* head of a request or response */
 	uint16_t max_headers;
 	bool accept_http10;
+	enum path_normalization path_normalization;
 };
 
 /* When a SYN is answered without state (RFC 4987). */

@@ -3,8 +3,9 @@
  *
  *   weir-flood KIND RATE COUNT SOURCE/LEN LOW-HIGH TARGET PORT MAC INTERFACE
  *
- * KIND: syn, ack, rst, fin, data. Source addresses come from the prefix, source ports from the
- * range, sequence and acknowledgement numbers from everywhere. Prints how many were sent. */
+ * KIND: syn, ack, rst, fin, data, frag (first and last fragments that do not meet). Source
+ * addresses come from the prefix, source ports from the range, sequence and acknowledgement numbers
+ * from everywhere. Prints how many were sent. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -25,6 +26,7 @@
 
 #define BURST       32
 #define DATA_BYTES  64
+#define PIECE_BYTES 24 /* of IP payload in a fragment: a TCP header, and a multiple of 8 */
 #define COUNT_MAX   50000000ull
 #define SECONDS_MAX 60
 
@@ -39,6 +41,7 @@ struct flood {
 	uint8_t flags;
 	uint16_t rest; /* bytes after the TCP header */
 	bool options;  /* they are options */
+	bool pieces;   /* fragments */
 	uint64_t rate, count;
 	uint32_t source, source_mask;
 	uint16_t low, high;
@@ -54,11 +57,13 @@ static const struct kind {
 	const char *name;
 	uint8_t flags;
 	uint16_t rest;
-} kinds[] = {{"syn", TH_SYN, 12},
-	     {"ack", TH_ACK, 0},
-	     {"rst", TH_RST, 0},
-	     {"fin", TH_FIN | TH_ACK, 0},
-	     {"data", TH_ACK | TH_PUSH, DATA_BYTES}};
+	bool pieces;
+} kinds[] = {{"syn", TH_SYN, 12, false},
+	     {"ack", TH_ACK, 0, false},
+	     {"rst", TH_RST, 0, false},
+	     {"fin", TH_FIN | TH_ACK, 0, false},
+	     {"data", TH_ACK | TH_PUSH, DATA_BYTES, false},
+	     {"frag", TH_ACK, PIECE_BYTES - sizeof(struct tcphdr), true}};
 
 static void die(const char *what)
 {
@@ -124,6 +129,10 @@ static void make(struct flood *f, struct frame *x)
 	uint32_t tcp_len = (uint32_t)sizeof(x->tcp) + f->rest;
 
 	x->ip.saddr = htonl(f->source | ((uint32_t)a & ~f->source_mask));
+	if (f->pieces) {
+		x->ip.id = (uint16_t)(b >> 16);
+		x->ip.frag_off = htons(b & 1 ? IP_MF : PIECE_BYTES / 8);
+	}
 	x->ip.check = 0;
 	x->ip.check = fold(add_words(0, &x->ip, sizeof(x->ip)));
 	x->tcp.th_sport = htons((uint16_t)(f->low + (a >> 32) % (f->high - f->low + 1u)));
@@ -208,6 +217,7 @@ static bool parse(struct flood *f, char **argv)
 			f->flags = kinds[i].flags;
 			f->rest = kinds[i].rest;
 			f->options = f->flags & TH_SYN;
+			f->pieces = kinds[i].pieces;
 		}
 	f->rate = strtoull(argv[2], NULL, 10);
 	f->count = strtoull(argv[3], NULL, 10);
@@ -232,7 +242,7 @@ int main(int argc, char **argv)
 	struct flood f = {.seed = 0x9e3779b97f4a7c15ull};
 
 	if (argc != 10 || !parse(&f, argv)) {
-		fprintf(stderr, "usage: weir-flood syn|ack|rst|fin|data RATE COUNT SOURCE/LEN "
+		fprintf(stderr, "usage: weir-flood syn|ack|rst|fin|data|frag RATE COUNT SOURCE/LEN "
 				"LOW-HIGH TARGET PORT MAC INTERFACE\n");
 		return 2;
 	}

@@ -191,6 +191,7 @@ def test_a_neighbour_that_moves(lab, weir):
         return tally(lab.client, 1, HOSTS["v6"], ip=GW_EXT_IP6)[200, "six-v1"] == 1
 
     assert served()
+    lab.back.sysctl("ipv6/conf/b0/ndisc_notify", "1")  # by itself Linux does not announce
     mac = lab.back.ip("link", "show", "b0").split("link/ether ")[1][:17]
     lab.back.ip("link", "set", "b0", "address", "02:00:00:00:61:61")
     try:

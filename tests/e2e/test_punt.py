@@ -8,7 +8,7 @@ import pytest
 from harness import bookinfo, proc
 from harness.bird import Bird
 from harness.client import Connection, Wrk, ping
-from harness.lab import CLIENT_IP, GW_EXT_IP
+from harness.lab import CLIENT_IP, CLIENT_IP6, GW_EXT_IP, GW_EXT_IP6
 from harness.resources import virtual_service
 from harness.weir import lab_interfaces
 
@@ -65,16 +65,22 @@ def get(lab):
         return conn.get("/", HOST)
 
 
-def test_bgp_and_bfd(lab, weir):
+SESSIONS = {"v4": (GW_EXT_IP, CLIENT_IP, "203.0.113.0/24", "198.51.100.0/24"),
+            "v6": (GW_EXT_IP6, CLIENT_IP6, "2001:db8:1::/48", "2001:db8:2::/48")}
+
+
+@pytest.mark.parametrize("session", SESSIONS.values(), ids=SESSIONS)
+def test_bgp_and_bfd(lab, weir, session):
     """Sessions of bird's come up on the address that serves HTTP, and survive its load."""
-    birds = [Bird(lab.gw, "gw", GW_EXT_IP, 65001, CLIENT_IP, 65002, "203.0.113.0/24"),
-             Bird(lab.client, "client", CLIENT_IP, 65002, GW_EXT_IP, 65001, "198.51.100.0/24")]
+    ours, theirs, our_net, their_net = session
+    birds = [Bird(lab.gw, "gw", ours, 65001, theirs, 65002, our_net),
+             Bird(lab.client, "client", theirs, 65002, ours, 65001, their_net)]
     try:
         for bird in birds:
             proc.wait_until("BGP is up", bird.established, timeout=40)
             proc.wait_until("BFD is up", bird.bfd_up, timeout=20)
-        proc.wait_until("routes are there", lambda: "198.51.100.0/24" in birds[0].routes() and
-                        "203.0.113.0/24" in birds[1].routes(), timeout=20)
+        proc.wait_until("routes are there", lambda: their_net in birds[0].routes() and
+                        our_net in birds[1].routes(), timeout=20)
         report = Wrk(lab.client, f"http://{GW_EXT_IP}/", HOST, 4, connections=32).finish()
         assert report.non_2xx == 0 and report.socket_errors == 0, report.text
         assert birds[0].established() and birds[1].bfd_up()

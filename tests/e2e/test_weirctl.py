@@ -1,12 +1,14 @@
 """weirctl against a running gateway: what it says must be what the workers do."""
 import itertools
+import json
+from urllib.parse import urlencode
 
 import pytest
 
 from harness import bookinfo, proc
 from harness.client import Connection, curl, request
-from harness.lab import GW_EXT_IP
-from harness.resources import documents, virtual_service
+from harness.lab import CLIENT_IP, GW_EXT_IP
+from harness.resources import documents, virtual_service, workload
 from harness.weir import ADMIN
 from harness.weirctl import Weirctl
 
@@ -31,12 +33,14 @@ ROUTES = f"""
 - {{name: method, match: [{{method: {{regex: 'PUT|DELETE'}}}}], {to('v1')}}}
 - {{name: authority, match: [{{authority: {{exact: 'many.example.com:80'}}}}], {to('v2')}}}
 - {{name: joined, match: [{{headers: {{x-a: {{exact: '2,3'}}}}}}], {to('v3')}}}
+- {{name: query, match: [{{queryParams: {{q: {{regex: '[0-9]+'}}, r: {{}}}}}}], {to('v1')}}}
 - {{name: nowhere, match: [{{uri: {{prefix: /nowhere}}}}], route: [{{destination: {{host: nothing}}}}]}}
 """
 HOSTS = ["many.example.com", "many.example.com:80", "MANY.example.com", "a.wild.example.com",
          "b.a.wild.example.com", "stranger.example.org"]
 PATHS = ["/reviews/1", "/exact", "/exact/", "/nocase/x", "/NOCASE", "/v12/a", "/v/a", "/w", "/",
-         "/nowhere?q=/exact", "/other"]
+         "/nowhere?q=/exact", "/other", "/other?r&q=12", "/other?r=&q=1a", "/a/../exact",
+         "/%65xact", "/./w\\", "//exact"]
 HEADERS = [(), ("End-User: jason",), ("end-user: Jason",), ("Cookie: a=1;user=jason",),
            ("X-A: 12",), ("x-a:  2 ", "X-A: 3"), ("x-a: ",)]
 METHODS = ["GET", "PUT", "OPTIONS"]
@@ -97,6 +101,14 @@ def records(gw, n):
     return proc.wait_until(f"{n} records", find)
 
 
+def explain(gw, url, lines, method):
+    """The answer of the API itself: for more questions than there is time to start programs."""
+    query = urlencode([("url", url), ("method", method), *(("header", line) for line in lines)])
+    status, text = gw.get(f"/api/v1/explain?{query}")
+    assert status == 200, text
+    return json.loads(text)
+
+
 def outcome(answer):
     """(route, cluster, status of a local reply) as explained."""
     route = answer.get("route")
@@ -105,22 +117,23 @@ def outcome(answer):
     return (route["name"] if route else None, clusters[0], answer["verdict"].get("status"))
 
 
-def test_explain_agrees_with_the_gateway(lab, many, ctl):
+def test_explain_agrees_with_the_gateway(lab, many):
     """The whole product of hosts, paths, headers and methods."""
     cases = list(itertools.product(HOSTS, PATHS, HEADERS, METHODS))
     statuses = send_all(lab, cases)
     logged = records(many, len(cases))
     routes = set()
     for n, (host, path, lines, method) in enumerate(cases):
-        answer = ctl.explain(f"http://{GW_EXT_IP}{targets(path, n)}", f"Host: {host}", *lines,
-                             method=method)
+        answer = explain(many, f"http://{GW_EXT_IP}{targets(path, n)}", (f"Host: {host}", *lines),
+                         method)
         record = logged[n]
         status = statuses[n] if statuses[n] in (404, 503) else None
         assert outcome(answer) == (record["route_name"], record["upstream_cluster"], status), \
             (host, path, lines, method, answer)
         routes.add(record["route_name"])
     assert routes == {"jason", "two.exact", "two.nocase", "prefix", "regex", "cookie", "without",
-                      "absent", "method", "authority", "joined", "nowhere", "narrow", None}
+                      "absent", "method", "authority", "joined", "query", "nowhere", "narrow",
+                      None}
 
 
 # ---- explain, for people
@@ -131,7 +144,7 @@ def test_explain_says_why(many, ctl):
     assert lines == [
         f"request   GET /exact?x=1 of many.example.com, port 80 of {GW_EXT_IP}, from 198.18.0.1",
         "listener  0.0.0.0:80 (gateway)",
-        "host      many.example.com:80, by the domain many.example.com; 12 routes",
+        "host      many.example.com:80, by the domain many.example.com; 13 routes",
         "not       #0 jason VirtualService default/many spec.http[0].match[0]",
         "            uri prefix /reviews: the path is /exact (and 1 more)",
         "route     #1 two.exact VirtualService default/many spec.http[1].match[0]",
@@ -142,6 +155,14 @@ def test_explain_says_why(many, ctl):
         "result    forwarded to an endpoint"]
 
 
+def test_explain_knows_the_nearest_host(many, ctl):
+    result = ctl.text("explain", "http://many.exampel.com/").splitlines()[-1]
+    assert result == ("result    404 NR: the listener has no virtual host for this host; "
+                      "the nearest is many.example.com")
+    result = ctl.text("explain", "http://stranger.test/").splitlines()[-1]
+    assert result == "result    404 NR: the listener has no virtual host for this host"
+
+
 def test_explain_tells_the_nearest(many, ctl):
     """Those with the fewest conditions that fail, in order; all of them when asked."""
     url = ("explain", f"http://{GW_EXT_IP}/none", "-H", "Host: many.example.com")
@@ -149,10 +170,10 @@ def test_explain_tells_the_nearest(many, ctl):
     routes = [line for line in lines if "VirtualService" in line]
     assert len(routes) == 10
     assert not any(" #0 " in line for line in routes), "two conditions fail there"
-    assert lines[-2:] == ["          and 2 that are further off (--all)",
+    assert lines[-2:] == ["          and 3 that are further off (--all)",
                           "result    404 NR: no route of the virtual host takes the request"]
     lines = ctl.text(*url, "--all").splitlines()
-    assert sum("VirtualService" in line for line in lines) == 12
+    assert sum("VirtualService" in line for line in lines) == 13
     assert "            header end-user exact jason: there is no such header" not in lines
 
 
@@ -167,6 +188,41 @@ def test_explain_weights_and_holes(extra, ctl):
     assert ("          25 % outbound|80||nothing.default.svc.cluster.local\n"
             "            there is no such cluster: 503 NC\n"
             "result    forwarded, but some of the clusters cannot be reached\n") in text
+
+
+SOURCES = """
+- {name: from-client, match: [{sourceLabels: {app: caller}}], route: [{destination: {host: ratings}}]}
+- {name: from-others, route: [{destination: {host: ratings}}]}
+"""
+
+
+def test_explain_sources(lab, many, ctl):
+    """A condition on who asks: the workload with the client's address."""
+    many.apply("sources.yaml", documents(
+        workload("caller", "v1", CLIENT_IP),
+        virtual_service("ratings", ["ratings"], SOURCES, gateways=None)))
+    url = f"http://{bookinfo.VIPS['ratings']}:{PORT}/from"
+    curl(lab.client, url, headers=["Host: ratings"])
+    record = many.wait_log("/from", lambda r: r["path"] == "/from")
+    assert record["route_name"] == "from-client"
+    assert "source in app=caller: the request is from" in ctl.text("explain", url, "--from",
+                                                                  CLIENT_IP)
+    for argv, route, actual in (
+            (["--from", CLIENT_IP], "from-client", ""),
+            (["--from", "198.18.0.9"], "from-others", "the request is from 198.18.0.9"),
+            ([], "from-others", "it is not said where the request is from (--from)")):
+        answer = ctl.json("explain", url, *argv)
+        assert answer["route"]["name"] == route
+        assert [m["actual"] for m in answer["misses"]] == ([actual] if actual else [])
+    many.withdraw("sources.yaml")
+
+
+def test_explain_tells_the_normal_path(many, ctl):
+    text = ctl.text("explain", f"http://{GW_EXT_IP}/a/../%65xact?x", "-H", "Host: many.example.com")
+    assert text.splitlines()[1] == "          the path is taken for /exact?x"
+    assert "uri exact /exact: the path is /exact" in text
+    done = ctl.run("explain", f"http://{GW_EXT_IP}/%00", check=False)
+    assert done.returncode == 1 and "refused with 400" in done.stderr
 
 
 def test_explain_in_the_mesh(many, ctl):
@@ -278,7 +334,7 @@ def test_routes(many, ctl):
         "uri prefix /reviews, header end-user exact jason",
         "outbound|9080|v2|reviews.default.svc.cluster.local",
         "VirtualService default/many spec.http[0].match[0]"]
-    assert [row[0] for row in table[2:]] == [str(n) for n in range(1, 12)]
+    assert [row[0] for row in table[2:]] == [str(n) for n in range(1, 13)]
     assert table[3][2] == "uri prefix /nocase in any case"
     assert table[5][2] == "uri regex /v[0-9]+/.*, method exact GET"
     assert table[7][2] == "uri prefix /w, without header x-a present"
@@ -324,8 +380,26 @@ def test_version(gw, ctl):
     assert ctl.text("version", "--client") == f"weirctl {version['client']}\n"
 
 
-def test_over_tcp(lab, gw):
+def test_over_tcp(lab, gw, monkeypatch):
+    """Directly, whatever is set for other programs."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert "serving" in Weirctl(ADMIN, lab.gw).text("status")
+
+
+def test_address_of_the_environment(gw, monkeypatch):
+    monkeypatch.setenv("WEIR_ADMIN", f"unix:{gw.admin_socket}")
+    assert "serving" in Weirctl(None).text("status")
+    assert Weirctl("unix:/nowhere").run("status", check=False).returncode == 1
+
+
+def test_long_questions(many, ctl):
+    """A request that is too large to be asked is refused, and in words."""
+    url = f"http://{GW_EXT_IP}/reviews/{'a' * 7000}"
+    answer = ctl.explain(url, "Host: many.example.com", "end-user: jason", f"x-a: {'b' * 9000}")
+    assert answer["route"]["name"] == "jason"
+    done = ctl.run("explain", url, "-H", f"x-a: {'b' * 40000}", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the question is too long" in done.stderr
 
 
 @pytest.mark.parametrize("admin,says", [

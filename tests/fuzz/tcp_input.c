@@ -453,6 +453,7 @@ static void set_up(struct world *w)
 	cfg.max_conns = 4;
 	cfg.max_half_open = 1 + kind % 3;
 	cfg.max_time_wait = kind % 2;
+	cfg.max_orphans = 1 + kind % 3;
 	cfg.cookies = kind / 4 % 3;
 	cfg.rcv_buf = kind & 16 ? 3000 : 200000;
 	cfg.snd_limit = 20000;

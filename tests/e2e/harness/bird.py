@@ -6,10 +6,10 @@ from . import proc
 
 TEMPLATE = """\
 log stderr all;
-router id {local};
+router id {router_id};
 protocol device {{ }}
 protocol static {{
-  ipv4;
+  {family};
   route {announce} blackhole;
 }}
 protocol bfd {{
@@ -22,7 +22,7 @@ protocol bgp peer {{
   connect retry time 1;
   connect delay time 1;
   bfd on;
-  ipv4 {{ import all; export where source = RTS_STATIC; }};
+  {family} {{ import all; export where source = RTS_STATIC; }};
 }}
 """
 
@@ -31,6 +31,8 @@ class Bird:
     """Announces one network; `protocol()` is what it says of its session."""
 
     def __init__(self, ns, name, local, asn, remote, remote_asn, announce):
+        family = "ipv6" if ":" in local else "ipv4"
+        router_id = f"192.0.2.{asn % 256}"
         self.dir = os.path.join(proc.scratch(), f"bird-{name}")
         os.makedirs(self.dir, exist_ok=True)
         config = os.path.join(self.dir, "bird.conf")

@@ -11,14 +11,15 @@ def weirctl_bin():
 
 
 class Weirctl:
-    """weirctl for one admin address, in a namespace where that is needed."""
+    """weirctl for one admin address (None: that of the environment), in a namespace where that is
+    needed."""
 
     def __init__(self, admin, ns=None):
         self.admin, self.ns = admin, ns
 
     def run(self, *argv, check=True, stdout=subprocess.PIPE):
         """The finished process; with `check` it has to have succeeded and kept quiet."""
-        command = [weirctl_bin(), "--admin", self.admin, *argv]
+        command = [weirctl_bin(), *(["--admin", self.admin] if self.admin else []), *argv]
         done = subprocess.run(self.ns.exec_argv(command) if self.ns else command,
                               stdout=stdout, stderr=subprocess.PIPE, text=True,
                               timeout=30 * proc.PATIENCE)
@@ -32,7 +33,6 @@ class Weirctl:
     def json(self, *argv):
         return json.loads(self.text(*argv, "-o", "json"))
 
-    def explain(self, url, *lines, method="GET"):
-        """The explanation as JSON."""
-        options = [word for line in lines for word in ("-H", line)]
-        return self.json("explain", url, "-X", method, *options)
+    def explain(self, url, *lines):
+        """The explanation of a GET with these header lines, as JSON."""
+        return self.json("explain", url, *(word for line in lines for word in ("-H", line)))

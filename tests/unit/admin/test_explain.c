@@ -19,12 +19,14 @@ static struct fixture f;
 static struct query q;
 static struct explain_request r;
 static struct text text;
+static enum path_normalization kind;
 
 static int setup(void **state)
 {
 	(void)state;
 	fixture_init(&f);
 	text_init(&text, 1 << 20);
+	kind = PATH_BASE;
 	return 0;
 }
 
@@ -49,7 +51,7 @@ static void set_query(const char *const pairs[])
 
 /* ---- requests ---- */
 
-#define READ(...) (QUERY(__VA_ARGS__), explain_request_read(&r, &q, &text))
+#define READ(...) (QUERY(__VA_ARGS__), explain_request_read(&r, &q, kind, &text))
 
 static void assert_span(struct span s, const char *expected)
 {
@@ -184,11 +186,11 @@ static void too_many_headers(void **state)
 	QUERY("url", "x");
 	for (unsigned i = 0; i < EXPLAIN_FIELDS_MAX; i++)
 		q.args[q.n++] = (struct query_arg){"header", "a: b"};
-	assert_false(explain_request_read(&r, &q, &text));
+	assert_false(explain_request_read(&r, &q, kind, &text));
 	q.n--;
-	assert_true(explain_request_read(&r, &q, &text));
+	assert_true(explain_request_read(&r, &q, kind, &text));
 	q.full = true;
-	assert_false(explain_request_read(&r, &q, &text));
+	assert_false(explain_request_read(&r, &q, kind, &text));
 }
 
 /* ---- explanations ---- */
@@ -341,7 +343,7 @@ static void misses_are_limited(void **state)
 /* Not UTF-8, and longer than anybody reads. */
 static void values_that_are_hard_to_print(void **state)
 {
-	char line[1000] = "End-User: \xff";
+	static char line[1000] = "End-User: \xff";
 	json_t *j;
 
 	(void)state;

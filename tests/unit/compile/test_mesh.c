@@ -1,6 +1,7 @@
 /* test_mesh.c - listeners on VIPs, their host tables, and rules bound to "mesh" (D1). */
 #include "world.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "yaml.h"
@@ -210,10 +211,95 @@ static void test_ipv6_vip(void **state)
 	assert_string_equal(world_listener(&w, "2001:2::10", 80)->name, "[2001:2::10]:80");
 }
 
+/* ---- sourceLabels, sourceNamespace: of the workload that sends (2.3) ---- */
+
+#define CLIENTS                                                                                    \
+	POD("jason-1", "default", "app: productpage, version: v1", "10.1.0.1", "")                 \
+	POD("jason-2", "default", "app: productpage, version: v2", "10.1.0.2", "")                 \
+	POD("idle", "default", "app: productpage, version: v2", "10.1.0.3, phase: Pending", "")    \
+	WORKLOAD("vm", "legacy", "address: 'fd00::7', labels: {app: productpage}")
+#define FROM(address) SERVICE(&w, .ip = VIP, .port = 9080, .host = "reviews", .source = address)
+
+static void test_source_labels(void **state)
+{
+	(void)state;
+	world_load(&w, REVIEWS RATINGS CLIENTS VS_MESH(
+			       "v", "default", "[reviews]",
+			       "match: [{sourceLabels: {app: productpage, version: v2}}], " DEST(
+				       "ratings") "}, {" DEST("reviews")));
+	assert_string_equal(FROM("10.1.0.2"), "ratings");
+	assert_string_equal(FROM("10.1.0.3"), "ratings"); /* not ready, but it can ask */
+	assert_string_equal(FROM("10.1.0.1"), "reviews");
+	assert_string_equal(FROM("10.1.0.9"), "reviews"); /* nobody's */
+	assert_string_equal(FROM("fd00::7"), "reviews");
+}
+
+static void test_source_namespace(void **state)
+{
+	(void)state;
+	world_load(&w,
+		   REVIEWS RATINGS CLIENTS VS_MESH(
+			   "v", "default", "[reviews]",
+			   "match: [{sourceNamespace: legacy, sourceLabels: {app: productpage}}, "
+			   "{sourceNamespace: legacy, uri: {prefix: /x}}], " DEST(
+				   "ratings") "}, {" DEST("reviews")));
+	assert_string_equal(FROM("fd00::7"), "ratings");
+	assert_string_equal(FROM("10.1.0.1"), "reviews");
+}
+
+/* As if the VirtualService was not there for the others; its other conditions do not change that.
+ */
+static void test_no_block_for_this_source(void **state)
+{
+	(void)state;
+	world_load(&w, REVIEWS RATINGS CLIENTS VS_MESH(
+			       "v", "default", "[reviews]",
+			       "match: [{sourceLabels: {version: v1}, uri: {prefix: /x}}, "
+			       "{sourceLabels: {version: v2}}], " DEST("ratings")));
+	assert_string_equal(FROM("10.1.0.2"), "ratings");
+	assert_string_equal(FROM("10.1.0.1"), "404"); /* its block wants /x */
+	assert_string_equal(FROM("fd00::7"), "reviews");
+	assert_string_equal(FROM("10.1.0.9"), "reviews");
+}
+
+/* gateways in a block stand in for the source conditions. */
+static void test_gateways_instead_of_source(void **state)
+{
+	(void)state;
+	world_load(&w, REVIEWS RATINGS CLIENTS VS_MESH(
+			       "v", "default", "[reviews]",
+			       "match: [{gateways: [mesh], sourceLabels: {version: v9}}], " DEST(
+				       "ratings")));
+	assert_string_equal(FROM("10.1.0.9"), "ratings");
+}
+
+/* A Pod that comes is seen, though no VirtualService has changed. */
+static void test_sources_follow_the_registry(void **state)
+{
+	const char *const rules = REVIEWS RATINGS VS_MESH(
+		"v", "default", "[reviews]",
+		"match: [{sourceLabels: {version: v2}}], " DEST("ratings") "}, {" DEST("reviews"));
+	char text[8192];
+
+	(void)state;
+	world_load(&w, rules);
+	assert_string_equal(FROM("10.1.0.2"), "reviews");
+	snprintf(text, sizeof(text), "%s%s", rules, CLIENTS);
+	world_load(&w, text);
+	assert_string_equal(FROM("10.1.0.2"), "ratings");
+	world_load(&w, rules);
+	assert_string_equal(FROM("10.1.0.2"), "reviews");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		T(test_source_labels),
+		T(test_source_namespace),
+		T(test_no_block_for_this_source),
+		T(test_gateways_instead_of_source),
+		T(test_sources_follow_the_registry),
 		T(test_default_route),
 		T(test_domains_of_a_service),
 		T(test_unknown_host_falls_back_to_the_vip),

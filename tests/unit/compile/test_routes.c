@@ -193,6 +193,56 @@ static void test_b040_pseudo_headers(void **state)
 	assert_non_null(ROUTE(&w, .method = "PUT", .path = "/y"));
 }
 
+static void test_b041_query_params(void **state)
+{
+	(void)state;
+	LOAD(RULE("{queryParams: {q: {exact: '1'}}}", "b"));
+	assert_non_null(ROUTE(&w, .path = "/?q=1"));
+	assert_non_null(ROUTE(&w, .path = "/a/b?x=2&q=1&q=2"));
+	assert_null(ROUTE(&w, .path = "/?q=2"));
+	assert_null(ROUTE(&w, .path = "/?q=2&q=1")); /* the first one counts */
+	assert_null(ROUTE(&w, .path = "/?Q=1"));
+	assert_null(ROUTE(&w, .path = "/?q=%31")); /* as it was sent */
+	assert_null(ROUTE(&w, .path = "/?q"));
+	assert_null(ROUTE(&w, .path = "/?xq=1"));
+	assert_null(ROUTE(&w, .path = "/q=1"));
+	assert_null(ROUTE(&w, .path = "/"));
+	LOAD(RULE("{queryParams: {q: {exact: ''}}}", "b"));
+	assert_non_null(ROUTE(&w, .path = "/?q"));
+	assert_non_null(ROUTE(&w, .path = "/?q="));
+	assert_non_null(ROUTE(&w, .path = "/?&&q&"));
+	assert_null(ROUTE(&w, .path = "/?q==")); /* its value is "=" */
+	assert_null(ROUTE(&w, .path = "/?"));
+}
+
+static void test_query_forms(void **state)
+{
+	(void)state;
+	LOAD(RULE("{queryParams: {v: {prefix: be}}}", "a")
+		     RULE("{queryParams: {v: {regex: '[0-9]+'}}}", "b")
+			     RULE("{queryParams: {v: {}, w: {exact: 'x=y'}}}", "c"));
+	assert_string_equal(SERVICE(&w, .path = "/?v=beta"), "a");
+	assert_string_equal(SERVICE(&w, .path = "/?v=17"), "b");
+	assert_null(ROUTE(&w, .path = "/?v=17a"));
+	assert_string_equal(SERVICE(&w, .path = "/?w=x=y&v"), "c");
+	assert_null(ROUTE(&w, .path = "/?w=x=y"));
+}
+
+/* Routes that nothing but a value tells apart, of whatever part of the request. */
+static void test_routes_filed_by_value(void **state)
+{
+	(void)state;
+	LOAD(RULE("{queryParams: {v: {exact: a}}}", "a")
+		     RULE("{authority: {exact: 'x.test:81'}}", "b")
+			     RULE("{headers: {h: {regex: 'c+'}}}", "c")
+				     RULE("{method: {exact: PUT}}", "a/b"));
+	assert_string_equal(SERVICE(&w, .path = "/?v=a", .host = "x.test:81"), "a");
+	assert_string_equal(SERVICE(&w, .path = "/?v=b", .host = "x.test:81"), "b");
+	assert_string_equal(SERVICE(&w, .fields = {{"h", "cc"}}, .method = "PUT"), "c");
+	assert_non_null(ROUTE(&w, .fields = {{"h", "d"}}, .method = "PUT"));
+	assert_null(ROUTE(&w, .fields = {{"h", "d"}}));
+}
+
 static void test_host_header_is_the_authority(void **state)
 {
 	(void)state;
@@ -421,7 +471,8 @@ static void test_b101_b106_defaults(void **state)
 	r = ROUTE(&w, .path = "/");
 	assert_int_equal(r->timeout_us, 0);
 	assert_int_equal(r->retry.attempts, 2);
-	assert_int_equal(r->retry.on, RETRY_CONNECT_FAILURE | RETRY_REFUSED_STREAM);
+	assert_int_equal(r->retry.on, RETRY_CONNECT_FAILURE | RETRY_REFUSED_STREAM |
+					      RETRY_GRPC_UNAVAILABLE | RETRY_GRPC_CANCELLED);
 	assert_int_equal(r->retry.backoff_us, 25000);
 }
 
@@ -445,7 +496,8 @@ static void test_timeout_and_retries(void **state)
 	assert_int_equal(ROUTE(&w, .path = "/0")->retry.attempts, 0);
 	r = ROUTE(&w, .path = "/d");
 	assert_int_equal(r->retry.attempts, 1);
-	assert_int_equal(r->retry.on, RETRY_CONNECT_FAILURE | RETRY_REFUSED_STREAM);
+	assert_int_equal(r->retry.on, RETRY_CONNECT_FAILURE | RETRY_REFUSED_STREAM |
+					      RETRY_GRPC_UNAVAILABLE | RETRY_GRPC_CANCELLED);
 }
 
 static void test_no_default_retries_in_08(void **state)
@@ -478,6 +530,9 @@ int main(void)
 		T(test_b039_header_name_characters),
 		T(test_b040_pseudo_headers),
 		T(test_host_header_is_the_authority),
+		T(test_b041_query_params),
+		T(test_query_forms),
+		T(test_routes_filed_by_value),
 		T(test_b042_authority_keeps_its_port),
 		T(test_b044_and_within_or_between),
 		T(test_b045_order_not_specificity),

@@ -201,12 +201,15 @@ static void fill_head(const struct request *rq, struct http_head *h)
 const struct route *world_route(struct world *w, const struct request *rq)
 {
 	const struct vhost *vh = world_vhost(w, rq);
+	struct ip_addr source = {0};
 	struct http_head h;
 
 	if (!vh)
 		return NULL;
+	if (rq->source)
+		assert_true(ip_addr_parse(rq->source, &source));
 	fill_head(rq, &h);
-	return match_route(w->match, vh, &h, slice_str(rq->scheme ? rq->scheme : "http"),
+	return match_route(w->match, vh, &h, slice_str(rq->scheme ? rq->scheme : "http"), &source,
 			   w->s->scratch[1]);
 }
 

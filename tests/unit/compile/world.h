@@ -43,6 +43,7 @@ bool world_reported(const struct world *w, const char *code);
 struct request {
 	const char *ip; /* listener's address; NULL: the wildcard listener */
 	uint16_t port;
+	const char *source; /* the client's address */
 	const char *method, *host, *path, *scheme;
 	const char *fields[8][2];
 };

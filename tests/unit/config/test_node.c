@@ -58,6 +58,7 @@ static void check_defaults(const struct node_config *c)
 	assert_int_equal(c->labels.n, 0);
 	assert_int_equal(c->workers, 1);
 	assert_int_equal(c->dataplane.n_workers, 1);
+	assert_int_equal(c->dataplane.http.path_normalization, PATH_BASE);
 	assert_null(c->lcores);
 	assert_string_equal(c->hugepages, "auto");
 	assert_int_equal(c->dataplane.idle, IDLE_ADAPTIVE);
@@ -172,7 +173,8 @@ static void every_key(void **state)
 		 "- {name: ext5, device: net_null0, vlan: 5}\n"
 		 "- {name: ext6, device: net_null0, vlan: 4094}\n"
 		 "resources: [{directory: /a}, {directory: b}]\n"
-		 "mesh: {outboundTrafficPolicy: {mode: REGISTRY_ONLY}, compatibility: 0.8}\n"
+		 "mesh: {outboundTrafficPolicy: {mode: REGISTRY_ONLY}, compatibility: 0.8,\n"
+		 "  pathNormalization: {normalization: MERGE_SLASHES}}\n"
 		 "admin: {listen: \"[::1]:80\", socket: \"\"}\n"
 		 "accessLog: {path: /log, format: none}\n"
 		 "drain: {timeout: 0s}\n");
@@ -207,6 +209,7 @@ static void every_key(void **state)
 	assert_int_equal(l.cfg.dataplane.http.max_header_bytes, 8192);
 	assert_int_equal(l.cfg.dataplane.http.max_headers, 20);
 	assert_false(l.cfg.dataplane.http.accept_http10);
+	assert_int_equal(l.cfg.dataplane.http.path_normalization, PATH_MERGE_SLASHES);
 	assert_int_equal(l.cfg.dataplane.tcp.congestion, CONGESTION_BBR);
 	assert_false(l.cfg.dataplane.tcp.ecn);
 	assert_int_equal(l.cfg.dataplane.tcp.cookies, SYN_COOKIES_ALWAYS);
@@ -454,6 +457,8 @@ static const struct {
 	 "capture.includePorts[1]"},
 	{"mode", "mesh: {outboundTrafficPolicy: {mode: ALLOW}}\n", DIAG_UNKNOWN_VALUE, 1,
 	 "mesh.outboundTrafficPolicy.mode"},
+	{"paths", "mesh: {pathNormalization: {normalization: SOME}}\n", DIAG_UNKNOWN_VALUE, 1,
+	 "mesh.pathNormalization.normalization"},
 	{"era", "mesh: {compatibility: \"0.9\"}\n", DIAG_UNKNOWN_VALUE, 1, "mesh.compatibility"},
 	{"listen without port", "admin: {listen: localhost}\n", DIAG_NODE_ADMIN, 1, "admin.listen"},
 	{"listen on port 0", "admin: {listen: \"127.0.0.1:0\"}\n", DIAG_NODE_ADMIN, 1,

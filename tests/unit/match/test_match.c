@@ -19,6 +19,7 @@
 static_assert(PATTERNS_PER_FIELD_MAX == MATCH_PATTERNS_MAX, "compiler and worker agree");
 static_assert(PATTERN_WORDS_MAX == MATCH_WORDS_MAX, "compiler and worker agree");
 static_assert(VHOST_HEADERS_MAX == MATCH_HEADERS_MAX, "compiler and worker agree");
+static_assert(VHOST_QUERIES_MAX == MATCH_QUERIES_MAX, "compiler and worker agree");
 static_assert(INDEX_PREFIX_LENS_MAX == MATCH_PREFIX_LENS_MAX, "compiler and worker agree");
 
 static struct match *m;
@@ -46,7 +47,7 @@ static struct vhost one_route(struct arena *a, struct route *r, struct predicate
 	vh.n_headers = name ? 1 : 0;
 	vh.headers = name;
 	*r = (struct route){.name = "r", .predicates = p, .n_predicates = n};
-	assert_true(index_build(&vh, a));
+	assert_true(index_build(&vh, r, a));
 	return vh;
 }
 
@@ -61,7 +62,7 @@ static struct http_head get(const char *path)
 static const struct route *find(const struct vhost *vh, const struct http_head *h,
 				struct hs_scratch *scratch)
 {
-	return match_route(m, vh, h, SLICE("http"), scratch);
+	return match_route(m, vh, h, SLICE("http"), &(struct ip_addr){0}, scratch);
 }
 
 static struct predicate header_exact(uint16_t header, const char *value)
@@ -178,8 +179,8 @@ static void test_a_crowded_path_is_told_apart_by_header(void **state)
 		r[i] = (struct route){.name = "r", .predicates = p[i], .n_predicates = 2};
 	}
 	r[30].n_predicates = 1;
-	assert_true(index_build(&vh, a));
-	assert_int_equal(vh.index.n_by_header, 1);
+	assert_true(index_build(&vh, r, a));
+	assert_int_equal(vh.index.n_by_value, 1);
 	assert_int_equal(vh.index.rest.n, 0);
 	h.n_fields = 1;
 	for (unsigned i = 0; i < CROWDED; i++) {
@@ -261,7 +262,7 @@ static void test_every_prefix_length(void **state)
 			.field = MATCH_PATH, .op = MATCH_PREFIX, .value = path, .value_len = N - i};
 		routes[i] = (struct route){.name = "r", .predicates = &p[i], .n_predicates = 1};
 	}
-	assert_true(index_build(&vh, a));
+	assert_true(index_build(&vh, routes, a));
 	assert_int_equal(vh.index.n_prefix_lens, N);
 	for (unsigned len = 1; len <= N; len += 7) {
 		h = get(path);
@@ -286,9 +287,9 @@ static void test_too_many_prefix_lengths(void **state)
 			.field = MATCH_PATH, .op = MATCH_PREFIX, .value = path, .value_len = i + 1};
 		routes[i] = (struct route){.name = "r", .predicates = &p[i], .n_predicates = 1};
 	}
-	assert_false(index_build(&vh, a));
+	assert_false(index_build(&vh, routes, a));
 	vh.n_routes = N - 1;
-	assert_true(index_build(&vh, a));
+	assert_true(index_build(&vh, routes, a));
 	arena_destroy(a);
 }
 

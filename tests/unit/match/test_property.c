@@ -131,6 +131,16 @@ static struct named_match *random_headers(struct arena *a, bool regexes, uint32_
 	return h;
 }
 
+static struct named_match *random_queries(struct arena *a, bool regexes, uint32_t *n)
+{
+	static const char *const names[] = {"a", "b", "B", "", "a%61"};
+	struct named_match *q = random_headers(a, regexes, n);
+
+	for (uint32_t i = 0; i < *n; i++)
+		q[i].name = names[below(5)];
+	return q;
+}
+
 static void random_block(struct arena *a, struct http_match *m, bool regexes)
 {
 	if (chance(85))
@@ -147,6 +157,8 @@ static void random_block(struct arena *a, struct http_match *m, bool regexes)
 		m->headers = random_headers(a, regexes, &m->n_headers);
 	if (chance(20))
 		m->without_headers = random_headers(a, regexes, &m->n_without_headers);
+	if (chance(25))
+		m->query_params = random_queries(a, regexes, &m->n_query_params);
 }
 
 static void random_rule(struct arena *a, struct http_rule *r, uint32_t number, bool regexes)
@@ -214,7 +226,7 @@ static struct resource *make_rules(bool regexes)
 /* ---- the obvious loop ---- */
 
 struct request {
-	char target[32];
+	char target[64];
 	char joined[512];
 	struct http_head head;
 };
@@ -281,6 +293,35 @@ static bool without_holds(struct request *rq, const struct named_match *h)
 	return !value_holds(&h->match, value ? value : "", false);
 }
 
+/* Its value runs to the next "&"; NULL when no parameter has this name. */
+static const char *query_value(struct request *rq, const char *name)
+{
+	const char *p = rq->target + strcspn(rq->target, "?");
+	size_t n = strlen(name);
+
+	while (*p) {
+		const char *part = p + 1;
+
+		p = part + strcspn(part, "&");
+		if (part == p || strncmp(part, name, n) != 0 || (size_t)(p - part) < n)
+			continue;
+		if (part[n] == '=')
+			n++;
+		else if (part + n != p)
+			continue;
+		snprintf(rq->joined, sizeof(rq->joined), "%.*s", (int)(p - part - n), part + n);
+		return rq->joined;
+	}
+	return NULL;
+}
+
+static bool query_holds(struct request *rq, const struct named_match *q)
+{
+	const char *value = query_value(rq, q->name);
+
+	return value && value_holds(&q->match, value, false);
+}
+
 static bool slice_holds(const struct string_match *m, struct slice value, bool ignore_case)
 {
 	char text[64];
@@ -304,6 +345,9 @@ static bool block_holds(struct request *rq, const struct http_match *m)
 			return false;
 	for (uint32_t i = 0; i < m->n_without_headers; i++)
 		if (!without_holds(rq, &m->without_headers[i]))
+			return false;
+	for (uint32_t i = 0; i < m->n_query_params; i++)
+		if (!query_holds(rq, &m->query_params[i]))
 			return false;
 	return true;
 }
@@ -329,13 +373,24 @@ static void walk(const struct virtual_service *vs, struct request *rq, char *nam
 
 /* ---- requests ---- */
 
+static void random_target(struct arena *a, char *out, size_t size)
+{
+	static const char *const parts[] = {"a", "b", "B", "a%61", "", "=", "="};
+	size_t n = (size_t)snprintf(out, size, "%s", random_path(a));
+	unsigned params = chance(50) ? below(4) : 0;
+
+	for (unsigned i = 0; i < params; i++)
+		n += (size_t)snprintf(out + n, size - n, "%c%s%s%s", i ? '&' : '?', parts[below(5)],
+				      parts[4 + below(3)], random_value());
+}
+
 static void random_request(struct arena *a, struct request *rq)
 {
 	static const char *const methods[] = {"GET", "POST", "PUT", "get"};
 	static const char *const names[] = {"x", "X", "y", "x-z", "X-Z", "Cookie", "other"};
 	struct http_head *h = &rq->head;
 
-	snprintf(rq->target, sizeof(rq->target), "%s%s", random_path(a), chance(30) ? "?a=/b" : "");
+	random_target(a, rq->target, sizeof(rq->target));
 	memset(h, 0, offsetof(struct http_head, fields));
 	h->path = slice_str(rq->target);
 	h->path_len = (uint32_t)strcspn(rq->target, "?");
@@ -397,7 +452,7 @@ static void compare(struct node *n, struct snapshot *s, const struct resource *r
 	char want[32];
 
 	walk(rules->vs, rq, want, sizeof(want));
-	r = match_route(n->match, vh, &rq->head, SLICE("http"), s->scratch[0]);
+	r = match_route(n->match, vh, &rq->head, SLICE("http"), &any, s->scratch[0]);
 	n->hits += r != NULL;
 	if (strcmp(r ? r->name : "", want) != 0)
 		print_error("%s %s: route \"%s\", the loop says \"%s\"\n", rq->head.method.p,

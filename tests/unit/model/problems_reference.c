@@ -16,6 +16,12 @@
 	SERVICES VS("  hosts: [x.test]\n  http:\n  - route: [{destination: " destination "}]\n")
 #define DESTINATION "spec.http[0].route[0].destination"
 
+#define ROOT(delegate) VS("  hosts: [x.test]\n  http:\n  - delegate: " delegate "\n") /* line 7 */
+#define DELEGATE(ns, export_to)                                                                    \
+	"---\napiVersion: networking.istio.io/v1\nkind: VirtualService\n"                          \
+	"metadata: {name: y, namespace: " ns "}\nspec:\n" export_to                                \
+	"  http: [{route: [{destination: {host: a}}]}]\n"
+
 static const struct problem rows[] = {
 	{"unknown host", TO("{host: c}"), DIAG_REF_HOST, 15, DESTINATION ".host"},
 	{"host with a dot is complete (B012)", TO("{host: a.default}"), DIAG_REF_HOST, 15,
@@ -32,6 +38,24 @@ static const struct problem rows[] = {
 	 DESTINATION ".port"},
 	{"port name that is not offered", TO("{host: a, port: {name: web}}"), DIAG_REF_PORT_NAME,
 	 15, DESTINATION ".port"},
+	{"unknown host of a mirror",
+	 SERVICES VS("  hosts: [x.test]\n  http:\n  - route: [{destination: {host: a}}]\n"
+		     "    mirror: {host: c}\n"),
+	 DIAG_REF_HOST, 16, "spec.http[0].mirror.host"},
+	{"unknown subset of mirrors",
+	 SERVICES VS("  hosts: [x.test]\n  http:\n  - route: [{destination: {host: a}}]\n"
+		     "    mirrors: [{destination: {host: a, subset: v1}}]\n"),
+	 DIAG_REF_SUBSET, 16, "spec.http[0].mirrors[0].destination.subset"},
+	{"unknown host of a tcp rule",
+	 SERVICES VS("  hosts: [x.test]\n  tcp:\n  - route: [{destination: {host: c}}]\n"),
+	 DIAG_REF_HOST, 15, "spec.tcp[0].route[0].destination.host"},
+	{"no delegate (B171)", ROOT("{name: y}"), DIAG_REF_DELEGATE, 7, "spec.http[0].delegate"},
+	{"a delegate with hosts", ROOT("{name: x}"), DIAG_REF_DELEGATE, 7, "spec.http[0].delegate"},
+	{"a delegate of another namespace", ROOT("{name: y}") DELEGATE("other", ""),
+	 DIAG_REF_DELEGATE, 7, "spec.http[0].delegate"},
+	{"a hidden delegate (B172)",
+	 ROOT("{name: y, namespace: other}") DELEGATE("other", "  exportTo: [\".\", third]\n"),
+	 DIAG_REF_DELEGATE, 7, "spec.http[0].delegate"},
 	{"unknown gateway",
 	 SERVICES VS("  hosts: [c.test]\n  gateways: [gw]\n"
 		     "  http: [{route: [{destination: {host: a}}]}]\n"),

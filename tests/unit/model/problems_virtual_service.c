@@ -7,6 +7,8 @@
 #define TWO(a, b)                                                                                  \
 	ROUTE("[{destination: {host: a}, weight: " a "}, {destination: {host: b}, weight: " b "}"  \
 	      "]")
+#define TCP           "  tcp: [{route: [{destination: {host: a}}]}]\n"
+#define TLS           "  tls: [{match: [{sniHosts: [x.test]}], route: [{destination: {host: a}}]}]\n"
 #define RETRIES(body) RULE("    retries: {" body "}\n") /* line 8 */
 
 #define A64   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -14,25 +16,24 @@
 #define A1024 A256 A256 A256 A256
 
 static const struct problem rows[] = {
-	{"delegate with gateways", VS("  gateways: [gw]\n  tcp: [{}]\n"), DIAG_VS_HOSTS, 5,
-	 "spec.hosts"},
-	{"delegate", VS("  http: [{route: [{destination: {host: a}}]}]\n"), DIAG_VS_DELEGATE, 5,
-	 "spec.hosts"},
-	{"* without gateways (B017)", VS("  hosts: [\"*\"]\n  tcp: [{}]\n"), DIAG_VS_MESH_WILDCARD,
-	 5, "spec.hosts[0]"},
-	{"* on gw and mesh (B017)", VS("  hosts: [\"*\"]\n  gateways: [gw, mesh]\n  tcp: [{}]\n"),
+	{"delegate with gateways", VS("  gateways: [gw]\n" TCP), DIAG_VS_HOSTS, 5, "spec.hosts"},
+	{"a delegate of nobody", VS("  http: [{route: [{destination: {host: a}}]}]\n"),
+	 DIAG_VS_DELEGATE, 5, "spec.hosts"},
+	{"* without gateways (B017)", VS("  hosts: [\"*\"]\n" TCP), DIAG_VS_MESH_WILDCARD, 5,
+	 "spec.hosts[0]"},
+	{"* on gw and mesh (B017)", VS("  hosts: [\"*\"]\n  gateways: [gw, mesh]\n" TCP),
 	 DIAG_VS_MESH_WILDCARD, 5, "spec.hosts[0]"},
-	{"overlapping wildcards (B016)", VS("  hosts: [\"*.foo.com\", \"*.com\"]\n  tcp: [{}]\n"),
+	{"overlapping wildcards (B016)", VS("  hosts: [\"*.foo.com\", \"*.com\"]\n" TCP),
 	 DIAG_VS_HOST_OVERLAP, 5, "spec.hosts[1]"},
-	{"a host in another case", VS("  hosts: [a.foo.com, A.foo.com]\n  tcp: [{}]\n"),
+	{"a host in another case", VS("  hosts: [a.foo.com, A.foo.com]\n" TCP),
 	 DIAG_VS_HOST_OVERLAP, 5, "spec.hosts[1]"},
 	{"no rules (B074)", VS("  hosts: [a]\n"), DIAG_VS_NO_RULES, 5, "spec"},
 	{"empty lists", VS("  hosts: [a]\n  http: []\n  tls: []\n"), DIAG_VS_NO_RULES, 5, "spec"},
 	{"no spec",
 	 "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: x}\n",
 	 DIAG_VS_NO_RULES, 1, "spec"},
-	{"only tcp", VS("  hosts: [a]\n  tcp: [{}]\n"), DIAG_VS_NOT_HTTP, 5, "spec"},
-	{"also tls", RULE("  tls: [{}]\n"), DIAG_VS_NOT_HTTP, 8, "spec.tls"},
+	{"only tcp", VS("  hosts: [a]\n" TCP), DIAG_VS_NOT_HTTP, 5, "spec"},
+	{"also tls", RULE("" TLS), DIAG_VS_NOT_HTTP, 8, "spec.tls"},
 	{"match without route (D2)", VS("  hosts: [a]\n  http:\n  - match: [{uri: {exact: /x}}]\n"),
 	 DIAG_VS_NO_ACTION, 7, "spec.http[0]"},
 	{"empty rule", VS("  hosts: [a]\n  http: [{}]\n"), DIAG_VS_NO_ACTION, 6, "spec.http[0]"},
@@ -107,6 +108,11 @@ static const struct problem rows[] = {
 	 MATCH("uri: {prefix: /a}") "  - match:\n    - uri: {prefix: /a/b}\n"
 				    "    route: [{destination: {host: b}}]\n",
 	 DIAG_VS_MATCH_UNREACHABLE, 11, "spec.http[1].match[0]"},
+	{"all matches used by prior rules (2.6)",
+	 MATCH("uri: {prefix: /a}") "  - match:\n    - uri: {prefix: /a/b}\n"
+				    "    - uri: {exact: /a}\n"
+				    "    route: [{destination: {host: b}}]\n",
+	 DIAG_VS_RULE_UNREACHABLE, 10, "spec.http[1]"},
 	{"the same match twice", MATCH("method: {exact: GET}\n    - method: {exact: GET}"),
 	 DIAG_VS_MATCH_UNREACHABLE, 10, "spec.http[0].match[1]"},
 	{"narrower by a header",

@@ -9,12 +9,10 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "accepted.h"
 #include "load.h"
-#include "problems.h"
 
-static const struct {
-	const char *name, *text;
-} accepted[] = {
+static const struct accepted accepted[] = {
 	{"* on a gateway (B017)",
 	 VS("  hosts: [\"*\"]\n  gateways: [gw]\n  http: [{route: [{destination: {host: a}}]}]\n")},
 	{"an address as VirtualService host",
@@ -61,22 +59,96 @@ static const struct {
 	{"list without items", "apiVersion: v1\nkind: List\nitems:\n"},
 };
 
-static void corner_cases(void **state)
+/* Fields that this version refuses as a whole are checked all the same. */
+static size_t errors_of(const struct loaded *l)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < l->d.n; i++)
+		n += l->d.items[i].severity == DIAG_ERROR &&
+		     strcmp(l->d.items[i].code, diag_rule(DIAG_NOT_SUPPORTED)->code) != 0;
+	return n;
+}
+
+static void check_rows(const struct accepted *rows, size_t n)
 {
 	struct loaded l;
 	size_t i, failed = 0;
 
-	(void)state;
-	for (i = 0; i < sizeof(accepted) / sizeof(accepted[0]); i++) {
-		load_text(&l, accepted[i].text);
-		if (l.d.errors) {
-			print_error("%s:\n", accepted[i].name);
+	for (i = 0; i < n; i++) {
+		load_text(&l, rows[i].text);
+		if (errors_of(&l)) {
+			print_error("%s:\n", rows[i].name);
 			diags_print(&l.d, stderr);
 			failed++;
 		}
 		load_free(&l);
 	}
 	assert_int_equal(failed, 0);
+}
+
+/* A delegate that is there, exported and used is nothing to warn of, wherever it lives. */
+static void delegates_that_are_found(void **state)
+{
+#define DELEGATE(ns, export_to)                                                                    \
+	"---\n{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: d, "     \
+	"namespace: " ns "},\n spec: {" export_to "http: [{redirect: {uri: /x}}]}}\n"
+#define ROOT(delegate) VS("  hosts: [x.test]\n  http: [{delegate: " delegate "}]\n")
+	static const char *const texts[] = {
+		ROOT("{name: d}") DELEGATE("default", ""),
+		ROOT("{name: d}") DELEGATE("default", "exportTo: [\".\"], "),
+		ROOT("{name: d, namespace: default}") DELEGATE("default", ""),
+		ROOT("{name: d, namespace: o}") DELEGATE("o", "exportTo: [default], "),
+		ROOT("{name: d, namespace: o}") DELEGATE("o", "exportTo: [\"*\"], "),
+	};
+	struct loaded l;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		load_text(&l, texts[i]);
+		assert_null(load_find(&l, "WEIR0710"));
+		assert_null(load_find(&l, "WEIR0321"));
+		load_free(&l);
+	}
+}
+
+/* A rule that delegates takes what its delegate takes, which may be nothing. */
+static void behind_a_delegate(void **state)
+{
+	static const char *const texts[] = {
+		VS("  hosts: [x.test]\n  http:\n  - delegate: {name: d}\n"
+		   "  - route: [{destination: {host: a}}]\n"),
+		VS("  hosts: [x.test]\n  http:\n"
+		   "  - {match: [{uri: {prefix: /}}], delegate: {name: d}}\n"
+		   "  - {match: [{uri: {prefix: /a}}], route: [{destination: {host: a}}]}\n"),
+		/* covered in its own rule: that match is useless, the rule is not */
+		VS("  hosts: [x.test]\n  http:\n"
+		   "  - match: [{uri: {prefix: /a}}, {uri: {prefix: /a/b}}]\n"
+		   "    route: [{destination: {host: a}}]\n"),
+	};
+	struct loaded l;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		load_text(&l, texts[i]);
+		assert_null(load_find(&l, "WEIR0318"));
+		assert_int_equal(load_find(&l, "WEIR0319") != NULL, i == 2);
+		load_free(&l);
+	}
+}
+
+static void corner_cases(void **state)
+{
+	(void)state;
+	check_rows(accepted, sizeof(accepted) / sizeof(accepted[0]));
+}
+
+static void corner_cases_of_virtual_services(void **state)
+{
+	(void)state;
+	check_rows(accepted_virtual_services.rows, accepted_virtual_services.n);
 }
 
 /* ---- our examples ---- */
@@ -214,7 +286,10 @@ static void corpus(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(delegates_that_are_found),
+		cmocka_unit_test(behind_a_delegate),
 		cmocka_unit_test(corner_cases),
+		cmocka_unit_test(corner_cases_of_virtual_services),
 		cmocka_unit_test(examples),
 		cmocka_unit_test(corpus),
 	};

@@ -490,16 +490,43 @@ static void arp_for_others_is_neither(void **state)
 
 static void arp_replies_teach_only_about_whom_we_know(void **state)
 {
-	const struct rte_ether_addr moved = {{2, 0, 0, 0, 0, 2}};
 	struct box *b = *state;
 
 	box_inject(b, 0, f, make_arp(f, &all_macs, 2, &peer_mac, PEER, PEER));
 	box_turn(b, 0);
 	assert_null(known(b, PEER));
-	box_introduce(b, 0, PEER);
-	box_inject(b, 0, f, make_arp(f, &all_macs, 2, &moved, PEER, PEER));
-	box_turn(b, 0);
-	assert_memory_equal(&known(b, PEER)->mac, &moved, 6);
+}
+
+/* An announcement, an answer to no question, a question with a forged sender: the gateway is asked
+ * by unicast, and stays where it is when it answers. */
+static void the_gateway_does_not_move_at_a_word(void **state)
+{
+	const struct rte_ether_addr evil = {{2, 0, 0, 0, 0, 2}};
+	static const struct {
+		uint16_t op;
+		const char *target;
+	} words[] = {{1, GATEWAY}, {2, GATEWAY}, {2, OWN}, {1, OWN}};
+	struct box *b = *state;
+
+	for (unsigned i = 0; i < RTE_DIM(words); i++) {
+		struct rte_mbuf *m;
+
+		b->now_us += 2000000;
+		box_introduce(b, 0, GATEWAY);
+		box_inject(b, 0, f,
+			   make_arp(f, &all_macs, words[i].op, &evil, GATEWAY, words[i].target));
+		box_turn(b, 0);
+		assert_memory_equal(&known(b, GATEWAY)->mac, &peer_mac, 6);
+		m = box_sent(0);
+		assert_non_null(m);
+		assert_memory_equal(rte_pktmbuf_mtod(m, void *), &peer_mac, 6);
+		rte_pktmbuf_free(m);
+		assert_int_equal(box_drain(0), words[i].op == 1 && i == 3);
+		box_inject(b, 0, f, make_arp(f, &peer_mac, 2, &peer_mac, GATEWAY, OWN));
+		box_inject(b, 0, f, make_arp(f, &peer_mac, 2, &evil, GATEWAY, OWN));
+		box_turn(b, 0);
+		assert_memory_equal(&known(b, GATEWAY)->mac, &peer_mac, 6);
+	}
 }
 
 static void arp_that_teaches_nothing(void **state)
@@ -603,6 +630,7 @@ int main(void)
 		TEST(arp_requests_for_us_are_answered_and_learned),
 		TEST(arp_for_others_is_neither),
 		TEST(arp_replies_teach_only_about_whom_we_know),
+		TEST(the_gateway_does_not_move_at_a_word),
 		TEST(arp_that_teaches_nothing),
 		TEST(arp_flood_is_bounded),
 		TEST(random_garbage_never_leaks),

@@ -1,6 +1,8 @@
 /* test_ip6.c - IPv6 and ICMPv6 in and out: what test_input.c and test_output.c are for IPv4. */
 #include "box6.h"
 
+#include <net/frag.h>
+
 static uint8_t f[2048], g[2048];
 
 static int make(void **state)
@@ -214,6 +216,29 @@ static void neighbour_discovery_in_fragments_is_not_believed(void **state)
 	memcpy(f, &b->ports->ports[0].mac, 6);
 	memmove(f + AT_NEXT, f + AT_NEXT + 24, len - AT_NEXT - 24);
 	expect_drop(b, insert(len - 24, last, 8, 44), CTR_DROP_ND);
+}
+
+/* RFC 4443 section 3.3: with what came of it, the fragment header included. */
+static void who_sent_only_a_part_is_told(void **state)
+{
+	struct box *b = *state;
+	unsigned len, sent;
+
+	make_tcp6(b, f, PEER6, 40000, OWN6, 80, 44);
+	sent = insert(AT_NEXT + 40, first_part, 8, 44);
+	box_inject(b, 0, f, sent);
+	box_turn(b, 0);
+	b->now_us += FRAG_TIMEOUT_US;
+	box6_introduce(b, 0, PEER6);
+	box_turn(b, 0);
+	len = box6_take_sent(0, g);
+	assert_int_equal(len, AT_NEXT + 8 + sent - AT_IP);
+	assert_true(is_intact6(g, len));
+	assert_int_equal(g[AT_NEXT], 3);
+	assert_int_equal(g[AT_NEXT + 1], 1);
+	assert_memory_equal(g + AT_NEXT + 8, f + AT_IP, sent - AT_IP);
+	assert_int_equal(box_count(b, CTR_DROP_FRAG_TIMEOUT), 1);
+	assert_int_equal(box_drain(0), 0);
 }
 
 /* What a sender is told of a packet that was refused: m's frame is in g. */
@@ -672,6 +697,7 @@ int main(void)
 		TEST(fragments_are_dropped_if_so_configured),
 		TEST(fragments_are_put_together),
 		TEST(neighbour_discovery_in_fragments_is_not_believed),
+		TEST(who_sent_only_a_part_is_told),
 		TEST(senders_of_what_is_refused_are_told),
 		TEST(nobody_is_told_who_must_not_be),
 		TEST(echo_is_answered),

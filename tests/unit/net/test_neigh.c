@@ -245,6 +245,62 @@ static void a_probe_that_nobody_answers_fails(void **state)
 	assert_int_equal(r->unicasts + r->broadcasts, NEIGH_TRIES);
 }
 
+static const struct rte_ether_addr other_mac = {{2, 0, 0, 0, 0, 9}};
+
+static void claim(struct rig *r, unsigned i, const struct rte_ether_addr *mac)
+{
+	struct ip_addr a = nth(i);
+
+	neigh_learn(r->t, 0, &a, mac, true);
+}
+
+/* Nobody takes a neighbour's place while that is there to say so. */
+static void who_is_known_is_asked_before_it_moves(void **state)
+{
+	struct rig *r = *state;
+
+	learn(r, 1, true);
+	find(r, 1)->used = true;
+	claim(r, 1, &other_mac);
+	assert_memory_equal(&find(r, 1)->mac, &peer_mac, 6);
+	assert_true(neigh_usable(find(r, 1)));
+	assert_int_equal(r->unicasts, 1);
+	claim(r, 1, &other_mac); /* is no answer: it was not asked */
+	assert_memory_equal(&find(r, 1)->mac, &peer_mac, 6);
+	learn(r, 1, false);
+	assert_int_equal(find(r, 1)->state, NEIGH_REACHABLE);
+	pass(r, NEIGH_CONTEST_US + 5000);
+	assert_int_equal(r->unicasts + r->broadcasts, 1);
+}
+
+static void who_is_silent_loses_its_place_soon(void **state)
+{
+	struct rig *r = *state;
+
+	learn(r, 1, true);
+	claim(r, 1, &other_mac);
+	pass(r, NEIGH_CONTEST_US + 5000);
+	assert_int_equal(r->broadcasts, 1);
+	claim(r, 1, &other_mac);
+	assert_memory_equal(&find(r, 1)->mac, &other_mac, 6);
+	assert_int_equal(find(r, 1)->state, NEIGH_REACHABLE);
+}
+
+static void a_flood_of_claims_makes_us_ask_once_a_second(void **state)
+{
+	struct rig *r = *state;
+
+	learn(r, 1, true);
+	for (unsigned i = 0; i < 30000; i++) {
+		claim(r, 1, &other_mac);
+		learn(r, 1, false);
+		pass(r, 100);
+	}
+	assert_in_range(r->unicasts, 3, 4);
+	assert_int_equal(r->broadcasts, 0);
+	assert_memory_equal(&find(r, 1)->mac, &peer_mac, 6);
+}
+
 static void learning_does_not_create_unless_told(void **state)
 {
 	struct rig *r = *state;
@@ -386,6 +442,9 @@ int main(void)
 		TEST(unused_entries_go),
 		TEST(used_entries_are_probed_while_used),
 		TEST(a_probe_that_nobody_answers_fails),
+		TEST(who_is_known_is_asked_before_it_moves),
+		TEST(who_is_silent_loses_its_place_soon),
+		TEST(a_flood_of_claims_makes_us_ask_once_a_second),
 		TEST(learning_does_not_create_unless_told),
 		TEST(ports_are_told_apart),
 		TEST(the_queue_of_one_keeps_the_latest),

@@ -265,7 +265,7 @@ static void the_path_is_cached_and_validated(void **state)
 		check_frame(sent_after(b), &own, &far, i);
 	}
 	/* The neighbour moves: the path follows. */
-	neigh_learn(b->net[0]->neighs, 0, &gw, &moved, false);
+	neigh_advertised(b->net[0]->neighs, 0, &gw, &moved, true, true);
 	net_tx_tcp(b->net[0], &own, &far, make_segment(b, 80, 41000, 7), path);
 	m = sent_after(b);
 	assert_memory_equal(rte_pktmbuf_mtod(m, void *), &moved, 6);

@@ -1,6 +1,6 @@
 /* test_punt.c - what goes to the kernel and what does not, what the kernel says, and that neither
  * floods. The TAP is one end of a socket pair here. */
-#include "box.h"
+#include "box6.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -15,9 +15,8 @@
 static uint8_t f[2048], got[4096];
 static int kernel; /* the other end */
 
-static int make_rate(void **state, uint32_t rate)
+static int make_with(void **state, struct box *b, uint32_t rate)
 {
-	struct box *b = box_open(1);
 	int pair[2], fds[WEIR_PORTS_MAX];
 	uint32_t rates[WEIR_PORTS_MAX] = {rate};
 
@@ -33,13 +32,18 @@ static int make_rate(void **state, uint32_t rate)
 
 static int make(void **state)
 {
-	return make_rate(state, RATE);
+	return make_with(state, box_open(1), RATE);
+}
+
+static int make6(void **state)
+{
+	return make_with(state, box6_open(1), RATE);
 }
 
 /* So slow that what is queued stays there. */
 static int make_slow(void **state)
 {
-	return make_rate(state, 10);
+	return make_with(state, box_open(1), 10);
 }
 
 static int done(void **state)
@@ -241,12 +245,12 @@ static void arp_replies_reach_both(void **state)
 	struct box *b = *state;
 	unsigned len;
 
-	box_introduce(b, 0, PEER);
-	neigh_find(b->net[0]->neighs, 0, &a)->mac.addr_bytes[5] = 9;
+	neigh_get(b->net[0]->neighs, 0, &a);
+	net_flush(b->net[0]);
+	assert_int_equal(box_drain(0), 1); /* the question */
 	len = make_arp(f, &b->ports->ports[0].mac, 2, &peer_mac, PEER, OWN);
 	expect_punted(b, len);
-	assert_int_equal(neigh_find(b->net[0]->neighs, 0, &a)->mac.addr_bytes[5],
-			 peer_mac.addr_bytes[5]);
+	assert_true(neigh_usable(neigh_find(b->net[0]->neighs, 0, &a)));
 }
 
 static void arp_requests_are_answered_once(void **state)
@@ -295,6 +299,54 @@ static void await_down(struct box *b)
 	for (unsigned i = 0; i < WAIT_MS && !punt_pending(b->net[0]); i++)
 		usleep(1000);
 	assert_true(punt_pending(b->net[0]));
+}
+
+/* ---- IPv6 ---- */
+
+static void other_protocols_over_ip6_are_the_kernels(void **state)
+{
+	static const uint8_t protos[] = {17, 89, 112, 132};
+	struct box *b = *state;
+
+	for (unsigned i = 0; i < RTE_DIM(protos); i++) {
+		unsigned at = make_ether6(b, f);
+
+		make_ip6(f + at, PEER6, OWN6, protos[i], 100);
+		memset(f + AT_NEXT, 0x5a, 100);
+		expect_punted(b, AT_NEXT + 100);
+	}
+}
+
+/* The kernel may be a router, or configure itself by one; and it has groups of its own. */
+static void what_routers_say_reaches_both(void **state)
+{
+	struct box *b = *state;
+	unsigned len = make_ra(b, f, GATEWAY6, 1800, 0);
+
+	expect_punted(b, len);
+	len = make_icmp6(b, f, "fe80::5", OWN6, 133, 0, 8);
+	expect_punted(b, len);
+	assert_int_equal(box_count(b, CTR_NET_ND_IN), 2);
+	len = make_icmp6(b, f, GATEWAY6, NODES6, 130, 0, 28);
+	f[AT_IP + 7] = 1;
+	to_group(f);
+	f[AT_NEXT + 4] = 0x70; /* there is time to answer */
+	mend_icmp6(f, len);
+	expect_punted(b, len);
+	assert_int_equal(box_count(b, CTR_NET_MLD_IN), 1);
+}
+
+static void advertisements_reach_both_and_questions_only_us(void **state)
+{
+	struct box *b = *state;
+	uint64_t up;
+
+	expect_punted(b, make_nd(b, f, 136, PEER6, OWN6, 0x60, PEER6, &peer_mac));
+	up = box_count(b, CTR_NET_PUNT_UP);
+	box_inject(b, 0, f, make_nd(b, f, 135, PEER6, OWN6, 0, OWN6, &peer_mac));
+	box_turn(b, 0);
+	assert_int_equal(box_drain(0), 1);
+	assert_int_equal(box_count(b, CTR_NET_PUNT_UP), up);
 }
 
 static void what_the_kernel_says_goes_out(void **state)
@@ -394,7 +446,8 @@ static void a_bucket_gives_its_rate(void **state)
 
 int main(void)
 {
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, make, done)
+#define TEST(fn)  cmocka_unit_test_setup_teardown(fn, make, done)
+#define TEST6(fn) cmocka_unit_test_setup_teardown(fn, make6, done)
 	const struct CMUnitTest tests[] = {
 		TEST(other_protocols_are_the_kernels),
 		TEST(other_ether_types_are_the_kernels),
@@ -409,6 +462,9 @@ int main(void)
 		TEST(arp_replies_reach_both),
 		TEST(arp_requests_are_answered_once),
 		TEST(fragments_of_the_kernels_go_as_they_are),
+		TEST6(other_protocols_over_ip6_are_the_kernels),
+		TEST6(what_routers_say_reaches_both),
+		TEST6(advertisements_reach_both_and_questions_only_us),
 		TEST(what_the_kernel_says_goes_out),
 		TEST(frames_that_the_kernel_refuses_are_counted),
 		cmocka_unit_test_setup_teardown(a_flood_leaves_room_for_routing, make_slow, done),

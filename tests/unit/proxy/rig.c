@@ -85,8 +85,6 @@ static void make_clusters(struct rig *r)
 
 static void make_route(struct rig *r, unsigned i, uint32_t cluster, const char *cluster_name)
 {
-	static const uint32_t first[] = {0};
-
 	r->targets[i] = (struct split_target){.cluster_id = cluster, .cluster_name = cluster_name};
 	r->routes[i] = (struct route){
 		.name = "default",
@@ -99,7 +97,7 @@ static void make_route(struct rig *r, unsigned i, uint32_t cluster, const char *
 		.name = "web:80",
 		.n_routes = 1,
 		.routes = &r->routes[i],
-		.index.rest = {1, first},
+		.index.rest = {.n = 1, .one = route_entry(0, false)},
 	};
 	r->listeners[i].hosts.any = &r->vhosts[i];
 }

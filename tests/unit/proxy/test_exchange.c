@@ -605,11 +605,62 @@ static void large_heads(void **state)
 	}
 }
 
+/* What was matched is what is forwarded, also by a second try, and what is logged. */
+static void path_in_its_normal_form(void **state)
+{
+	struct rig *r = *state;
+	struct peer *client = rig_client(r, PORT_ROUTED), *origin;
+
+	r->http.path_normalization = PATH_BASE;
+	r->routes[0].retry =
+		(struct retry_policy){.attempts = 1, .on = RETRY_RESET, .backoff_us = 1000};
+	rig_ask(r, client, GET("/a/../b%2f%41/./c?d=/../e"));
+	peer_reset(rig_origin(r));
+	rig_run(r);
+	rig_wait(r, 20000);
+	origin = rig_origin(r);
+	rig_expect_request(r, origin);
+	assert_string_equal(r->request.line, "GET /b%2fA/c?d=/../e HTTP/1.1");
+	rig_answer(r, origin, OK(0));
+	rig_expect_response(r, client, 200);
+	assert_string_equal(rig_log_text(rig_check_log(r, 200, 0, "via_upstream"), LOG_PATH),
+			    "/b%2fA/c?d=/../e");
+}
+
+static void path_as_it_came(void **state)
+{
+	struct rig *r = *state;
+	struct peer *client = rig_client(r, PORT_ROUTED), *origin;
+
+	r->http.path_normalization = PATH_NONE;
+	rig_ask(r, client, GET("/a/../b%00"));
+	origin = rig_origin(r);
+	rig_expect_request(r, origin);
+	assert_string_equal(r->request.line, "GET /a/../b%00 HTTP/1.1");
+	rig_answer(r, origin, OK(0));
+	rig_expect_response(r, client, 200);
+}
+
+static void path_without_a_normal_form(void **state)
+{
+	struct rig *r = *state;
+	struct peer *client = rig_client(r, PORT_ROUTED);
+
+	r->http.path_normalization = PATH_BASE;
+	rig_ask(r, client, GET("/a%00"));
+	rig_expect_response(r, client, 400);
+	assert_false(rig_has_origin(r));
+	rig_check_log(r, 400, RESPONSE_FLAG_DPE, "path_normalization_failed");
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(get),
+		CASE(path_in_its_normal_form),
+		CASE(path_as_it_came),
+		CASE(path_without_a_normal_form),
 		CASE(single_bytes),
 		CASE(post_every_cut),
 		CASE(response_every_cut),

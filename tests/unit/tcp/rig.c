@@ -155,6 +155,7 @@ int rig_setup(void **state)
 	r->cfg.max_conns = 64;
 	r->cfg.max_half_open = 8;
 	r->cfg.max_time_wait = 8;
+	r->cfg.max_orphans = 8;
 	r->cfg.rcv_buf = 65535;
 	r->cfg.keepalive_us = 0;
 	r->cfg.zero_window_us = 0;

@@ -2,6 +2,8 @@
  * needless recoveries: RFC 8985, 6937, 2883, 3708, 5682. */
 #include "fly.h"
 
+#include <tcp/sendq.h>
+
 #include <tcp/cc.h>
 #include <tcp/flight.h>
 
@@ -317,6 +319,54 @@ static void a_duplicate_report_before_the_ack_is_no_hole(void **state)
 	assert_int_equal(rig_count(r, CTR_TCP_DSACK_IN), 5);
 }
 
+/* What is held is stepped over by runs: pieces of it must not lead back. */
+static void what_is_held_may_be_cut(void **state)
+{
+	struct rig *r = *state;
+	struct tcp_tuple t = {.local = {.ip = r->our_ip, .port = OUR_PORT},
+			      .remote = {.ip = r->peer_ip, .port = PEER_PORT}};
+
+	fly(r, PEER_SACK, 10);
+	SACK(r, 0, 1, 3, 6);
+	tcp_take_icmp_error(r->tcp, &t, r->iss + 1, false, 576);
+	assert_int_equal(rig_conn(r)->mss, 536);
+	assert_int_equal(rig_conn(r)->n_sacked, 6);
+	SACK(r, 0, 1, 3, 8);
+	assert_int_equal(rig_conn(r)->n_sacked, 10);
+	assert_int_equal(rig_conn(r)->sacked, 5000);
+	SACK(r, 4, 1, 4, 8);
+	assert_int_equal(rig_conn(r)->sacked, 4000);
+	DUP(r, 10);
+	assert_int_equal(tcp_conn_in_flight(rig_conn(r)), 0);
+	assert_int_equal(r->s->tx_queued, 0);
+}
+
+/* A peer may take back what it said to hold (RFC 2018 section 8). When it arrives in the end, the
+ * rate is measured by when it was sent. */
+static void what_is_taken_back_knows_when_it_was_sent(void **state)
+{
+	struct rig *r = *state;
+	struct pkt_priv before[3];
+	struct rte_mbuf *m;
+
+	r->cfg.cc = CONGESTION_BBR;
+	rig_restart(r);
+	fly(r, PEER_SACK, 5);
+	m = rig_conn(r)->sq_head;
+	for (unsigned i = 0; i < 3; i++, m = pkt_priv(m)->next)
+		before[i] = *pkt_priv(m);
+	SACK(r, 0, 1, 0, 3);
+	assert_int_equal(rig_conn(r)->n_sacked, 3);
+	rig_wait_ms(r, 1);
+	tcp_sendq_forget(rig_conn(r));
+	m = rig_conn(r)->sq_head;
+	for (unsigned i = 0; i < 3; i++, m = pkt_priv(m)->next) {
+		assert_int_equal(pkt_priv(m)->delivered, before[i].delivered);
+		assert_int_equal(pkt_priv(m)->delivered_us, before[i].delivered_us);
+		assert_int_equal(pkt_priv(m)->first_sent_us, before[i].first_sent_us);
+	}
+}
+
 /* --- RFC 2883: what we report --- */
 
 static void expect_blocks(struct rig *r, unsigned n, uint32_t start, uint32_t end)
@@ -413,6 +463,8 @@ int main(void)
 		T(all_repetitions_twice_undo_the_reduction),
 		T(originals_held_after_a_timeout_undo_it),
 		T(a_duplicate_report_before_the_ack_is_no_hole),
+		T(what_is_held_may_be_cut),
+		T(what_is_taken_back_knows_when_it_was_sent),
 		T(an_old_segment_is_reported),
 		T(the_known_part_of_a_segment_is_reported),
 		T(a_held_segment_again_is_reported_before_its_block),

@@ -507,6 +507,91 @@ static void released_fin_wait_2_ends_by_itself(void **state)
 	assert_int_equal(tcp_conns_in_use(r->tcp), 0);
 }
 
+/* Accepted from `port`, released; all its data and its FIN acknowledged when all_said. */
+static void make_orphan(struct rig *r, uint16_t port, bool all_said)
+{
+	PEER(r, .flags = TCP_SYN, .port = port, SEQ(PEER_ISS));
+	r->iss = rig_sent(r)->seq;
+	PEER(r, .flags = TCP_ACK, .port = port, SEQ(PEER_ISS + 1), ACKNO(r->iss + 1));
+	bytestream_release(r->s);
+	rig_pass(r, 0);
+	if (all_said)
+		PEER(r, .flags = TCP_ACK, .port = port, SEQ(PEER_ISS + 1), ACKNO(r->iss + 2));
+}
+
+static bool knows_port(struct rig *r, uint16_t port)
+{
+	struct tcp_tuple t = {.local = {.ip = r->our_ip, .port = OUR_PORT},
+			      .remote = {.ip = r->peer_ip, .port = port}};
+
+	return tcp_knows(r->tcp, &t);
+}
+
+/* Peers that never send their FIN cost so much and no more. */
+static void the_oldest_in_fin_wait_2_gives_way(void **state)
+{
+	struct rig *r = *state;
+
+	for (uint16_t i = 0; i < 40; i++) {
+		make_orphan(r, (uint16_t)(6000 + i), true);
+		rig_forget(r);
+		assert_int_equal(rig_count(r, CTR_TCP_ORPHANS), i < 8 ? i + 1 : 8);
+	}
+	assert_int_equal(rig_count(r, CTR_TCP_ORPHANS_DROPPED), 32);
+	assert_false(knows_port(r, 6031));
+	assert_true(knows_port(r, 6032));
+	rig_pass(r, 61 * SEC);
+	assert_int_equal(tcp_conns_in_use(r->tcp), 0);
+	assert_int_equal(rig_count(r, CTR_TCP_ORPHANS), 0);
+}
+
+/* Who still has to be told something is not forgotten for the sake of another. */
+static void one_orphan_too_many_is_reset(void **state)
+{
+	struct rig *r = *state;
+
+	for (uint16_t i = 0; i < 8; i++)
+		make_orphan(r, (uint16_t)(6000 + i), false);
+	rig_forget(r);
+	PEER(r, .flags = TCP_SYN, .port = 6100, SEQ(PEER_ISS));
+	r->iss = rig_sent(r)->seq;
+	PEER(r, .flags = TCP_ACK, .port = 6100, SEQ(PEER_ISS + 1), ACKNO(r->iss + 1));
+	bytestream_release(r->s);
+	rig_pass(r, 0);
+	assert_int_equal(rig_sent(r)->flags & TCP_RST, TCP_RST);
+	assert_false(knows_port(r, 6100));
+	for (uint16_t i = 0; i < 8; i++)
+		assert_true(knows_port(r, (uint16_t)(6000 + i)));
+	assert_int_equal(rig_count(r, CTR_TCP_ORPHANS_DROPPED), 1);
+}
+
+/* The end of an orphan is one less. */
+static void orphans_are_counted_until_they_are_over(void **state)
+{
+	struct rig *r = *state;
+
+	make_orphan(r, 6000, true);
+	assert_int_equal(rig_count(r, CTR_TCP_ORPHANS), 1);
+	PEER(r, .flags = TCP_ACK | TCP_FIN, .port = 6000, SEQ(PEER_ISS + 1), ACKNO(r->iss + 2));
+	assert_int_equal(rig_count(r, CTR_TCP_ORPHANS), 0); /* TIME-WAIT has its own bound */
+	make_orphan(r, 6001, false);
+	PEER(r, .flags = TCP_RST, .port = 6001, SEQ(PEER_ISS + 1));
+	assert_int_equal(rig_count(r, CTR_TCP_ORPHANS), 0);
+}
+
+static void a_half_closed_stream_is_no_orphan(void **state)
+{
+	struct rig *r = *state;
+
+	rig_in_state(r, TCP_FIN_WAIT_2);
+	assert_int_equal(rig_count(r, CTR_TCP_ORPHANS), 0);
+	bytestream_release(r->s);
+	assert_int_equal(rig_count(r, CTR_TCP_ORPHANS), 1);
+	PEER(r, .flags = TCP_ACK | TCP_FIN);
+	assert_int_equal(rig_count(r, CTR_TCP_ORPHANS), 0);
+	rig_forget(r);
+}
+
 static void released_with_a_closed_window_ends(void **state)
 {
 	struct rig *r = *state;
@@ -766,6 +851,10 @@ int main(void)
 		T(release_delivers_what_is_queued),
 		T(what_arrives_after_release_is_acknowledged),
 		T(released_fin_wait_2_ends_by_itself),
+		T(the_oldest_in_fin_wait_2_gives_way),
+		T(one_orphan_too_many_is_reset),
+		T(orphans_are_counted_until_they_are_over),
+		T(a_half_closed_stream_is_no_orphan),
 		T(released_with_a_closed_window_ends),
 		T(abort_resets),
 		T(abort_drops_queued_bytes_and_events),
