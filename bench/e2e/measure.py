@@ -93,7 +93,7 @@ def throughput(ctx, system, row, extra=(), seconds=None, counted=None, **start):
             "--warmup", ctx.warmup, *extra)
     if counted is None:
         counted = probes.usual(system, ctx.tsc_hz)
-    with system.start(with_routes=row.routes, **start):
+    with system.start(n_routes=row.routes, **start):
         with loaded(ctx, system, *args) as load:
             sample = window(load, counted, row.statuses)
     return {**sample, "one_core_rps": one_core_rate(sample, ctx.tsc_hz)}

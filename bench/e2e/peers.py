@@ -15,18 +15,18 @@ def fill(template, values):
         return re.sub(r"@(\w+)@", lambda m: str(values[m.group(1)]), f.read())
 
 
-def nginx(folder, address, backend, cpu, connections, with_routes):
+def nginx(folder, address, backend, cpu, connections, n_routes):
     """The text of nginx.conf for so many client connections."""
     n = connections + SPARE
     return fill("nginx.conf", {
         "dir": folder, "address": address, "backend": backend,
         "cpu_mask": bin(1 << cpu)[2:], "connections": n, "files": n + SPARE,
-        "routes": routes.nginx_rules(address) if with_routes else ""})
+        "routes": routes.nginx_rules(address, n_routes) if n_routes else ""})
 
 
-def haproxy(folder, address, backend, cpu, connections, with_routes):
+def haproxy(folder, address, backend, cpu, connections, n_routes):
     """The text of haproxy.cfg for so many client connections."""
     return fill("haproxy.cfg", {
         "dir": folder, "address": address, "backend": backend, "cpu": cpu,
         "connections": connections + SPARE,
-        "routes": routes.haproxy_rules(folder) if with_routes else ""})
+        "routes": routes.haproxy_rules(folder, n_routes) if n_routes else ""})

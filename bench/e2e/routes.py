@@ -1,4 +1,4 @@
-"""The 1,000 routes of `routes-1000`, as each system under test wants them written down.
+"""The routes of `routes-N`, as each system under test wants them written down.
 
 Route i serves /shop/i/bytes/64. Four kinds take turns: an exact path, a path prefix, a regular
 expression, and a prefix that also wants a header, which every request carries. All lead to the
@@ -8,7 +8,6 @@ import os
 
 import yaml
 
-N = 1000
 HOST = "routes.example.com"
 PATH = "/shop/%n/bytes/64"
 HEADER, VALUE = "accept", "*/*"  # the generator sends it
@@ -24,8 +23,8 @@ def _pattern(i):
             "regex": f"/shop/{i}/[a-z]+/[0-9]+", "header": f"/shop/{i}/"}[_kind(i)]
 
 
-def of_kind(kind):
-    return [_pattern(i) for i in range(N) if _kind(i) == kind]
+def of_kind(kind, n):
+    return [_pattern(i) for i in range(n) if _kind(i) == kind]
 
 
 def _weir_match(i):
@@ -35,15 +34,15 @@ def _weir_match(i):
     return match
 
 
-def weir_rules(destination):
+def weir_rules(destination, n):
     """The list of http rules of a VirtualService, as YAML."""
     return yaml.safe_dump([{"match": [_weir_match(i)],
                             "route": [{"destination": {"host": destination}}]}
-                           for i in range(N)], default_flow_style=True, width=1000)
+                           for i in range(n)], default_flow_style=True, width=1000)
 
 
 NGINX_SERVER = """
-	# The 1,000 routes: a location each.
+	# The routes: a location each.
 	server {{
 		listen {address};
 		server_name {host};
@@ -62,7 +61,7 @@ NGINX_LOCATION = {
 }
 
 HAPROXY_RULES = """\
-	# The 1,000 routes: maps, as its manual advises for long lists; the first that has it decides.
+	# The routes: maps, as its manual advises for long lists; the first that has it decides.
 	acl routes hdr(host) -i {host}
 	acl chosen var(txn.to) -m found
 	http-request set-var(txn.to) path,map({dir}/exact.map) if routes
@@ -75,15 +74,15 @@ HAPROXY_RULES = """\
 """
 
 
-def nginx_rules(address):
-    lines = ("\t\t" + NGINX_LOCATION[_kind(i)].format(_pattern(i)) for i in range(N))
+def nginx_rules(address, n):
+    lines = ("\t\t" + NGINX_LOCATION[_kind(i)].format(_pattern(i)) for i in range(n))
     return NGINX_SERVER.format(address=address, host=HOST, locations="\n".join(lines))
 
 
-def haproxy_rules(folder):
+def haproxy_rules(folder, n):
     """The rules; the maps they read are written to the folder."""
     for kind in ("exact", "prefix", "header", "regex"):
         form = "^{}$ out\n" if kind == "regex" else "{} out\n"
         with open(os.path.join(folder, f"{kind}.map"), "w", encoding="ascii") as f:
-            f.writelines(form.format(pattern) for pattern in of_kind(kind))
+            f.writelines(form.format(pattern) for pattern in of_kind(kind, n))
     return HAPROXY_RULES.format(host=HOST, dir=folder, header=HEADER, value=VALUE)

@@ -58,7 +58,9 @@ class Bench:
     # ---- the loop
 
     def wants(self, name):
-        return not self.options.names or name in self.options.names
+        if self.options.names:
+            return name in self.options.names
+        return name not in workloads.ASKED
 
     def elapsed(self):
         return time.monotonic() - self.began

@@ -65,17 +65,17 @@ def children(pid):
 
 
 def bench_route(timeout=None):
-    """The route of all workloads but routes-1000. What the backend answers is passed on: Istio's
+    """The route of all workloads but routes-N. What the backend answers is passed on: Istio's
     default would try a 503 again."""
     rule = "route: [{destination: {host: bench}}], retries: {attempts: 0}"
     rules = f"[{{{rule}{f', timeout: {timeout}' if timeout else ''}}}]"
     return virtual_service("bench", [workloads.HOST], rules)
 
 
-def resources(with_routes):
+def resources(n_routes):
     docs = [gateway(), service("bench", BACKEND_PORT), workload("bench", "v1", BACKEND_IP)]
-    if with_routes:
-        docs.append(virtual_service("routes", [routes.HOST], routes.weir_rules("bench")))
+    if n_routes:
+        docs.append(virtual_service("routes", [routes.HOST], routes.weir_rules("bench", n_routes)))
     return documents(*docs)
 
 
@@ -88,8 +88,8 @@ class WeirSystem(System):
         self.weir = None
         self.reloads = 0
 
-    def start(self, connections=CONNECTIONS, with_routes=False):
-        self.weir = Weir(self.wire, resources(with_routes), name="bench", log_format="none",
+    def start(self, connections=CONNECTIONS, n_routes=0):
+        self.weir = Weir(self.wire, resources(n_routes), name="bench", log_format="none",
                          dataplane=self._dataplane(connections), interfaces=[self._interface()],
                          drain={"timeout": "0s"})
         self.weir.write("route.yaml", bench_route())
@@ -148,10 +148,10 @@ class PeerSystem(System):
         self.process = None
         self.reloads = 0
 
-    def start(self, connections=CONNECTIONS, with_routes=False):
+    def start(self, connections=CONNECTIONS, n_routes=0):
         path = os.path.join(self.dir, f"{self.name}.conf")
         text = self.config[self.name](self.dir, f"{SUT_IP}:{PORT}", f"{BACKEND_IP}:{BACKEND_PORT}",
-                                      self.cpu, connections, with_routes)
+                                      self.cpu, connections, n_routes)
         with open(path, "w", encoding="ascii") as f:
             f.write(text)
         proc.raise_limits(connections + 4 * peers.SPARE)

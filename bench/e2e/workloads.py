@@ -20,11 +20,18 @@ class Workload:
     key: bool = False  # what the peers are also measured with while receiving is steered
     unit: str = "rps"
     statuses: tuple = (200,)
-    routes: bool = False
+    routes: int = 0
+    asked: bool = False  # measured only when it is named
 
     def load_args(self):
         return ("--host", self.host, "--path", self.path, "--connections", self.connections,
                 *self.args)
+
+
+def _routes(n, asked=True):
+    return Workload(f"routes-{n}", f"{n:,} routes on the host: exact, prefix, regex and header in "
+                    "turn", path=routes.PATH, host=routes.HOST, routes=n, asked=asked,
+                    args=("--path-count", n))
 
 
 THROUGHPUT = (
@@ -37,9 +44,7 @@ THROUGHPUT = (
              args=("--close",), key=True),
     Workload("errors-10", "every tenth answer of the backend is a 503, passed on",
              path="/bytes/64?errors=10", args=("--allow-errors",), statuses=(200, 503)),
-    Workload("routes-1000", "1,000 routes on the host: exact, prefix, regex and header in turn",
-             path=routes.PATH, host=routes.HOST, routes=True,
-             args=("--path-count", routes.N)),
+    _routes(1000, asked=False), _routes(1), _routes(100), _routes(10000),
 )
 BASE = THROUGHPUT[0]  # what latency, idle connections and reloads are measured with
 OTHER = {
@@ -50,6 +55,7 @@ OTHER = {
     "reload": "keepalive-64 while the configuration changes: weir 10 times a second, "
               "the others once a second",
 }
+ASKED = [w.name for w in THROUGHPUT if w.asked]
 NAMES = [w.name for w in THROUGHPUT] + list(OTHER)
 
 

@@ -1,8 +1,10 @@
-/* http.c - cycles to parse typical heads, to walk a chunked body and to write heads. */
+/* http.c - cycles to parse typical heads, to normalise paths, to walk a chunked body and to write
+ * heads. */
 #include <rte_common.h>
 #include <rte_mempool.h>
 
 #include <http/h1.h>
+#include <http/path.h>
 
 #include "bench.h"
 #include "heads.h"
@@ -34,6 +36,19 @@ static void parse_response(void *arg, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		c->bytes += (uint64_t)h1_parse_response(&c->head, c->in.p, c->in.n, 0, &limits,
 							HTTP_GET);
+}
+
+static void normalize_path(void *arg, unsigned n)
+{
+	struct codec *c = arg;
+	static char out[256 * HTTP_PATH_GROWTH];
+
+	for (unsigned i = 0; i < n; i++) {
+		c->head.path = c->in;
+		c->head.path_len = c->in.n;
+		http_path_normalize(&c->head, PATH_BASE, out);
+		c->bytes += c->head.path.n;
+	}
 }
 
 static void walk_chunks(void *arg, unsigned n)
@@ -97,6 +112,8 @@ int main(int argc, char **argv)
 	measure(&c, "write_head_wrk", write_head, SLICE(wrk_request));
 	measure(&c, "parse_request_browser", parse_request, SLICE(browser_request));
 	measure(&c, "write_head_browser", write_head, SLICE(browser_request));
+	measure(&c, "path_normal", normalize_path, SLICE("/shop/1000/items/productpage"));
+	measure(&c, "path_with_dots", normalize_path, SLICE("/shop/../%61/./items/productpage"));
 	rte_mempool_free(c.pool);
 	return bench_exit();
 }

@@ -57,7 +57,7 @@ static void look_up_next(void *arg, unsigned n)
 		const struct table_request *r = &t->requests[t->next++ % t->n];
 
 		t->head.path = slice_of(r->path, (uint32_t)strlen(r->path));
-		t->head.path_len = t->head.path.n;
+		t->head.path_len = (uint32_t)strcspn(r->path, "?");
 		t->head.fields[2].value = slice_str(r->user);
 		look_up(t);
 		bench_require(t->taken != NULL, "every request has a route");

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench.h"
 
@@ -12,7 +13,7 @@
 
 const char *const table_names[TABLE_KINDS] = {
 	[TABLE_EXACT] = "exact",   [TABLE_PREFIX] = "prefix", [TABLE_REGEX] = "regex",
-	[TABLE_HEADER] = "header", [TABLE_MIXED] = "mixed",
+	[TABLE_HEADER] = "header", [TABLE_QUERY] = "query",   [TABLE_MIXED] = "mixed",
 };
 
 static const char common[] =
@@ -57,6 +58,9 @@ static void put_match(FILE *f, enum table_kind kind, uint32_t i)
 	case TABLE_HEADER:
 		fprintf(f, "{%sheaders: {x-user: {exact: u%u}}}",
 			kind == TABLE_MIXED ? "uri: {prefix: /header/}, " : "", i);
+		break;
+	case TABLE_QUERY:
+		fprintf(f, "{queryParams: {user: {exact: u%u}}}", i);
 		break;
 	default:
 		fprintf(f, "{uri: {exact: /exact/%u/items}}", i);
@@ -116,6 +120,9 @@ struct table_request table_request(enum table_kind kind, uint32_t n, uint32_t i)
 		snprintf(r.path, sizeof(r.path), "/header/items");
 		snprintf(r.user, sizeof(r.user), "u%u", i);
 		break;
+	case TABLE_QUERY:
+		snprintf(r.path, sizeof(r.path), "/query/items?page=1&user=u%u", i);
+		break;
 	default:
 		snprintf(r.path, sizeof(r.path), "/exact/%u/items", i);
 		break;
@@ -128,7 +135,7 @@ void table_fill_head(struct http_head *h, const struct table_request *r)
 	h->method = SLICE("GET");
 	h->method_id = HTTP_GET;
 	h->path = slice_str(r->path);
-	h->path_len = h->path.n;
+	h->path_len = (uint32_t)strcspn(r->path, "?");
 	h->authority = SLICE("bench.example.com");
 	h->n_fields = 3;
 	h->fields[0] = (struct http_field){

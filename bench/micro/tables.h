@@ -9,6 +9,7 @@ enum table_kind {
 	TABLE_PREFIX, /* by path prefix */
 	TABLE_REGEX,  /* by path regex */
 	TABLE_HEADER, /* by the value of a header, whatever the path */
+	TABLE_QUERY,  /* by the value of a query parameter */
 	TABLE_MIXED,  /* exact paths, prefixes, headers with a prefix, and up to 200 regexes */
 	TABLE_KINDS
 };

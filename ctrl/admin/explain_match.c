@@ -1,7 +1,9 @@
 /* explain_match.c - see explain_match.h. */
+#define PCRE2_CODE_UNIT_WIDTH 8
 #include "explain_match.h"
 
 #include <hs/hs.h>
+#include <pcre2.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +16,7 @@ struct subject {
 	bool broken; /* no memory to put it together or to scan it: no condition on it holds */
 	struct span value;
 	char *joined;   /* where a repeated header's value lies; NULL */
+	bool text;      /* scanned: it is UTF-8 */
 	uint64_t *bits; /* the expressions that match */
 };
 
@@ -183,10 +186,40 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 	return 0;
 }
 
+static bool is_text(struct span s)
+{
+	size_t len;
+
+	for (size_t at = 0; at < s.n; at += len)
+		if ((len = text_utf8_len(s.p + at, s.n - at)) == 0)
+			return false;
+	return true;
+}
+
+/* PCRE2's, with the steps that workers give it. */
+static bool slow_holds(struct subject *s, const struct pcre2_real_code_8 *code)
+{
+	pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+	pcre2_match_context *context = pcre2_match_context_create(NULL);
+	int rc = PCRE2_ERROR_NOMEMORY;
+
+	if (data && context) {
+		pcre2_set_match_limit(context, PATTERN_STEPS_MAX);
+		rc = pcre2_match(code, (PCRE2_SPTR)s->value.p, s->value.n, 0, 0, data, context);
+	}
+	pcre2_match_context_free(context);
+	pcre2_match_data_free(data);
+	s->broken |= rc < 0 && rc != PCRE2_ERROR_NOMATCH;
+	return rc >= 0;
+}
+
 static void scan(struct evaluation *e, struct subject *s, const struct pattern_set *set)
 {
 	s->scanned = true;
 	s->bits = calloc((set->n + 63) / 64, sizeof(*s->bits));
+	s->text = is_text(s->value);
+	if (s->bits && (!s->text || !set->db))
+		return;
 	if (!s->bits || hs_alloc_scratch(set->db, &e->scratch) != HS_SUCCESS ||
 	    hs_scan(set->db, s->value.p, s->value.n, 0, e->scratch, on_match, s->bits) !=
 		    HS_SUCCESS)
@@ -204,8 +237,12 @@ static const struct pattern_set *patterns_of(const struct vhost *v, const struct
 
 static bool regex_holds(struct evaluation *e, struct subject *s, const struct predicate *p)
 {
+	const struct pattern_set *set = patterns_of(e->v, p);
+
 	if (!s->scanned)
-		scan(e, s, patterns_of(e->v, p));
+		scan(e, s, set);
+	if (!s->broken && s->text && pattern_is_slow(set, p->regex))
+		return slow_holds(s, set->slow[p->regex]);
 	return !s->broken && (s->bits[p->regex / 64] >> (p->regex % 64) & 1);
 }
 

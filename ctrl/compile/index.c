@@ -31,6 +31,7 @@ struct bag_key {
 struct part {
 	uint8_t field;
 	uint16_t header;
+	const struct pattern_set *patterns;
 	struct bag exact;
 	uint32_t n_regex; /* 0: not filed under them */
 	struct bag_key *by_regex;
@@ -92,7 +93,9 @@ static struct bag_key *value_place(struct filing *f, const struct predicate *p)
 
 	if (p->op == MATCH_EXACT && !p->ignore_case)
 		return key_of(f->tmp, &part->exact, p);
-	return p->op == MATCH_REGEX && part->n_regex ? &part->by_regex[p->regex] : NULL;
+	if (p->op != MATCH_REGEX || !part->n_regex || pattern_is_slow(part->patterns, p->regex))
+		return NULL;
+	return &part->by_regex[p->regex];
 }
 
 /* The list of this predicate; NULL when it is none to file by. */
@@ -110,6 +113,8 @@ static struct bag_key *place(struct filing *f, const struct predicate *p)
 			return NULL;
 		return key_of(f->tmp, p->ignore_case ? &f->prefix_nocase : &f->prefix, p);
 	case MATCH_REGEX:
+		if (pattern_is_slow(&f->vh->patterns[MATCH_PATH], p->regex))
+			return NULL;
 		return &f->by_regex[p->regex];
 	default:
 		return NULL;
@@ -288,10 +293,13 @@ static void index_values(struct route_index *x, struct arena *a, const struct fi
 }
 
 static void part_init(struct filing *f, struct part *part, enum match_field field, uint32_t header,
-		      uint32_t n_patterns)
+		      const struct pattern_set *patterns)
 {
+	uint32_t n_patterns = field == MATCH_PATH ? 0 : patterns->n;
+
 	part->field = (uint8_t)field;
 	part->header = (uint16_t)header;
+	part->patterns = patterns;
 	map_init(&part->exact.by_key);
 	if (n_patterns > VALUE_REGEX_MAX - f->value_regexes)
 		return;
@@ -308,11 +316,11 @@ static void parts_init(struct filing *f)
 	f->n_parts = MATCH_FIELDS + (uint32_t)vh->n_headers + vh->n_queries;
 	f->parts = part = arena_array(f->tmp, f->n_parts, sizeof(*f->parts));
 	for (unsigned i = 0; i < MATCH_FIELDS; i++)
-		part_init(f, part++, i, 0, i == MATCH_PATH ? 0 : vh->patterns[i].n);
+		part_init(f, part++, i, 0, &vh->patterns[i]);
 	for (unsigned i = 0; i < vh->n_headers; i++)
-		part_init(f, part++, MATCH_HEADER, i, vh->headers[i].patterns.n);
+		part_init(f, part++, MATCH_HEADER, i, &vh->headers[i].patterns);
 	for (unsigned i = 0; i < vh->n_queries; i++)
-		part_init(f, part++, MATCH_QUERY, i, vh->queries[i].patterns.n);
+		part_init(f, part++, MATCH_QUERY, i, &vh->queries[i].patterns);
 }
 
 static void filing_init(struct filing *f, const struct vhost *vh, struct route *routes)

@@ -1,16 +1,30 @@
-/* pattern.c - owns the compiled Hyperscan databases.
+/* pattern.c - owns compiled regular expressions: Hyperscan databases, and PCRE2's code for what
+ * Hyperscan cannot take.
  *
- * Bytes are matched, not characters: Hyperscan's UTF-8 mode is undefined on invalid input,
- * and paths and headers come from strangers. */
+ * Expressions are RE2's, of characters, as Envoy has them. RE2 matches no value that is not UTF-8,
+ * so workers do not ask then, which both engines want to be sure of. Validation has made sure of
+ * the syntax; what the engines mean differently is refused here (docs/istio-support.md). */
+#define PCRE2_CODE_UNIT_WIDTH 8
 #include <compile/pattern.h>
 
 #include <hs/hs.h>
+#include <pcre2.h>
 
 #include <compile/memory.h>
 
 /* One report per expression and scan is enough, and "x*" may match "". RE2's "." does not
- * match a newline, which is Hyperscan's default as well. */
-#define PATTERN_FLAGS (HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY)
+ * match a newline, which is both engines' default as well. */
+#define PATTERN_FLAGS (HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY | HS_FLAG_UTF8)
+#define PCRE2_FLAGS   (PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C)
+
+/* A list of expressions while it is compiled. */
+struct job {
+	struct build *b;
+	const struct pattern_list *l;
+	const char **wrapped;
+	pcre2_code **slow; /* by id; NULL: Hyperscan's */
+	uint32_t n_slow;
+};
 
 void pattern_list_init(struct pattern_list *l)
 {
@@ -40,76 +54,182 @@ static void refuse(struct build *b, const struct cond *c, const char *why)
 		     "the regular expression \"%s\" cannot be executed: %s", c->value, why);
 }
 
-/* An expression is checked on its own before it is wrapped: "a)(?:b" would be valid then. */
-static bool check(struct build *b, const struct cond *c)
+/* Behind "(?": are these flags that make letters match in any case? */
+static bool folds_case(const char *p)
 {
-	hs_compile_error_t *err = NULL;
-	hs_expr_info_t *info = NULL;
-
-	if (hs_expression_info(c->value, PATTERN_FLAGS, &info, &err) == HS_SUCCESS) {
-		free(info);
-		return true;
-	}
-	refuse(b, c, err ? err->message : "unknown reason");
-	hs_free_compile_error(err);
+	for (; (*p >= 'a' && *p <= 'z') || *p == 'U'; p++)
+		if (*p == 'i')
+			return true;
 	return false;
 }
 
-/* Istio's regular expressions match the whole value (1.4). */
-static const char **wrap(struct build *b, const struct pattern_list *l)
+static const char *after_quoted(const char *p)
 {
-	const char **out = arena_array(b->tmp, l->conds.n, sizeof(*out));
+	const char *end = strstr(p, "\\E");
 
-	for (uint32_t i = 0; i < l->conds.n; i++) {
-		const struct cond *c = l->conds.items[i];
-
-		if (!check(b, c))
-			return NULL;
-		out[i] = arena_printf(b->tmp, "\\A(?:%s)\\z", c->value);
-	}
-	return out;
+	return end ? end + 2 : p + strlen(p);
 }
 
-static struct hs_database *compile(struct build *b, const struct pattern_list *l)
+/* Why no engine but RE2 can be trusted with it; NULL: nothing known. */
+static const char *only_re2(const char *p)
 {
-	uint32_t n = l->conds.n;
-	unsigned *flags = arena_array(b->tmp, n, sizeof(*flags));
-	unsigned *ids = arena_array(b->tmp, n, sizeof(*ids));
-	const char **expressions = wrap(b, l);
-	struct hs_database *db = NULL;
+	bool folds = false, classes = false;
+
+	while (*p) {
+		if (p[0] == '\\' && p[1] == 'C')
+			return "\\C is a part of a character";
+		if (p[0] == '\\' && p[1] == 'Q') {
+			p = after_quoted(p);
+			continue;
+		}
+		classes |= p[0] == '\\' && (p[1] == 'p' || p[1] == 'P');
+		folds |= p[0] == '(' && p[1] == '?' && folds_case(p + 2);
+		p += p[0] == '\\' && p[1] ? 2 : 1;
+	}
+	return folds && classes ? "Unicode classes (\\p) have no meaning in any case, (?i)" : NULL;
+}
+
+static pcre2_code *pcre2_of(const char *text, PCRE2_UCHAR *why, size_t size)
+{
+	PCRE2_SIZE at;
+	int error;
+	pcre2_code *code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_FLAGS,
+					 &error, &at, NULL);
+
+	if (!code)
+		pcre2_get_error_message(error, why, size);
+	return code;
+}
+
+/* Gives an expression to PCRE2. It is checked on its own before it is wrapped: "a)(?:b" would be
+ * valid then. */
+static bool make_slow(struct job *j, uint32_t i)
+{
+	const struct cond *c = j->l->conds.items[i];
+	PCRE2_UCHAR why[128] = "";
+	pcre2_code *code = pcre2_of(c->value, why, sizeof(why));
+
+	if (code) {
+		pcre2_code_free(code);
+		code = pcre2_of(j->wrapped[i], why, sizeof(why));
+	}
+	if (!code) {
+		refuse(j->b, c, (const char *)why);
+		return false;
+	}
+	pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* without it, the same takes longer */
+	j->slow[i] = code;
+	j->n_slow++;
+	return true;
+}
+
+static bool hyperscan_parses(const char *text)
+{
+	hs_compile_error_t *err = NULL;
+	hs_expr_info_t *info = NULL;
+	bool ok = hs_expression_info(text, PATTERN_FLAGS, &info, &err) == HS_SUCCESS;
+
+	free(info);
+	hs_free_compile_error(err);
+	return ok;
+}
+
+/* Istio's regular expressions match the whole value (1.4). */
+static bool choose_engine(struct job *j, uint32_t i)
+{
+	const struct cond *c = j->l->conds.items[i];
+	const char *why = only_re2(c->value);
+
+	j->wrapped[i] = arena_printf(j->b->tmp, "\\A(?:%s)\\z", c->value);
+	if (why) {
+		refuse(j->b, c, why);
+		return false;
+	}
+	return hyperscan_parses(c->value) || make_slow(j, i);
+}
+
+/* Those that are not PCRE2's, together. *failed: the id of one that Hyperscan cannot build. */
+static hs_compile_error_t *build_database(const struct job *j, struct hs_database **db,
+					  uint32_t *failed)
+{
+	uint32_t n = 0, all = j->l->conds.n;
+	const char **expressions = arena_array(j->b->tmp, all, sizeof(*expressions));
+	unsigned *flags = arena_array(j->b->tmp, all, sizeof(*flags));
+	unsigned *ids = arena_array(j->b->tmp, all, sizeof(*ids));
 	hs_compile_error_t *err = NULL;
 
-	if (!expressions)
-		return NULL;
-	for (uint32_t i = 0; i < n; i++) {
-		flags[i] = PATTERN_FLAGS;
-		ids[i] = i;
+	for (uint32_t i = 0; i < all; i++) {
+		if (j->slow[i])
+			continue;
+		expressions[n] = j->wrapped[i];
+		flags[n] = PATTERN_FLAGS;
+		ids[n++] = i;
 	}
-	if (hs_compile_multi(expressions, flags, ids, n, HS_MODE_BLOCK, NULL, &db, &err) ==
-	    HS_SUCCESS)
-		return db;
-	refuse(b, l->conds.items[err && err->expression >= 0 ? err->expression : 0],
-	       err ? err->message : "unknown reason");
-	hs_free_compile_error(err);
-	return NULL;
+	if (n > 0 && hs_compile_multi(expressions, flags, ids, n, HS_MODE_BLOCK, NULL, db, &err) !=
+			     HS_SUCCESS)
+		*failed = err && err->expression >= 0 ? ids[err->expression] : all;
+	return err;
+}
+
+/* What is too large for Hyperscan shows only now. */
+static bool compile(struct job *j, struct hs_database **db)
+{
+	for (;;) {
+		uint32_t failed = j->l->conds.n;
+		hs_compile_error_t *err = build_database(j, db, &failed);
+		bool again = err && failed < j->l->conds.n && make_slow(j, failed);
+
+		if (err && failed == j->l->conds.n)
+			refuse(j->b, j->l->conds.items[0], err->message);
+		hs_free_compile_error(err);
+		if (!err || !again)
+			return !err;
+	}
+}
+
+static void free_slow(pcre2_code **slow, uint32_t n)
+{
+	for (uint32_t i = 0; slow && i < n; i++)
+		pcre2_code_free(slow[i]);
+	free(slow);
+}
+
+static struct pattern_object *make(struct build *b, const struct pattern_list *l)
+{
+	struct job j = {.b = b, .l = l};
+	struct pattern_object *o = memory_alloc(sizeof(*o));
+	bool ok = true;
+
+	j.wrapped = arena_array(b->tmp, l->conds.n, sizeof(*j.wrapped));
+	j.slow = memory_alloc(l->conds.n * sizeof(*j.slow));
+	for (uint32_t i = 0; i < l->conds.n; i++)
+		ok &= choose_engine(&j, i);
+	if (!ok || !compile(&j, &o->db)) {
+		free_slow(j.slow, l->conds.n);
+		free(o);
+		return NULL;
+	}
+	o->n = l->conds.n;
+	o->slow = j.slow;
+	if (j.n_slow == 0) {
+		free(j.slow);
+		o->slow = NULL;
+	}
+	return o;
 }
 
 struct pattern_object *pattern_get(struct build *b, const struct pattern_list *l)
 {
 	struct cache_key key = {0};
 	struct pattern_object *o;
-	struct hs_database *db;
 
 	if (l->conds.n == 0)
 		return NULL;
 	for (uint32_t i = 0; i < l->conds.n; i++)
 		cache_key_string(&key, ((const struct cond *)l->conds.items[i])->value);
 	o = (struct pattern_object *)cache_get(&b->c->patterns, key.bytes, key.len);
-	if (!o && (db = compile(b, l)) != NULL) {
-		o = memory_alloc(sizeof(*o));
-		o->db = db;
+	if (!o && (o = make(b, l)) != NULL)
 		cache_add(&b->c->patterns, &o->cached, key.bytes, key.len);
-	}
 	cache_key_fini(&key);
 	return o;
 }
@@ -119,12 +239,13 @@ void pattern_put(struct compiler *c, struct pattern_object *o)
 	if (!cache_put(&c->patterns, &o->cached))
 		return;
 	hs_free_database(o->db);
+	free_slow(o->slow, o->n);
 	free(o);
 }
 
 bool pattern_fit_scratch(const struct pattern_object *o, struct hs_scratch **scratch)
 {
-	return hs_alloc_scratch(o->db, scratch) == HS_SUCCESS;
+	return !o->db || hs_alloc_scratch(o->db, scratch) == HS_SUCCESS;
 }
 
 bool pattern_clone_scratch(struct hs_scratch *first, struct hs_scratch **out, unsigned n)

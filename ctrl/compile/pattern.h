@@ -1,15 +1,18 @@
-/* pattern.h - Hyperscan databases of the regular expressions of one field, shared by all
- * virtual hosts that ask for the same ones, and the scratch memory to scan with. */
+/* pattern.h - the compiled regular expressions of one field, shared by all virtual hosts that ask
+ * for the same ones, and the scratch memory to scan with. */
 #pragma once
 #include <compile/plan.h>
 
-/* Limits that the workers' result memory is made for (dataplane/match/match.h). */
+/* Limits that the workers' result memory is made for (dataplane/match/match.h). Words count twice
+ * where there are expressions of PCRE2's. */
 #define PATTERNS_PER_FIELD_MAX 16384u
 #define PATTERN_WORDS_MAX      8192u /* sum over a virtual host of patterns / 64, rounded up */
 
 struct pattern_object {
 	struct cached cached;
-	struct hs_database *db;
+	struct hs_database *db; /* NULL: all are PCRE2's */
+	uint32_t n;
+	struct pcre2_real_code_8 **slow; /* by id; NULL: all are Hyperscan's */
 };
 
 /* The distinct expressions of one field, in order of their ids; conds[i] is a condition that
@@ -23,7 +26,7 @@ void pattern_list_init(struct pattern_list *l);
 void pattern_list_fini(struct pattern_list *l);
 uint32_t pattern_list_add(struct pattern_list *l, struct build *b, struct cond *c);
 
-/* Holds the database of a list; NULL when an expression cannot be executed (reported) or the
+/* Holds the expressions of a list; NULL when an expression cannot be executed (reported) or the
  * list is empty. */
 struct pattern_object *pattern_get(struct build *b, const struct pattern_list *l);
 void pattern_put(struct compiler *c, struct pattern_object *o);

@@ -286,14 +286,17 @@ static bool compile_patterns(struct work *w, const struct pattern_list *l, struc
 
 	if (l->conds.n == 0)
 		return true;
-	w->words += (l->conds.n + 63) / 64;
-	if (l->conds.n > PATTERNS_PER_FIELD_MAX || w->words > PATTERN_WORDS_MAX)
+	if (l->conds.n > PATTERNS_PER_FIELD_MAX)
 		return refuse_limit(w, "regular expressions", PATTERNS_PER_FIELD_MAX);
 	o = pattern_get(w->b, l);
 	if (!o)
 		return false;
 	list_add(w->a, &w->o->patterns, o);
-	*out = (struct pattern_set){l->conds.n, o->db};
+	w->words += (l->conds.n + 63) / 64 * (o->slow ? 2 : 1);
+	if (w->words > PATTERN_WORDS_MAX)
+		return refuse_limit(w, "regular expressions", PATTERNS_PER_FIELD_MAX);
+	*out = (struct pattern_set){l->conds.n, o->db,
+				    (const struct pcre2_real_code_8 *const *)o->slow};
 	return true;
 }
 

@@ -19,6 +19,10 @@ struct match;
 struct match *match_create(void); /* NULL: out of memory */
 void match_destroy(struct match *m);
 
+/* Could a condition of the last match_route() not be decided? It did not hold then, negated or not:
+ * a regular expression that took too many steps, a header too long to join. */
+bool match_failed(const struct match *m);
+
 /* The virtual host for an authority (port and case do not count); NULL: 404 NR. */
 const struct vhost *match_host(const struct listener *l, struct slice authority);
 

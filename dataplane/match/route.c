@@ -4,20 +4,33 @@
 
 #include <stdlib.h>
 
-#include <match/state.h>
+#include <match/scan.h>
 
 struct match *match_create(void)
 {
 	struct match *m = calloc(1, sizeof(*m));
 
-	if (m)
-		m->fields[MATCH_SOURCE].present = true;
+	if (!m)
+		return NULL;
+	m->fields[MATCH_SOURCE].present = true;
+	if (!scan_init(m)) {
+		match_destroy(m);
+		return NULL;
+	}
 	return m;
 }
 
 void match_destroy(struct match *m)
 {
+	if (!m)
+		return;
+	scan_fini(m);
 	free(m);
+}
+
+bool match_failed(const struct match *m)
+{
+	return m->failed;
 }
 
 static bool equal(struct slice value, const struct predicate *p)
@@ -36,17 +49,6 @@ static const struct pattern_set *patterns_of(const struct vhost *vh, uint8_t fie
 	return &vh->patterns[field];
 }
 
-static bool regex_holds(struct match *m, struct subject *s, const struct predicate *p)
-{
-	const uint64_t *bits = scan_subject(m, s, patterns_of(m->vh, p->field, p->header));
-
-	if (!bits) {
-		s->broken = true;
-		return false;
-	}
-	return bits[p->regex / 64] >> (p->regex % 64) & 1;
-}
-
 static bool test(struct match *m, struct subject *s, const struct predicate *p)
 {
 	switch ((enum match_op)p->op) {
@@ -55,7 +57,7 @@ static bool test(struct match *m, struct subject *s, const struct predicate *p)
 	case MATCH_PREFIX:
 		return s->value.n >= p->value_len && equal(slice_of(s->value.p, p->value_len), p);
 	case MATCH_REGEX:
-		return regex_holds(m, s, p);
+		return scan_holds(m, s, patterns_of(m->vh, p->field, p->header), p->regex);
 	case MATCH_PRESENT:
 		return s->present;
 	case MATCH_IN:
@@ -100,6 +102,7 @@ static void begin(struct match *m, const struct vhost *vh, const struct http_hea
 	m->req = req;
 	m->source = source;
 	m->scratch = scratch;
+	m->failed = false;
 	m->words_used = m->join_used = m->n_cursors = 0;
 	set_field(m, MATCH_PATH, slice_of(req->path.p, req->path_len));
 	set_field(m, MATCH_METHOD, req->method);

@@ -17,9 +17,10 @@
 struct subject {
 	uint64_t fetched, scanned; /* number of the lookup it happened in */
 	struct slice value;        /* "" when absent */
-	const uint64_t *bits;      /* regular expressions that match; NULL: scan failed */
+	uint64_t *bits;            /* regular expressions that match (scan.c); NULL: scan failed */
 	bool present;
-	bool broken; /* the value could not be put together */
+	bool broken; /* the value could not be put together, or scanned */
+	bool text;   /* scanned: it is UTF-8 */
 };
 
 /* A list of candidates, and where the lookup is in it. */
@@ -33,6 +34,9 @@ struct match {
 	const struct http_head *req;
 	const struct ip_addr *source;
 	struct hs_scratch *scratch;
+	struct pcre2_real_match_data_8 *pcre2_data;
+	struct pcre2_real_match_context_8 *pcre2_context;
+	bool failed;         /* a condition could not be decided */
 	uint64_t query_read; /* number of the lookup that read the query */
 	uint32_t words_used, join_used, n_cursors;
 
@@ -46,6 +50,3 @@ struct match {
 
 /* What a predicate looks at, fetched (subject.c). header: as in struct predicate. */
 struct subject *subject_get(struct match *m, uint8_t field, uint16_t header);
-
-/* Which of the subject's expressions match it; NULL when the scan failed (scan.c). */
-const uint64_t *scan_subject(struct match *m, struct subject *s, const struct pattern_set *set);

@@ -65,7 +65,7 @@ static void fetch_header(struct match *m, struct subject *s, const struct header
 		const struct http_field *f = &m->req->fields[i];
 
 		if (is_field(f, h) && !add_line(m, s, f->value)) {
-			s->broken = true;
+			s->broken = m->failed = true;
 			return;
 		}
 	}

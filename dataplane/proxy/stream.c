@@ -708,9 +708,12 @@ static void route(struct stream *s, const struct listener *l, struct http_head *
 	struct proxy *px = s->px;
 	const struct vhost *vh = l ? match_host(l, h->authority) : NULL;
 
-	if (vh && h->method_id != HTTP_CONNECT)
+	if (vh && h->method_id != HTTP_CONNECT) {
 		s->route = match_route(px->match, vh, h, SLICE("http"), &s->client.ip,
 				       s->snap->scratch[px->env.worker]);
+		if (unlikely(match_failed(px->match)))
+			counter_inc(px->env.counters, CTR_HTTP_MATCH_FAILURES);
+	}
 	if (!s->route)
 		reply(s, REPLY_NO_ROUTE);
 	else if (likely(!s->route->actions))

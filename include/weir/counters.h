@@ -112,6 +112,8 @@
 
 #define HTTP_COUNTERS(X)                                                                           \
 	X(WORKER_REQUESTS, "weir_worker_requests_total", "Requests answered or forwarded")         \
+	X(HTTP_MATCH_FAILURES, "weir_http_match_failures_total",                                   \
+	  "Requests with a condition that could not be decided")                                   \
 	X(HTTP_PARSE_ERRORS, "weir_http_parse_errors_total", "Requests refused by the parser")     \
 	X(HTTP_LOCAL_REPLIES, "weir_http_local_replies_total", "Responses made by the gateway")    \
 	X(HTTP_UPGRADES, "weir_http_upgrades_total", "Connections turned into tunnels")            \

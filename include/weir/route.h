@@ -17,7 +17,8 @@
 #include <weir/action.h>
 #include <weir/addr_set.h>
 
-struct hs_database; /* Hyperscan */
+struct hs_database;       /* Hyperscan */
+struct pcre2_real_code_8; /* PCRE2's */
 
 enum match_field {
 	MATCH_PATH, /* without query and fragment */
@@ -52,11 +53,22 @@ struct predicate {
 };
 
 /* All regular expressions that one field (or one header) of a virtual host is matched
- * against, compiled together: one scan answers all. Ids are 0..n-1. */
+ * against, compiled together: one scan answers all. Ids are 0..n-1. Those that Hyperscan cannot
+ * take are PCRE2's, run one by one when somebody asks. No value that is not UTF-8 matches. */
 struct pattern_set {
 	uint32_t n;
-	struct hs_database *db; /* NULL when n == 0 */
+	struct hs_database *db;                      /* NULL: nothing is Hyperscan's */
+	const struct pcre2_real_code_8 *const *slow; /* by id; NULL: nothing is PCRE2's */
 };
+
+/* Steps of one match of PCRE2's. Who sends what needs more meets no condition: it is an attack, or
+ * an expression that needs another form. */
+#define PATTERN_STEPS_MAX 10000
+
+static inline bool pattern_is_slow(const struct pattern_set *s, uint32_t id)
+{
+	return s->slow && s->slow[id];
+}
 
 struct header_name {
 	const char *name; /* lower case */

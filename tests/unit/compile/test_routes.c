@@ -394,7 +394,7 @@ static void test_b057_regex_beyond_hyperscan(void **state)
 					"spec:\n"
 					"  hosts: [x.test]\n"
 					"  gateways: [gw]\n"
-					"  http:\n" RULE("{uri: {regex: 'a(?=x)'}}", "a")
+					"  http:\n" RULE("{uri: {regex: '(?i)\\pL'}}", "a")
 						RULE("{headers: {x: {regex: 'a)(?:b'}}}", "a")));
 	assert_true(world_reported(&w, "WEIR0901"));
 	assert_int_equal(w.d.errors, 2);
@@ -403,6 +403,43 @@ static void test_b057_regex_beyond_hyperscan(void **state)
 	/* Nothing is left of the failed build. */
 	LOAD(RULE("{uri: {regex: 'a.x'}}", "a"));
 	assert_int_equal(w.s->generation, 1);
+}
+
+/* What Hyperscan cannot take runs on PCRE2, with the same results, but for so many steps only. */
+static void test_regex_of_pcre2(void **state)
+{
+	static const char *const of_a[] = {"aaaaaaaa", "aaaaaaaab",
+					   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+
+	(void)state;
+	LOAD(RULE("{uri: {regex: '(?U)/a+'}}", "a")
+		     RULE("{headers: {x: {regex: '(?U)(a|aa)*[bc]'}}}", "b")
+			     RULE("{withoutHeaders: {x: {regex: '(?U)(a|aa)*[bc]'}}}", "c"));
+	assert_non_null(world_vhost(&w, &(struct request){0})->patterns[MATCH_PATH].slow);
+	assert_string_equal(SERVICE(&w, .path = "/aaa"), "a");
+	assert_string_equal(SERVICE(&w, .path = "/aaa/"), "c");
+	assert_string_equal(SERVICE(&w, .fields = {{"x", of_a[0]}}), "c");
+	assert_string_equal(SERVICE(&w, .fields = {{"x", of_a[1]}}), "b");
+	assert_false(match_failed(w.match));
+	assert_null(ROUTE(&w, .fields = {{"x", of_a[2]}})); /* neither it nor its negation */
+	assert_true(match_failed(w.match));
+	assert_string_equal(SERVICE(&w, .fields = {{"x", of_a[1]}}), "b");
+	assert_false(match_failed(w.match));
+}
+
+/* RE2 matches characters, and nothing that is none. */
+static void test_regex_of_characters(void **state)
+{
+	(void)state;
+	LOAD(RULE("{headers: {x: {regex: 'a.b'}}}", "a") RULE("{headers: {x: {regex: '.*'}}}", "b")
+		     RULE("{withoutHeaders: {x: {regex: '.*'}}}", "c"));
+	assert_string_equal(SERVICE(&w, .fields = {{"x", "a\xc3\xa9"
+							 "b"}}),
+			    "a");
+	assert_string_equal(SERVICE(&w, .fields = {{"x", "\xc3\xa9"}}), "b");
+	assert_string_equal(SERVICE(&w, .fields = {{"x", "a\xff"
+							 "b"}}),
+			    "c");
 }
 
 static void test_ignore_uri_case(void **state)
@@ -548,6 +585,8 @@ int main(void)
 		T(test_origins),
 		T(test_b056_empty_prefix),
 		T(test_b057_regex_beyond_hyperscan),
+		T(test_regex_of_pcre2),
+		T(test_regex_of_characters),
 		T(test_ignore_uri_case),
 		T(test_inline_case_flag_of_regex),
 		T(test_options_star_and_no_path),

@@ -235,7 +235,7 @@ static void test_failed_scan_fails_closed(void **state)
 	for (int negate = 0; negate <= 1; negate++) {
 		p.negate = negate;
 		vh = one_route(a, &r, &p, 1, NULL);
-		vh.patterns[MATCH_METHOD] = (struct pattern_set){1, db};
+		vh.patterns[MATCH_METHOD] = (struct pattern_set){.n = 1, .db = db};
 		assert_null(find(&vh, &h, NULL));
 		assert_ptr_equal(find(&vh, &h, scratch), negate ? NULL : &r);
 	}
