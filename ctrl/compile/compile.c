@@ -32,6 +32,7 @@ void build_report(struct build *b, enum problem p, const struct resource *r, str
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	b->n_reports++;
 	key = arena_printf(b->tmp, "%d\n%s\n%s\n%s", p, resource, field, text);
 	said = map_slot_str(&b->said, key);
 	if (*said)
@@ -68,6 +69,7 @@ struct compiler *compiler_create(const struct compile_options *opt)
 	cache_init(&c->clusters);
 	cache_init(&c->patterns);
 	keep_init(&c->keep);
+	map_init(&c->by_sources);
 	return c;
 }
 
@@ -79,6 +81,7 @@ void compiler_destroy(struct compiler *c)
 	cache_fini(&c->clusters);
 	cache_fini(&c->patterns);
 	keep_fini(&c->keep);
+	map_fini(&c->by_sources);
 	intern_fini(&c->listener_ids);
 	intern_fini(&c->cluster_ids);
 	intern_fini(&c->endpoint_ids);
@@ -160,7 +163,7 @@ static void fill_scratch(struct build *b)
 		const struct vhost_object *o = b->box->vhosts.items[i];
 
 		for (uint32_t k = 0; k < o->patterns.n; k++)
-			ok &= pattern_fit_scratch(o->patterns.items[k], &first);
+			ok &= pattern_fit_scratch(b, o->patterns.items[k], &first);
 	}
 	if (first)
 		ok &= pattern_clone_scratch(first, b->box->snapshot.scratch, b->c->n_workers);
@@ -197,6 +200,7 @@ struct snapshot *compiler_build(struct compiler *c, const struct resource_set *s
 	size_t errors = d->errors;
 
 	keep_sweep(&c->keep);
+	c->builds++;
 	map_init(&b.said);
 	map_init(&b.addresses);
 	build_all(&b);
@@ -204,6 +208,7 @@ struct snapshot *compiler_build(struct compiler *c, const struct resource_set *s
 	map_fini(&b.addresses);
 	sources_fini(&b);
 	cache_key_fini(&b.key);
+	cache_key_fini(&b.planned_from);
 	arena_destroy(b.tmp);
 	if (d->errors > errors) {
 		box_destroy(c, b.box);
@@ -218,4 +223,13 @@ void compiler_free_snapshot(struct compiler *c, struct snapshot *s)
 	static_assert(offsetof(struct snapshot_box, snapshot) == 0, "a snapshot is its box");
 	if (s)
 		box_destroy(c, (struct snapshot_box *)s);
+}
+
+struct compiler_work compiler_work(const struct compiler *c)
+{
+	return (struct compiler_work){
+		.vhosts = c->vhosts.added,
+		.clusters = c->clusters.added,
+		.patterns = c->patterns.added,
+	};
 }
