@@ -16,9 +16,11 @@ struct compiler {
 	unsigned n_workers;
 	bool compat_08;
 	uint64_t generation; /* of the last snapshot made */
+	uint64_t builds;     /* begun, whether or not a snapshot came of it */
 
 	struct intern listener_ids, cluster_ids, endpoint_ids, split_ids;
 	struct cache vhosts, clusters, patterns;
+	struct map by_sources; /* what a virtual host was planned from -> struct vhost_object */
 };
 
 /* A snapshot and what it holds. */
@@ -36,12 +38,14 @@ struct build {
 	struct compiler *c;
 	const struct resource_set *set;
 	struct diags *d;
-	struct arena *tmp;       /* plans, registry: gone after the build */
-	struct map said;         /* problems reported already */
-	struct map addresses;    /* "ip:port" -> struct listener, those taken */
-	struct map delegates;    /* "ns/name" -> struct resource, VirtualServices without hosts */
-	struct cache_key key;    /* under construction */
-	struct sources *sources; /* NULL until a route asks (sources.h) */
+	struct arena *tmp;    /* plans, registry: gone after the build */
+	struct map said;      /* problems reported already */
+	uint64_t n_reports;   /* problems met, those reported already included */
+	struct map addresses; /* "ip:port" -> struct listener, those taken */
+	struct map delegates; /* "ns/name" -> struct resource, VirtualServices without hosts */
+	struct cache_key key; /* under construction */
+	struct cache_key planned_from; /* likewise: of vhost_find() */
+	struct sources *sources;       /* NULL until a route asks (sources.h) */
 	struct snapshot_box *box;
 };
 

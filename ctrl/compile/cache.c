@@ -7,6 +7,7 @@
 
 void cache_init(struct cache *c)
 {
+	*c = (struct cache){0};
 	map_init(&c->objects);
 }
 
@@ -31,6 +32,7 @@ void cache_add(struct cache *c, struct cached *o, const void *key, size_t len)
 	o->len = len;
 	o->refs = 1;
 	*map_slot(&c->objects, o->key, len) = o;
+	c->added++;
 }
 
 bool cache_put(struct cache *c, struct cached *o)

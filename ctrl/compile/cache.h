@@ -16,6 +16,7 @@ struct cached {
 
 struct cache {
 	struct map objects;
+	uint64_t added; /* objects that had to be compiled, ever */
 };
 
 void cache_init(struct cache *c);
@@ -23,6 +24,11 @@ void cache_fini(struct cache *c); /* every object has been put */
 
 /* Holds the object of a key; NULL when there is none. */
 struct cached *cache_get(struct cache *c, const void *key, size_t len);
+/* Holds an object that was found otherwise. */
+static inline void cache_hold(struct cached *o)
+{
+	o->refs++;
+}
 /* Adds o, held once, under a copy of the key. */
 void cache_add(struct cache *c, struct cached *o, const void *key, size_t len);
 /* True when nobody holds o any more: it is forgotten, the caller frees it. */

@@ -32,6 +32,7 @@ void build_report(struct build *b, enum problem p, const struct resource *r, str
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	b->n_reports++;
 	key = arena_printf(b->tmp, "%d\n%s\n%s\n%s", p, resource, field, text);
 	said = map_slot_str(&b->said, key);
 	if (*said)
@@ -67,6 +68,7 @@ struct compiler *compiler_create(const struct compile_options *opt)
 	cache_init(&c->vhosts);
 	cache_init(&c->clusters);
 	cache_init(&c->patterns);
+	map_init(&c->by_sources);
 	return c;
 }
 
@@ -77,6 +79,7 @@ void compiler_destroy(struct compiler *c)
 	cache_fini(&c->vhosts);
 	cache_fini(&c->clusters);
 	cache_fini(&c->patterns);
+	map_fini(&c->by_sources);
 	intern_fini(&c->listener_ids);
 	intern_fini(&c->cluster_ids);
 	intern_fini(&c->endpoint_ids);
@@ -158,7 +161,7 @@ static void fill_scratch(struct build *b)
 		const struct vhost_object *o = b->box->vhosts.items[i];
 
 		for (uint32_t k = 0; k < o->patterns.n; k++)
-			ok &= pattern_fit_scratch(o->patterns.items[k], &first);
+			ok &= pattern_fit_scratch(b, o->patterns.items[k], &first);
 	}
 	if (first)
 		ok &= pattern_clone_scratch(first, b->box->snapshot.scratch, b->c->n_workers);
@@ -194,6 +197,7 @@ struct snapshot *compiler_build(struct compiler *c, const struct resource_set *s
 	struct build b = {.c = c, .set = set, .d = d, .tmp = arena_create(), .box = box_create()};
 	size_t errors = d->errors;
 
+	c->builds++;
 	map_init(&b.said);
 	map_init(&b.addresses);
 	build_all(&b);
@@ -201,6 +205,7 @@ struct snapshot *compiler_build(struct compiler *c, const struct resource_set *s
 	map_fini(&b.addresses);
 	sources_fini(&b);
 	cache_key_fini(&b.key);
+	cache_key_fini(&b.planned_from);
 	arena_destroy(b.tmp);
 	if (d->errors > errors) {
 		box_destroy(c, b.box);
@@ -215,4 +220,13 @@ void compiler_free_snapshot(struct compiler *c, struct snapshot *s)
 	static_assert(offsetof(struct snapshot_box, snapshot) == 0, "a snapshot is its box");
 	if (s)
 		box_destroy(c, (struct snapshot_box *)s);
+}
+
+struct compiler_work compiler_work(const struct compiler *c)
+{
+	return (struct compiler_work){
+		.vhosts = c->vhosts.added,
+		.clusters = c->clusters.added,
+		.patterns = c->patterns.added,
+	};
 }

@@ -26,3 +26,11 @@ struct snapshot *compiler_build(struct compiler *c, const struct resource_set *s
 
 /* Frees a snapshot that no worker can see any more. */
 void compiler_free_snapshot(struct compiler *c, struct snapshot *s);
+
+/* How many objects were compiled since the compiler was made: those that a build takes over
+ * from the one before do not count. */
+struct compiler_work {
+	uint64_t vhosts, clusters, patterns;
+};
+
+struct compiler_work compiler_work(const struct compiler *c);

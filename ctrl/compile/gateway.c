@@ -21,6 +21,7 @@ struct vhost_draft {
 
 struct source {
 	const struct resource *gw, *vs;
+	const struct route_scope *scope;
 };
 
 struct gateways {
@@ -29,6 +30,8 @@ struct gateways {
 	const struct bindings *bindings;
 	struct map by_addr; /* struct net_addr -> struct draft */
 	struct list drafts;
+	struct map planned; /* struct source's vs and scope -> struct list of struct route_plan */
+	uint64_t surroundings;
 };
 
 /* A server's host "ns/name", split and resolved; ns NULL: any. */
@@ -100,8 +103,7 @@ static struct vhost_draft *vhost_of(struct gateways *g, struct draft *d, const c
 
 /* Several VirtualServices on one host: their routes follow one another (2.2 step 3). One
  * that meets the host through several servers of a Gateway counts once. */
-static void append(struct gateways *g, struct vhost_draft *v, const struct source *from,
-		   const struct list *routes)
+static void append(struct gateways *g, struct vhost_draft *v, const struct source *from)
 {
 	struct source *copy;
 
@@ -114,13 +116,11 @@ static void append(struct gateways *g, struct vhost_draft *v, const struct sourc
 	copy = arena_alloc(g->b->tmp, sizeof(*copy));
 	*copy = *from;
 	list_add(g->b->tmp, &v->sources, copy);
-	for (uint32_t i = 0; i < routes->n; i++)
-		list_add(g->b->tmp, &v->plan.routes, routes->items[i]);
 }
 
 /* The hosts that server and VirtualService have in common, each the narrower of two. */
 static void join_hosts(struct gateways *g, struct draft *d, const struct gateway_server *s,
-		       const struct source *from, const struct list *routes)
+		       const struct source *from)
 {
 	const struct resource *vs = from->vs;
 	struct arena *tmp = g->b->tmp;
@@ -135,7 +135,7 @@ static void join_hosts(struct gateways *g, struct draft *d, const struct gateway
 			const char *common = name_narrower(sh.host, host);
 
 			if (common)
-				append(g, vhost_of(g, d, common), from, routes);
+				append(g, vhost_of(g, d, common), from);
 		}
 	}
 }
@@ -144,20 +144,19 @@ static void add_http_server(struct gateways *g, struct draft *d, const struct re
 			    const struct gateway_server *s)
 {
 	struct arena *tmp = g->b->tmp;
-	struct route_scope scope = {
+	struct route_scope *scope = arena_alloc(tmp, sizeof(*scope));
+	const struct list *bound;
+
+	*scope = (struct route_scope){
 		.registry = g->registry,
 		.gateway = arena_printf(tmp, "%s/%s", gw->ns, gw->name),
 		.port = s->port,
 	};
-	const struct list *bound = bindings_of(g->bindings, scope.gateway);
-
+	bound = bindings_of(g->bindings, scope->gateway);
 	for (uint32_t i = 0; bound && i < bound->n; i++) {
-		struct source from = {gw, bound->items[i]};
-		struct list routes = {0};
+		struct source from = {gw, bound->items[i], scope};
 
-		route_plan_rules(g->b, from.vs, &scope, &routes);
-		if (routes.n > 0)
-			join_hosts(g, d, s, &from, &routes);
+		join_hosts(g, d, s, &from);
 	}
 }
 
@@ -214,6 +213,94 @@ static void catch_alls_last(struct build *b, struct vhost_plan *p)
 	p->routes = sorted;
 }
 
+/* ---- virtual hosts, planned only where something changed ---- */
+
+static bool is_delegate(const struct resource *r)
+{
+	return r->kind == KIND_VIRTUAL_SERVICE && r->vs->hosts.n == 0;
+}
+
+/* Everything outside a VirtualService that its routes may depend on: services and their ports,
+ * Gateways, delegates, workloads. Where endpoints are and how they are balanced is the
+ * clusters' business. */
+static uint64_t hash_surroundings(const struct build *b)
+{
+	uint64_t h = 0;
+
+	for (size_t i = 0; i < b->set->n; i++) {
+		const struct resource *r = b->set->items[i];
+		bool other = r->kind == KIND_ENDPOINTS || r->kind == KIND_ENDPOINT_SLICE ||
+			     r->kind == KIND_DESTINATION_RULE;
+
+		if (other || (r->kind == KIND_VIRTUAL_SERVICE && !is_delegate(r)))
+			continue;
+		h = (h ^ r->hash) * 0x9e3779b97f4a7c15ull;
+		h ^= h >> 29;
+	}
+	return h;
+}
+
+static void key_sources(struct gateways *g, const struct vhost_draft *v)
+{
+	struct cache_key *k = &g->b->planned_from;
+
+	k->len = 0;
+	cache_key_string(k, v->plan.name);
+	cache_key_number(k, g->surroundings);
+	for (uint32_t i = 0; i < v->sources.n; i++) {
+		const struct source *s = v->sources.items[i];
+
+		cache_key_string(k, s->scope->gateway);
+		cache_key_string(k, s->vs->ns);
+		cache_key_string(k, s->vs->name);
+		cache_key_number(k, s->vs->hash);
+	}
+}
+
+/* The routes of a VirtualService on a server: the same for all its hosts there. */
+static const struct list *plan_source(struct gateways *g, const struct source *s)
+{
+	const void **key = arena_array(g->b->tmp, 2, sizeof(*key));
+	struct list *routes;
+	void **slot;
+
+	key[0] = s->vs;
+	key[1] = s->scope;
+	slot = map_slot(&g->planned, key, 2 * sizeof(*key));
+	if (*slot)
+		return *slot;
+	routes = *slot = arena_alloc(g->b->tmp, sizeof(*routes));
+	route_plan_rules(g->b, s->vs, s->scope, routes);
+	return routes;
+}
+
+/* NULL when no source has a route here, or the routes are refused. What is worth a warning is
+ * planned anew every time, so that every load gives it. */
+static const struct vhost *compile_draft(struct gateways *g, struct vhost_draft *v)
+{
+	struct build *b = g->b;
+	uint64_t reports = b->n_reports;
+	const struct vhost *vh;
+
+	key_sources(g, v);
+	vh = vhost_find(b, &b->planned_from);
+	if (vh)
+		return vh;
+	for (uint32_t i = 0; i < v->sources.n; i++) {
+		const struct list *routes = plan_source(g, v->sources.items[i]);
+
+		for (uint32_t k = 0; k < routes->n; k++)
+			list_add(b->tmp, &v->plan.routes, routes->items[k]);
+	}
+	if (v->plan.routes.n == 0)
+		return NULL;
+	catch_alls_last(b, &v->plan);
+	vh = vhost_get(b, &v->plan);
+	if (vh && b->n_reports == reports)
+		vhost_remember(b, vh, &b->planned_from);
+	return vh;
+}
+
 /* Without any virtual host the listener still exists: every request gets 404. */
 static void finish(struct gateways *g, struct draft *d)
 {
@@ -224,10 +311,8 @@ static void finish(struct gateways *g, struct draft *d)
 	hosts_init(&h);
 	for (uint32_t i = 0; i < d->vhosts.n; i++) {
 		struct vhost_draft *v = d->vhosts.items[i];
-		const struct vhost *vh;
+		const struct vhost *vh = compile_draft(g, v);
 
-		catch_alls_last(b, &v->plan);
-		vh = vhost_get(b, &v->plan);
 		if (vh)
 			hosts_add(&h, b->tmp, v->host, vh);
 	}
@@ -242,6 +327,8 @@ void gateway_listeners(struct build *b, const struct registry *reg, const struct
 	size_t i, last;
 
 	map_init(&g.by_addr);
+	map_init(&g.planned);
+	g.surroundings = hash_surroundings(b);
 	resource_set_range(b->set, KIND_GATEWAY, &i, &last);
 	for (; i < last; i++)
 		add_gateway(&g, b->set->items[i]);
@@ -252,5 +339,6 @@ void gateway_listeners(struct build *b, const struct registry *reg, const struct
 			finish(&g, d);
 		map_fini(&d->by_host);
 	}
+	map_fini(&g.planned);
 	map_fini(&g.by_addr);
 }

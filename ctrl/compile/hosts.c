@@ -28,17 +28,19 @@ void hosts_add(struct hosts *h, struct arena *tmp, const char *domain, const str
 {
 	const char *key = as_written(tmp, name_lower(tmp, domain));
 	void **slot = map_slot_str(&h->by_domain, key);
+	struct domain *d;
 
 	if (*slot)
 		return;
-	*slot = (void *)(uintptr_t)vh;
+	d = *slot = arena_alloc(tmp, sizeof(*d));
+	*d = (struct domain){key, vh};
 	if (strcmp(key, "*") == 0) {
 		h->any = vh;
 	} else if (name_is_wildcard(key)) {
-		list_add(tmp, &h->suffix, (void *)(uintptr_t)key);
+		list_add(tmp, &h->suffix, d);
 		h->partial |= key[1] != '.';
 	} else {
-		list_add(tmp, &h->exact, (void *)(uintptr_t)key);
+		list_add(tmp, &h->exact, d);
 	}
 }
 
@@ -52,8 +54,8 @@ static void put(struct host_entry *t, uint32_t mask, struct host_entry e)
 }
 
 /* skip: leading bytes of the domain that are not part of the key. */
-static struct host_entry *table(const struct hosts *h, struct arena *a, const struct list *domains,
-				uint32_t skip, uint32_t *mask)
+static struct host_entry *table(struct arena *a, const struct list *domains, uint32_t skip,
+				uint32_t *mask)
 {
 	uint32_t size = 4;
 	struct host_entry *t;
@@ -66,25 +68,26 @@ static struct host_entry *table(const struct hosts *h, struct arena *a, const st
 	*mask = size - 1;
 	t = arena_array(a, size, sizeof(*t));
 	for (uint32_t i = 0; i < domains->n; i++) {
-		const char *domain = domains->items[i], *key = arena_strdup(a, domain + skip);
+		const struct domain *d = domains->items[i];
+		const char *key = arena_strdup(a, d->name + skip);
 		uint32_t len = (uint32_t)strlen(key);
 
-		put(t, *mask,
-		    (struct host_entry){key, len, match_hash(key, len),
-					map_get_str(&h->by_domain, domain)});
+		put(t, *mask, (struct host_entry){key, len, match_hash(key, len), d->vhost});
 	}
 	return t;
 }
 
 void hosts_table(const struct hosts *h, struct arena *a, struct host_table *out)
 {
-	struct host_entry *suffix = table(h, a, &h->suffix, 1, &out->suffix_mask);
+	struct host_entry *suffix = table(a, &h->suffix, 1, &out->suffix_mask);
 
-	if (h->partial)
+	if (h->partial) {
+		const struct domain *first = h->suffix.items[0];
+
 		put(suffix, out->suffix_mask,
-		    (struct host_entry){"", 0, MATCH_HASH_SEED,
-					map_get_str(&h->by_domain, h->suffix.items[0])});
+		    (struct host_entry){"", 0, MATCH_HASH_SEED, first->vhost});
+	}
 	out->suffix = suffix;
-	out->exact = table(h, a, &h->exact, 0, &out->exact_mask);
+	out->exact = table(a, &h->exact, 0, &out->exact_mask);
 	out->any = h->any;
 }

@@ -6,9 +6,14 @@
 #pragma once
 #include <compile/build.h>
 
+struct domain {
+	const char *name; /* as in the table */
+	const struct vhost *vhost;
+};
+
 struct hosts {
-	struct map by_domain;      /* -> struct vhost */
-	struct list exact, suffix; /* const char *, as in the table */
+	struct map by_domain;      /* -> struct domain */
+	struct list exact, suffix; /* struct domain */
 	const struct vhost *any;
 	bool partial;
 };

@@ -29,19 +29,21 @@ static void bind_all(struct bindings *x, struct build *b, const struct resource 
  * (age, name, namespace) within each (2.2 step 1). */
 void bindings_init(struct bindings *x, struct build *b)
 {
-	static const enum name_visibility order[] = {VISIBLE_PRIVATE, VISIBLE_NAMED,
-						     VISIBLE_PUBLIC};
-	size_t first, last;
+	struct list groups[VISIBLE_NOT] = {0};
+	size_t i, last;
 
 	map_init(&x->by_gateway);
-	resource_set_range(b->set, KIND_VIRTUAL_SERVICE, &first, &last);
-	for (size_t k = 0; k < sizeof(order) / sizeof(order[0]); k++)
-		for (size_t i = first; i < last; i++) {
-			const struct resource *r = b->set->items[i];
+	resource_set_range(b->set, KIND_VIRTUAL_SERVICE, &i, &last);
+	for (; i < last; i++) {
+		struct resource *r = b->set->items[i];
+		enum name_visibility v = name_visibility(&r->vs->export_to, r->ns, b->c->ns);
 
-			if (name_visibility(&r->vs->export_to, r->ns, b->c->ns) == order[k])
-				bind_all(x, b, r);
-		}
+		if (v != VISIBLE_NOT)
+			list_add(b->tmp, &groups[v], r);
+	}
+	for (unsigned v = 0; v < VISIBLE_NOT; v++)
+		for (uint32_t k = 0; k < groups[v].n; k++)
+			bind_all(x, b, groups[v].items[k]);
 }
 
 void bindings_fini(struct bindings *x)

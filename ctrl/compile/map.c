@@ -1,9 +1,13 @@
 /* map.c - owns the nodes and buckets of chained hash maps. */
 #include <compile/map.h>
 
+#include <string.h>
+
 #include <compile/memory.h>
 
 #define BUCKETS_FIRST 16u
+#define CHUNK_FIRST   8u
+#define CHUNK_MAX     512u
 
 struct map_node {
 	struct map_node *next;
@@ -13,15 +17,36 @@ struct map_node {
 	void *value;
 };
 
-/* FNV-1a, 64 bits: keys come from configuration, whose author can slow down only himself. */
+struct map_chunk {
+	struct map_chunk *next;
+	uint32_t n;
+	struct map_node nodes[];
+};
+
+/* Multiplications fold eight bytes at a time: keys of whole virtual hosts are hundreds of bytes.
+ * Keys come from configuration, whose author can slow down only himself. */
+#define MIX_1 0x9e3779b97f4a7c15ull
+#define MIX_2 0xd6e8feb86659fd93ull
+
+static uint64_t fold(uint64_t h, uint64_t word)
+{
+	h = (h ^ word) * MIX_2;
+	return h ^ (h >> 32);
+}
+
 static uint64_t hash_bytes(const void *key, size_t len)
 {
 	const unsigned char *p = key;
-	uint64_t h = 0xcbf29ce484222325ull;
+	uint64_t h = len * MIX_1, word;
 
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ p[i]) * 0x100000001b3ull;
-	return h ^ (h >> 32);
+	for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		h = fold(h, word);
+	}
+	word = 0;
+	if (len)
+		memcpy(&word, p, len);
+	return fold(fold(h, word), MIX_1);
 }
 
 void map_init(struct map *m)
@@ -32,16 +57,41 @@ void map_init(struct map *m)
 
 void map_fini(struct map *m)
 {
-	for (size_t i = 0; m->buckets && i <= m->mask; i++) {
-		struct map_node *n = m->buckets[i], *next;
+	struct map_chunk *c = m->chunks, *next;
 
-		for (; n; n = next) {
-			next = n->next;
-			free(n);
-		}
+	for (; c; c = next) {
+		next = c->next;
+		free(c);
 	}
 	free(m->buckets);
 	*m = (struct map){0};
+}
+
+static void add_chunk(struct map *m)
+{
+	uint32_t n = !m->chunks                 ? CHUNK_FIRST
+		     : m->chunks->n < CHUNK_MAX ? m->chunks->n * 2
+						: CHUNK_MAX;
+	struct map_chunk *c = memory_alloc(sizeof(*c) + n * sizeof(c->nodes[0]));
+
+	c->n = n;
+	c->next = m->chunks;
+	m->chunks = c;
+	for (uint32_t i = n; i-- > 0;) { /* the first one is on top */
+		c->nodes[i].next = m->unused;
+		m->unused = &c->nodes[i];
+	}
+}
+
+static struct map_node *take_node(struct map *m)
+{
+	struct map_node *n;
+
+	if (!m->unused)
+		add_chunk(m);
+	n = m->unused;
+	m->unused = n->next;
+	return n;
 }
 
 static struct map_node **find(const struct map *m, const void *key, size_t len, uint64_t hash)
@@ -88,7 +138,7 @@ void **map_slot(struct map *m, const void *key, size_t len)
 		return &n->value;
 	if (m->n > m->mask)
 		grow(m);
-	n = memory_alloc(sizeof(*n));
+	n = take_node(m);
 	*n = (struct map_node){.key = key, .len = len, .hash = hash};
 	n->next = m->buckets[hash & m->mask];
 	m->buckets[hash & m->mask] = n;
@@ -103,6 +153,7 @@ void map_remove(struct map *m, const void *key, size_t len)
 	if (!n)
 		return;
 	*at = n->next;
-	free(n);
+	n->next = m->unused;
+	m->unused = n;
 	m->n--;
 }

@@ -5,10 +5,13 @@
 #include <string.h>
 
 struct map_node;
+struct map_chunk;
 
 struct map {
 	struct map_node **buckets;
 	size_t n, mask;
+	struct map_node *unused;
+	struct map_chunk *chunks; /* nodes are allocated by the chunk */
 };
 
 void map_init(struct map *m);

@@ -21,6 +21,19 @@ const char *name_expand_host(struct arena *a, const char *host, const char *ns)
 	return name_lower(a, arena_printf(a, "%s.%s.svc.%s", host, ns, CLUSTER_DOMAIN));
 }
 
+/* "ns/name"; every VirtualService has one, so that formatting would show. */
+static const char *join(struct arena *a, const char *ns, size_t ns_len, const char *name,
+			size_t name_len)
+{
+	char *s = arena_alloc(a, ns_len + name_len + 2);
+
+	memcpy(s, ns, ns_len);
+	s[ns_len] = '/';
+	memcpy(s + ns_len + 1, name, name_len);
+	s[ns_len + 1 + name_len] = '\0';
+	return s;
+}
+
 const char *name_expand_gateway(struct arena *a, const char *ref, const char *ns)
 {
 	const char *dot;
@@ -28,14 +41,13 @@ const char *name_expand_gateway(struct arena *a, const char *ref, const char *ns
 	if (strcmp(ref, GATEWAY_MESH) == 0)
 		return GATEWAY_MESH;
 	if (strncmp(ref, "./", 2) == 0)
-		return arena_printf(a, "%s/%s", ns, ref + 2);
+		return join(a, ns, strlen(ns), ref + 2, strlen(ref + 2));
 	if (strchr(ref, '/'))
 		return ref;
 	dot = strchr(ref, '.');
 	if (!dot)
-		return arena_printf(a, "%s/%s", ns, ref);
-	return arena_printf(a, "%.*s/%.*s", (int)strcspn(dot + 1, "."), dot + 1, (int)(dot - ref),
-			    ref);
+		return join(a, ns, strlen(ns), ref, strlen(ref));
+	return join(a, dot + 1, strcspn(dot + 1, "."), ref, (size_t)(dot - ref));
 }
 
 bool name_host_covers(const char *pattern, const char *host)

@@ -28,7 +28,7 @@ bool name_host_covers(const char *pattern, const char *host);
 const char *name_narrower(const char *x, const char *y);
 
 /* How an object of namespace ns is visible from namespace `to`: the order in which a gateway
- * takes VirtualServices (2.2 step 1). */
+ * takes VirtualServices (2.2 step 1), which is the order of these. */
 enum name_visibility { VISIBLE_PRIVATE, VISIBLE_NAMED, VISIBLE_PUBLIC, VISIBLE_NOT };
 
 enum name_visibility name_visibility(const struct string_list *export_to, const char *ns,

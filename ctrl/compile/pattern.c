@@ -243,9 +243,13 @@ void pattern_put(struct compiler *c, struct pattern_object *o)
 	free(o);
 }
 
-bool pattern_fit_scratch(const struct pattern_object *o, struct hs_scratch **scratch)
+/* Thousands of virtual hosts share a database: it is looked at once. */
+bool pattern_fit_scratch(struct build *b, struct pattern_object *o, struct hs_scratch **scratch)
 {
-	return !o->db || hs_alloc_scratch(o->db, scratch) == HS_SUCCESS;
+	if (!o->db || (*scratch && o->fitted == b->c->builds))
+		return true;
+	o->fitted = b->c->builds;
+	return hs_alloc_scratch(o->db, scratch) == HS_SUCCESS;
 }
 
 bool pattern_clone_scratch(struct hs_scratch *first, struct hs_scratch **out, unsigned n)

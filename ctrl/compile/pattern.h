@@ -13,6 +13,7 @@ struct pattern_object {
 	struct hs_database *db; /* NULL: all are PCRE2's */
 	uint32_t n;
 	struct pcre2_real_code_8 **slow; /* by id; NULL: all are Hyperscan's */
+	uint64_t fitted;                 /* the last build whose scratch was made to fit db */
 };
 
 /* The distinct expressions of one field, in order of their ids; conds[i] is a condition that
@@ -31,8 +32,8 @@ uint32_t pattern_list_add(struct pattern_list *l, struct build *b, struct cond *
 struct pattern_object *pattern_get(struct build *b, const struct pattern_list *l);
 void pattern_put(struct compiler *c, struct pattern_object *o);
 
-/* Makes *scratch fit db too. False when memory is short. */
-bool pattern_fit_scratch(const struct pattern_object *o, struct hs_scratch **scratch);
+/* Makes *scratch, the only one of the build, fit db too. False when memory is short. */
+bool pattern_fit_scratch(struct build *b, struct pattern_object *o, struct hs_scratch **scratch);
 /* From one scratch that fits everything to one per worker. */
 bool pattern_clone_scratch(struct hs_scratch *first, struct hs_scratch **out, unsigned n);
 void pattern_free_scratch(struct hs_scratch **scratch, unsigned n);

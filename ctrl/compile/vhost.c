@@ -1,6 +1,8 @@
 /* vhost.c - owns compiled virtual hosts: their memory, ids and databases. */
 #include <compile/vhost.h>
 
+#include <stddef.h>
+
 #include <compile/action.h>
 #include <compile/index.h>
 #include <compile/memory.h>
@@ -163,8 +165,9 @@ static void compile_cond(struct work *w, struct cond *c, struct predicate *p)
 	}
 }
 
-static uint32_t hold_cluster(struct work *w, const char *name)
+static uint32_t hold_cluster(void *work, const char *name)
 {
+	struct work *w = work;
 	uint32_t gen, id = intern_get(&w->b->c->cluster_ids, name, &gen);
 
 	w->o->cluster_ids[w->o->n_cluster_ids++] = id;
@@ -238,8 +241,15 @@ static const struct route_origin *compile_origin(struct work *w, const struct ro
 
 static void compile_route(struct work *w, struct route_plan *r, uint32_t number, struct route *out)
 {
-	struct action_work actions = {w->b, w->a, &w->o->regexes, r->from,
-				      arena_printf(w->b->tmp, "spec.http[%u]", r->rule)};
+	struct action_work actions = {
+		.b = w->b,
+		.a = w->a,
+		.regexes = &w->o->regexes,
+		.from = r->from,
+		.rule = arena_printf(w->b->tmp, "spec.http[%u]", r->rule),
+		.hold_cluster = hold_cluster,
+		.owner = w,
+	};
 	struct predicate *p = arena_array(w->a, r->n_conds, sizeof(*p));
 
 	out->name = arena_strdup(w->a, r->name);
@@ -255,13 +265,18 @@ static void compile_route(struct work *w, struct route_plan *r, uint32_t number,
 	compile_split(w, &actions, r, number, &out->split);
 }
 
+static uint32_t held_clusters(const struct route_plan *r)
+{
+	return r->n_targets + r->n_mirrors;
+}
+
 static void compile_routes(struct work *w)
 {
 	uint32_t n = w->plan->routes.n, n_targets = 0;
 	struct route *routes = arena_array(w->a, n, sizeof(*routes));
 
 	for (uint32_t i = 0; i < n; i++)
-		n_targets += ((const struct route_plan *)w->plan->routes.items[i])->n_targets;
+		n_targets += held_clusters(w->plan->routes.items[i]);
 	w->o->cluster_ids = arena_array(w->a, n_targets, sizeof(*w->o->cluster_ids));
 	w->o->split_ids = arena_array(w->a, n, sizeof(*w->o->split_ids));
 	for (uint32_t i = 0; i < n; i++)
@@ -430,8 +445,17 @@ static bool compile(struct work *w)
 	       refuse_limit(w, "different lengths of path prefixes", INDEX_PREFIX_LENS_MAX);
 }
 
+static void forget_sources(struct compiler *c, struct vhost_object *o)
+{
+	if (o->sources)
+		map_remove(&c->by_sources, o->sources, o->sources_len);
+	free(o->sources);
+	o->sources = NULL;
+}
+
 static void object_free(struct compiler *c, struct vhost_object *o)
 {
+	forget_sources(c, o);
 	for (uint32_t i = 0; i < o->n_cluster_ids; i++)
 		intern_put(&c->cluster_ids, o->cluster_ids[i]);
 	for (uint32_t i = 0; i < o->n_split_ids; i++)
@@ -470,8 +494,19 @@ static struct vhost_object *make(struct build *b, const struct vhost_plan *plan)
 	return NULL;
 }
 
+/* What was worth a warning is so at every load, and where it stands may have moved: it is
+ * compiled again for the sake of what that reports. */
+static void warn_again(struct build *b, const struct vhost_plan *plan)
+{
+	struct vhost_object *o = make(b, plan);
+
+	if (o)
+		object_free(b->c, o);
+}
+
 const struct vhost *vhost_get(struct build *b, const struct vhost_plan *plan)
 {
+	uint64_t reports = b->n_reports;
 	struct vhost_object *o;
 
 	key_vhost(&b->key, plan);
@@ -480,10 +515,37 @@ const struct vhost *vhost_get(struct build *b, const struct vhost_plan *plan)
 		o = make(b, plan);
 		if (!o)
 			return NULL;
+		o->warned = b->n_reports != reports;
 		cache_add(&b->c->vhosts, &o->cached, b->key.bytes, b->key.len);
+	} else if (o->warned) {
+		warn_again(b, plan);
 	}
 	list_add(b->box->arena, &b->box->vhosts, o);
 	return &o->vhost;
+}
+
+const struct vhost *vhost_find(struct build *b, const struct cache_key *sources)
+{
+	struct vhost_object *o = map_get(&b->c->by_sources, sources->bytes, sources->len);
+
+	if (!o)
+		return NULL;
+	cache_hold(&o->cached);
+	list_add(b->box->arena, &b->box->vhosts, o);
+	return &o->vhost;
+}
+
+void vhost_remember(struct build *b, const struct vhost *vh, const struct cache_key *sources)
+{
+	struct vhost_object *o =
+		(struct vhost_object *)((uintptr_t)vh - offsetof(struct vhost_object, vhost));
+
+	if (map_get(&b->c->by_sources, sources->bytes, sources->len))
+		return;
+	forget_sources(b->c, o);
+	o->sources = memory_copy(sources->bytes, sources->len);
+	o->sources_len = sources->len;
+	*map_slot(&b->c->by_sources, o->sources, o->sources_len) = o;
 }
 
 void vhost_put(struct compiler *c, struct vhost_object *o)

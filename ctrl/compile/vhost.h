@@ -10,10 +10,13 @@ struct vhost_object {
 	struct cached cached;
 	struct arena *arena;
 	struct vhost vhost;
+	bool warned;   /* compiling it reported something */
+	void *sources; /* the key under which vhost_find() knows it; NULL */
+	size_t sources_len;
 	struct list patterns; /* struct pattern_object, held */
 	struct list regexes;  /* of the routes' actions: action_regex.c */
 	uint32_t n_cluster_ids, n_split_ids;
-	uint32_t *cluster_ids; /* held, one per target */
+	uint32_t *cluster_ids; /* held, one per target and mirror */
 	uint32_t *split_ids;   /* held, one per route */
 };
 
@@ -23,6 +26,13 @@ struct vhost_object {
 #define VHOST_QUERIES_MAX 1024u
 /* And different pairs of sourceLabels and sourceNamespace. */
 #define VHOST_SOURCES_MAX 16384u
+
+/* Planning costs more than looking up what came of the same sources last time: their key says
+ * everything that the plan depends on. NULL when nothing is known; else held by the snapshot
+ * under construction. */
+const struct vhost *vhost_find(struct build *b, const struct cache_key *sources);
+/* Lets vhost_find() find vh from the next build on. */
+void vhost_remember(struct build *b, const struct vhost *vh, const struct cache_key *sources);
 
 /* The compiled form of a plan, held by the snapshot under construction; NULL when it cannot
  * be compiled (reported). */

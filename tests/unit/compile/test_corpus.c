@@ -79,9 +79,30 @@ static void test_corpus(void **state)
 	assert_true(built > files / 4);
 }
 
+/* Our own examples compile without a word. */
+static void test_examples(void **state)
+{
+	static const char *const folders[] = {SOURCE_ROOT "/configs/bookinfo",
+					      SOURCE_ROOT "/configs/httpbin",
+					      SOURCE_ROOT "/demo/resources"};
+	struct label label = {"istio", "ingressgateway"};
+	struct labels labels = {1, &label};
+
+	(void)state;
+	compiler = compiler_create(&(struct compile_options){
+		.node_namespace = "istio-system", .node_labels = &labels, .n_workers = 1});
+	files = built = 0;
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+		assert_int_equal(nftw(folders[i], visit, 16, FTW_PHYS), 0);
+	compiler_destroy(compiler);
+	assert_true(files > 10);
+	assert_int_equal(built, files);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_corpus)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_corpus),
+					   cmocka_unit_test(test_examples)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

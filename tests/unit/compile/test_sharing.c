@@ -325,6 +325,62 @@ static void test_large_set_compiles_quickly(void **state)
 	free(yaml);
 }
 
+/* Loads again and says how many virtual hosts had to be compiled for it. */
+static unsigned reload(const char *yaml)
+{
+	uint64_t before = compiler_work(w.compiler).vhosts;
+
+	world_load(&w, yaml);
+	return (unsigned)(compiler_work(w.compiler).vhosts - before);
+}
+
+#define ON_PORT(port)                                                                              \
+	SERVICE_OF("s", "default", "clusterIP: 10.9.0.1, ports: [{name: http, port: " port "}]")
+#define LEAF(host) ISTIO("VirtualService", "leaf", "default") "spec: {http: [{" DEST(host) "}]}\n"
+#define ROOT       VS("r", "default", "[r.test]", "gw", "delegate: {name: leaf}")
+
+/* What a virtual host is planned from: its VirtualServices, and everything around that they
+ * refer to. Whatever of it changes, the next snapshot says so. */
+static void test_planned_from(void **state)
+{
+	(void)state;
+	reload(WITH_FIXTURE(RULES_Y("/1") RULES_X));
+	assert_int_equal(reload(WITH_FIXTURE(RULES_X RULES_Y("/1"))), 0);
+	assert_int_equal(reload(WITH_FIXTURE(RULES_X RULES_Y("/2"))), 1);
+	assert_non_null(ROUTE(&w, .host = "y.test", .path = "/2"));
+	assert_null(ROUTE(&w, .host = "y.test", .path = "/1"));
+	/* a service's only port is where its requests go */
+	reload(WITH_FIXTURE(ON_PORT("8000") VS("y", "default", "[y.test]", "gw", DEST("s"))));
+	assert_string_equal(CLUSTER(&w, .host = "y.test"),
+			    "outbound|8000||s.default.svc.cluster.local");
+	reload(WITH_FIXTURE(ON_PORT("9000") VS("y", "default", "[y.test]", "gw", DEST("s"))));
+	assert_string_equal(CLUSTER(&w, .host = "y.test"),
+			    "outbound|9000||s.default.svc.cluster.local");
+	/* a delegate */
+	reload(WITH_FIXTURE(ROOT LEAF("a")));
+	assert_string_equal(SERVICE(&w, .host = "r.test"), "a");
+	assert_int_equal(reload(WITH_FIXTURE(ROOT LEAF("b"))), 1);
+	assert_string_equal(SERVICE(&w, .host = "r.test"), "b");
+	/* one more VirtualService on the host, and one less */
+	reload(WITH_FIXTURE(ROOT LEAF("b") VS("q", "default", "[r.test]", "gw", DEST("c"))));
+	assert_string_equal(SERVICE(&w, .host = "r.test"), "c");
+	reload(WITH_FIXTURE(ROOT LEAF("b")));
+	assert_string_equal(SERVICE(&w, .host = "r.test"), "b");
+}
+
+/* A warning is given at every load, not only at the first. */
+static void test_warnings_come_again(void **state)
+{
+	static const char rule[] = VS("x", "default", "[x.test]", "gw",
+				      "headers: {request: {set: {a: '%NO_SUCH%'}}}, " DEST("a"));
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		reload(WITH_FIXTURE(rule));
+		assert_int_equal(world_reported(&w, "WEIR0904"), true);
+	}
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -339,6 +395,8 @@ int main(void)
 		T(test_listener_and_split_ids_are_stable),
 		T(test_patterns_are_shared),
 		T(test_no_regex_no_scratch),
+		T(test_planned_from),
+		T(test_warnings_come_again),
 		T(test_large_set_compiles_quickly),
 	};
 
