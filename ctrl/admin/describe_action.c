@@ -173,7 +173,7 @@ static void put_authority(json_t *out, const struct action_text *authority)
 
 static double percent(uint32_t share)
 {
-	return 100.0 * share / FAULT_WHOLE;
+	return 100.0 * share / SHARE_WHOLE;
 }
 
 static void put_fault(json_t *out, const struct fault *f)

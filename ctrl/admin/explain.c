@@ -201,7 +201,7 @@ static bool put_own_verdict(struct question *x, const struct route *r)
 		put_verdict(x, a->redirect->status, "-", "the route redirects");
 	else if (r->action == ROUTE_DIRECT_RESPONSE)
 		put_verdict(x, a->direct_response->status, "-", "the route answers itself");
-	else if (a && a->fault && a->fault->abort_share == FAULT_WHOLE && a->fault->abort_status)
+	else if (a && a->fault && a->fault->abort_share == SHARE_WHOLE && a->fault->abort_status)
 		put_verdict(x, a->fault->abort_status, "FI",
 			    "the route's fault aborts all requests");
 	else

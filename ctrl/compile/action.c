@@ -128,6 +128,11 @@ void action_key(struct cache_key *k, const struct route_plan *p)
 	key_labels(k, &r->append_headers);
 	for (uint32_t i = 0; i < p->n_targets; i++)
 		key_headers(k, p->targets[i].headers);
+	cache_key_number(k, p->n_mirrors);
+	for (uint32_t i = 0; i < p->n_mirrors; i++) {
+		cache_key_string(k, p->mirrors[i].cluster);
+		cache_key_number(k, p->mirrors[i].share);
+	}
 }
 
 /* ---- what it gives ---- */
@@ -193,7 +198,7 @@ static bool only_forwards(const struct route_plan *p)
 		if (p->targets[i].headers)
 			return false;
 	return !r->redirect && !r->direct_response && !r->rewrite && !r->fault && !r->cors &&
-	       !r->headers && !r->append_headers.n;
+	       !r->headers && !r->append_headers.n && !p->n_mirrors;
 }
 
 const struct route_actions *route_actions_get(struct action_work *w, const struct route_plan *p)
@@ -216,6 +221,8 @@ const struct route_actions *route_actions_get(struct action_work *w, const struc
 	out->fault = fault_get(w, r->fault);
 	out->redirect = redirect_get(w, p);
 	out->direct_response = direct_response_get(w, r->direct_response);
+	out->n_mirrors = p->n_mirrors;
+	out->mirrors = mirrors_get(w, p);
 	return out;
 }
 

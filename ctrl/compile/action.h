@@ -2,6 +2,9 @@
 #pragma once
 #include <compile/plan.h>
 
+/* Gives a cluster's id, held for whom the actions belong to. */
+typedef uint32_t (*action_hold_cluster)(void *owner, const char *name);
+
 /* Where actions are compiled into. */
 struct action_work {
 	struct build *b;
@@ -9,6 +12,8 @@ struct action_work {
 	struct list *regexes; /* struct pcre2_real_code_8, owned by whoever owns the arena */
 	const struct resource *from;
 	const char *rule; /* "spec.http[0]", for problems */
+	action_hold_cluster hold_cluster;
+	void *owner;
 };
 
 /* Everything of the plan that route_actions_get() and target_actions_get() depend on. */
@@ -40,7 +45,11 @@ const struct redirect *redirect_get(struct action_work *w, const struct route_pl
 const struct direct_response *direct_response_get(struct action_work *w,
 						  const struct http_direct_response *d);
 const struct cors *cors_get(struct action_work *w, const struct cors_policy *c);
+const struct mirror *mirrors_get(struct action_work *w, const struct route_plan *p);
 const struct fault *fault_get(struct action_work *w, const struct http_fault *f);
+
+/* A share of SHARE_WHOLE: of the percentage, or of the old percent. */
+uint32_t action_share(const struct percent *p, uint32_t old);
 
 /* A header value with its variables. */
 struct header_value header_value_get(struct action_work *w, const char *field, const char *text);

@@ -28,11 +28,18 @@ struct target {
 
 #define BLOCK_NONE UINT32_MAX
 
+struct mirror_plan {
+	const char *cluster;
+	uint32_t share; /* of SHARE_WHOLE, positive */
+};
+
 struct route_plan {
 	const char *name;
 	uint32_t n_conds, n_targets;
 	struct cond *conds;
 	struct target *targets; /* weights positive when there are several */
+	uint32_t n_mirrors;
+	struct mirror_plan *mirrors;
 	uint64_t timeout_us;
 	struct retry_policy retry;
 	bool catch_all;  /* pure, as 2.3 defines it */

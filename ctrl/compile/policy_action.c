@@ -1,10 +1,10 @@
-/* policy_action.c - owns the translation of direct responses, CORS and faults. */
+/* policy_action.c - owns the translation of direct responses, CORS, faults and mirrors. */
 #include <compile/action.h>
 
 #include <math.h>
 #include <openssl/evp.h>
 
-#define PERCENT_PARTS (FAULT_WHOLE / 100)
+#define PERCENT_PARTS (SHARE_WHOLE / 100)
 
 /* Standard base64 with padding; validation has refused what is none. */
 static struct action_text decode_base64(struct action_work *w, const char *s)
@@ -101,10 +101,23 @@ const struct cors *cors_get(struct action_work *w, const struct cors_policy *c)
 	return out;
 }
 
-/* percentage, or the old percent; neither: never. */
-static uint32_t share_of(const struct percent *p, int32_t old)
+uint32_t action_share(const struct percent *p, uint32_t old)
 {
-	return p ? (uint32_t)lround(p->value * PERCENT_PARTS) : (uint32_t)old * PERCENT_PARTS;
+	return p ? (uint32_t)lround(p->value * PERCENT_PARTS) : old * PERCENT_PARTS;
+}
+
+const struct mirror *mirrors_get(struct action_work *w, const struct route_plan *p)
+{
+	struct mirror *out = arena_array(w->a, p->n_mirrors, sizeof(*out));
+
+	for (uint32_t i = 0; i < p->n_mirrors; i++)
+		out[i] = (struct mirror){
+			.cluster_id = w->hold_cluster(w->owner, p->mirrors[i].cluster),
+			.cluster_name = arena_strdup(w->a, p->mirrors[i].cluster),
+			.share = p->mirrors[i].share,
+			.host_suffix = w->b->c->compat_08,
+		};
+	return out;
 }
 
 static int grpc_status(const char *name)
@@ -143,14 +156,15 @@ const struct fault *fault_get(struct action_work *w, const struct http_fault *f)
 	out->abort_grpc = -1;
 	if (f->delay) {
 		out->delay_us = f->delay->fixed_us;
-		out->delay_share = share_of(f->delay->percentage, f->delay->percent);
+		out->delay_share = action_share(f->delay->percentage, (uint32_t)f->delay->percent);
 	}
 	if (f->abort) {
 		if (f->abort->has_http_status)
 			out->abort_status = (uint16_t)f->abort->http_status;
 		out->abort_grpc = (int16_t)grpc_status(f->abort->grpc_status);
 		if (out->abort_status || out->abort_grpc >= 0)
-			out->abort_share = share_of(f->abort->percentage, f->abort->percent);
+			out->abort_share =
+				action_share(f->abort->percentage, (uint32_t)f->abort->percent);
 	}
 	return out;
 }

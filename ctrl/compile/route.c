@@ -3,6 +3,7 @@
 #include <compile/route.h>
 
 #include <compile/delegate.h>
+#include <compile/action.h>
 #include <compile/names.h>
 #include <compile/retry.h>
 
@@ -256,6 +257,27 @@ static void plan_targets(const struct rule *r, struct route_plan *p)
 	}
 }
 
+static void add_mirror(const struct rule *r, struct route_plan *p, const struct destination *d,
+		       uint32_t share)
+{
+	if (d && d->host && share)
+		p->mirrors[p->n_mirrors++] = (struct mirror_plan){destination_cluster(r, d), share};
+}
+
+/* Without a percentage all requests are copied (2.4.8). */
+static void plan_mirrors(const struct rule *r, struct route_plan *p)
+{
+	const struct http_rule *h = r->http;
+
+	p->mirrors = arena_array(r->b->tmp, 1 + h->n_mirrors, sizeof(*p->mirrors));
+	add_mirror(r, p, h->mirror,
+		   action_share(h->mirror_percentage,
+				h->has_mirror_percent ? h->mirror_percent : 100));
+	for (uint32_t i = 0; i < h->n_mirrors; i++)
+		add_mirror(r, p, h->mirrors[i].destination,
+			   action_share(h->mirrors[i].percentage, 100));
+}
+
 static const char *route_name(struct arena *a, const struct http_rule *http,
 			      const struct http_match *m)
 {
@@ -284,6 +306,8 @@ static struct route_plan *plan_block(const struct rule *r, uint32_t block,
 	p->uri = m ? m->uri : NULL;
 	p->port = r->scope->port;
 	plan_targets(r, p);
+	if (p->n_targets)
+		plan_mirrors(r, p);
 	if (m)
 		plan_conds(r, p, block, m);
 	if (p->n_targets == 0 && !r->http->redirect && !r->http->direct_response)

@@ -165,8 +165,9 @@ static void compile_cond(struct work *w, struct cond *c, struct predicate *p)
 	}
 }
 
-static uint32_t hold_cluster(struct work *w, const char *name)
+static uint32_t hold_cluster(void *work, const char *name)
 {
+	struct work *w = work;
 	uint32_t gen, id = intern_get(&w->b->c->cluster_ids, name, &gen);
 
 	w->o->cluster_ids[w->o->n_cluster_ids++] = id;
@@ -240,8 +241,15 @@ static const struct route_origin *compile_origin(struct work *w, const struct ro
 
 static void compile_route(struct work *w, struct route_plan *r, uint32_t number, struct route *out)
 {
-	struct action_work actions = {w->b, w->a, &w->o->regexes, r->from,
-				      arena_printf(w->b->tmp, "spec.http[%u]", r->rule)};
+	struct action_work actions = {
+		.b = w->b,
+		.a = w->a,
+		.regexes = &w->o->regexes,
+		.from = r->from,
+		.rule = arena_printf(w->b->tmp, "spec.http[%u]", r->rule),
+		.hold_cluster = hold_cluster,
+		.owner = w,
+	};
 	struct predicate *p = arena_array(w->a, r->n_conds, sizeof(*p));
 
 	out->name = arena_strdup(w->a, r->name);
@@ -257,13 +265,18 @@ static void compile_route(struct work *w, struct route_plan *r, uint32_t number,
 	compile_split(w, &actions, r, number, &out->split);
 }
 
+static uint32_t held_clusters(const struct route_plan *r)
+{
+	return r->n_targets + r->n_mirrors;
+}
+
 static void compile_routes(struct work *w)
 {
 	uint32_t n = w->plan->routes.n, n_targets = 0;
 	struct route *routes = arena_array(w->a, n, sizeof(*routes));
 
 	for (uint32_t i = 0; i < n; i++)
-		n_targets += ((const struct route_plan *)w->plan->routes.items[i])->n_targets;
+		n_targets += held_clusters(w->plan->routes.items[i]);
 	w->o->cluster_ids = arena_array(w->a, n_targets, sizeof(*w->o->cluster_ids));
 	w->o->split_ids = arena_array(w->a, n, sizeof(*w->o->split_ids));
 	for (uint32_t i = 0; i < n; i++)

@@ -16,7 +16,7 @@ struct vhost_object {
 	struct list patterns; /* struct pattern_object, held */
 	struct list regexes;  /* of the routes' actions: action_regex.c */
 	uint32_t n_cluster_ids, n_split_ids;
-	uint32_t *cluster_ids; /* held, one per target */
+	uint32_t *cluster_ids; /* held, one per target and mirror */
 	uint32_t *split_ids;   /* held, one per route */
 };
 

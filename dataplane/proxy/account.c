@@ -242,7 +242,7 @@ void account_request(struct stream *s)
 	};
 
 	count(s->px, &k, s->cluster, s->end_us - s->start_us, s->bytes_received, s->bytes_sent);
-	if (s->px->env.log)
+	if (s->px->env.log && !s->copy)
 		log_request(s);
 }
 

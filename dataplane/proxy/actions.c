@@ -31,7 +31,7 @@ static struct filter_view view_of(struct stream *s, const struct http_head *req,
 
 static bool drawn(struct stream *s, uint32_t share)
 {
-	return share && lb_random(s->px->lb) % FAULT_WHOLE < share;
+	return share && lb_random(s->px->lb) % SHARE_WHOLE < share;
 }
 
 /* Redirects and direct responses are not touched by faults and CORS. */

@@ -18,6 +18,10 @@
 /* Of all packet memory, request bodies that may be sent again take at most one part in so many. */
 #define KEPT_SHARE 16
 
+/* Of all requests in progress, copies for mirrors are at most one in so many. */
+#define MIRRORED_SHARE 8
+#define MIRRORED_MIN   16u
+
 static void fire(void *arg, struct wheel_timer *t)
 {
 	struct proxy *px = arg;
@@ -79,6 +83,7 @@ struct proxy *proxy_create(const struct proxy_env *env)
 	px->scratch.buf = malloc(px->scratch.size);
 	px->regex = regex_create();
 	px->kept_max = env->pool->size / KEPT_SHARE;
+	px->mirrored_max = RTE_MAX(env->max_conns / MIRRORED_SHARE, MIRRORED_MIN);
 	px->match = match_create();
 	px->lb = lb_create(env->seed);
 	px->rows = request_index_create();
@@ -192,7 +197,7 @@ void proxy_drain(struct proxy *px)
 
 uint32_t proxy_conns(const struct proxy *px)
 {
-	return px->n_conns + px->n_tunnels;
+	return px->n_conns + px->n_tunnels + px->n_mirrored;
 }
 
 int proxy_read_request(struct proxy *px, const struct mbq *q, uint32_t *scanned,

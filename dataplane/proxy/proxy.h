@@ -52,10 +52,11 @@ struct proxy {
 	struct slab servers, streams;
 	struct h1_server *conns; /* all client connections */
 	uint32_t n_conns, n_tunnels;
-	uint32_t kept, kept_max;    /* mbufs in the streams' bodies; so many may be */
-	uint64_t generation;        /* of snap */
-	struct http_head req, resp; /* scratch of one parse each */
-	struct http_head reply;     /* scratch of local replies */
+	uint32_t n_mirrored, mirrored_max; /* copies of requests on their way; so many may be */
+	uint32_t kept, kept_max;           /* mbufs in the streams' bodies; so many may be */
+	uint64_t generation;               /* of snap */
+	struct http_head req, resp;        /* scratch of one parse each */
+	struct http_head reply;            /* scratch of local replies */
 	struct http_extra extra;
 	struct h1_linear linear;
 	struct h1_linear relinear; /* of requests parsed again: a response may lie in the other */
@@ -94,7 +95,7 @@ uint64_t proxy_next_timer(const struct proxy *px);
 
 /* No new connections; idle ones are closed, busy ones after their request. */
 void proxy_drain(struct proxy *px);
-/* Client connections and tunnels. */
+/* Client connections, tunnels, and copies of requests on their way to mirrors. */
 uint32_t proxy_conns(const struct proxy *px);
 
 /* h1_read_request() into px->req, with its path normalised; H1_BAD_PATH when that is impossible. */

@@ -7,6 +7,7 @@
 #include <net/net.h>
 #include <proxy/account.h>
 #include <proxy/actions.h>
+#include <proxy/mirror.h>
 #include <proxy/patience.h>
 #include <proxy/reply.h>
 #include <proxy/retry.h>
@@ -67,8 +68,11 @@ void stream_finish(struct stream *s, bool whole)
 {
 	struct proxy *px = s->px;
 	struct exchange_end *down = s->down;
+	bool copy = s->copy;
 
 	s->end_us = px->now_us;
+	if (unlikely(s->copies || s->copy))
+		mirror_leave(s);
 	account_request(s);
 	if (s->up) {
 		upstream_put(s->up);
@@ -81,7 +85,7 @@ void stream_finish(struct stream *s, bool whole)
 	snapshot_unpin(s->snap, px->env.worker);
 	slab_put(&px->streams, s);
 	counter_add(px->env.counters, CTR_HTTP_ACTIVE, -1);
-	if (down)
+	if (down && !copy)
 		server_stream_done(down, whole);
 }
 
@@ -90,6 +94,12 @@ static void cut(struct stream *s, enum response_flag flag, const char *details)
 {
 	s->flags |= flag;
 	s->details = details;
+	drop_upstream(s);
+	stream_finish(s, false);
+}
+
+void stream_cut(struct stream *s)
+{
 	drop_upstream(s);
 	stream_finish(s, false);
 }
@@ -204,6 +214,8 @@ static bool end_request(struct stream *s)
 {
 	struct exchange_end *up = upstream_end(s->up);
 
+	if (s->copies)
+		mirror_end(s);
 	s->request_done = true;
 	start_timeout(s);
 	start_try_timeout(s);
@@ -220,6 +232,10 @@ static bool send_body_again(struct stream *s)
 	struct mbq data;
 
 	mbq_init(&data);
+	if (s->copy) {
+		mirror_take_pending(s, &data);
+		return up->ops->send_data(up, &data);
+	}
 	if (h1_share(&s->body, &data, s->px->env.pool))
 		return up->ops->send_data(up, &data);
 	mbq_free(&data);
@@ -231,6 +247,7 @@ static bool send_request(struct stream *s, struct http_head *h)
 {
 	struct exchange_end *up = upstream_end(s->up);
 	const struct tcp_tuple *t = upstream_tuple(s->up);
+	bool empty;
 
 	s->state = STREAM_OPEN;
 	s->upstream_remote = t->remote;
@@ -250,8 +267,11 @@ static bool send_request(struct stream *s, struct http_head *h)
 		lose(s, UPSTREAM_NO_MEMORY);
 		return false;
 	}
+	empty = is_empty(h);
+	if (s->route->actions && s->route->actions->n_mirrors && !s->copy && !s->mirrored)
+		mirror_begin(s, h);
 	/* Done already when this is another try. */
-	return !(s->request_done || is_empty(h)) || end_request(s);
+	return !(s->request_done || empty) || end_request(s);
 }
 
 /* h: the parsed head, or NULL when it must be parsed again. True when the head is sent and the body
@@ -286,6 +306,11 @@ static bool try_upstream(struct stream *s, struct http_head *h, bool fresh)
 	lb_request_begin(px->lb, e);
 	s->counted = true;
 	return s->reused && send_request(s, h ? h : stream_reparse(s));
+}
+
+void stream_try(struct stream *s)
+{
+	try_upstream(s, NULL, false);
 }
 
 /* ---- retry (reference 2.4.6) ---- */
@@ -592,6 +617,8 @@ void stream_request_data(struct stream *s, struct mbq *data)
 		s->keeps_body = retry_keeps_body(&s->route->retry, s->grpc);
 	if (s->keeps_body)
 		keep(s, data);
+	if (s->copies)
+		mirror_data(s, data);
 	s->request_started = true;
 	s->bytes_received += data->bytes;
 	s->active_us = s->px->now_us;

@@ -35,6 +35,10 @@ struct stream {
 	const char *details;
 	const char *transport_failure;              /* NULL */
 	struct bytestream *tunnel_down, *tunnel_up; /* after an upgrade */
+	/* mirror.c: the copies that still get what this request brings, in a list; of a copy, the
+	 * next one, and the request it follows. */
+	struct stream *copies, *next_copy, *original;
+	struct exchange_end sink; /* of a copy: down */
 	uint64_t start_us, response_us, end_us;
 	uint64_t timeout_us, timeout_at_us; /* of the whole; 0 = none */
 	uint64_t try_timeout_us, try_at_us; /* of each try; 0 = none */
@@ -60,6 +64,9 @@ struct stream {
 	bool external;        /* the peer is not a trusted neighbour: reference 4.6 */
 	bool keep_request_id; /* the client's own x-request-id stays */
 	bool expects_continue;
+	bool copy;         /* for a mirror: nobody waits for the response */
+	bool host_suffix;  /* a copy's host is "name-shadow" */
+	bool mirrored;     /* its copies were begun */
 	bool cross_origin; /* by an origin that the route's CORS policy allows */
 };
 
@@ -108,5 +115,13 @@ struct http_head *stream_reparse(struct stream *s);
 
 /* Accounts for the exchange and frees it. whole: the response was sent completely. */
 void stream_finish(struct stream *s, bool whole);
+
+/* ---- for mirror.c ---- */
+
+/* Sends a request that has been given its route, cluster and head to an upstream. s may be over
+ * when this returns. */
+void stream_try(struct stream *s);
+/* Ends the exchange where it is. */
+void stream_cut(struct stream *s);
 
 extern const struct upstream_user stream_upstream_user;

@@ -4,6 +4,7 @@
 #include <tmmintrin.h>
 
 #include <proxy/actions.h>
+#include <proxy/mirror.h>
 
 /* ---- who is asking ---- */
 
@@ -186,7 +187,7 @@ bool transform_request(struct stream *s, struct http_head *h)
 	if (h->authority.n == 0)
 		h->authority = addr_value(px, &s->local.ip);
 	drop_request_fields(s, h);
-	return !s->route->actions || actions_on_request(s, h);
+	return !s->route->actions || (actions_on_request(s, h) && (!s->copy || mirror_host(s, h)));
 }
 
 static bool has_date(const struct proxy *px, const struct http_head *h)

@@ -134,8 +134,8 @@ struct cors {
 	bool ignore_unmatched; /* unmatchedPreflights: IGNORE */
 };
 
-/* Shares of requests are in parts of FAULT_WHOLE. */
-#define FAULT_WHOLE 1000000u
+/* Shares of requests are in parts of this. */
+#define SHARE_WHOLE 1000000u
 
 /* fault (2.4.7): delay and abort are drawn one by one. */
 struct fault {
@@ -143,6 +143,14 @@ struct fault {
 	uint64_t delay_us;
 	uint16_t abort_status; /* 0: no abort by status */
 	int16_t abort_grpc;    /* gRPC status; -1: none */
+};
+
+/* mirror, mirrors (2.4.8): a copy of the request to another cluster, whose answer nobody sees. */
+struct mirror {
+	uint32_t cluster_id; /* WEIR_ID_NONE or one that no snapshot has: nothing is copied */
+	const char *cluster_name;
+	uint32_t share;
+	bool host_suffix; /* "-shadow" behind the host, as until Istio 1.27 */
 };
 
 struct route_actions {
@@ -153,4 +161,6 @@ struct route_actions {
 	const struct fault *fault;
 	const struct redirect *redirect;
 	const struct direct_response *direct_response;
+	uint32_t n_mirrors;
+	const struct mirror *mirrors;
 };

@@ -122,6 +122,9 @@
 	X(UPSTREAM_CONNECT_FAILS, "weir_upstream_connect_fails_total", "Upstream connects failed") \
 	X(UPSTREAM_REUSES, "weir_upstream_reuses_total", "Requests on a pooled connection")        \
 	X(UPSTREAM_RETRIES, "weir_upstream_retries_total", "Requests sent again")                  \
+	X(MIRRORED, "weir_mirrored_total", "Requests copied to a mirror")                          \
+	X(MIRROR_DROPPED, "weir_mirror_dropped_total",                                             \
+	  "Copies that were not made, or not to their end, for want of room")                      \
 	X(UPSTREAM_RESETS, "weir_upstream_resets_total", "Upstream lost before its response")      \
 	X(UPSTREAM_PROTOCOL_ERRORS, "weir_upstream_protocol_errors_total",                         \
 	  "Upstream responses refused by the parser")                                              \

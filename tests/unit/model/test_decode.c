@@ -501,10 +501,10 @@ static void unsupported_names_of_a_rule(void **state)
 			    "  http:\n  - route: [{destination: {host: a}, headers: {}}]\n"
 			    "    mirror: {host: b}\n    websocketUpgrade: true\n"
 			    "    retries: {attempts: 1, perTryTimeout: 1s, "
-			    "retryRemoteLocalities: false}\n");
+			    "retryRemoteLocalities: true}\n");
 	rule = &l.set.items[0]->vs->http[0];
 	assert_int_equal(rule->unsupported.n, 1);
-	assert_string_equal(rule->unsupported.items[0], "mirror");
+	assert_string_equal(rule->unsupported.items[0], "retries.retryRemoteLocalities");
 	assert_non_null(rule->route[0].headers);
 	load_free(&l);
 }

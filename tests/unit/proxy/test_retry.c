@@ -553,7 +553,7 @@ static void clients_ask_for_retries(void **state)
 static void body_goes_on_after_a_delay(void **state)
 {
 	static const struct fault fault = {
-		.delay_us = 500000, .delay_share = FAULT_WHOLE, .abort_grpc = -1};
+		.delay_us = 500000, .delay_share = SHARE_WHOLE, .abort_grpc = -1};
 	static const struct route_actions actions = {.fault = &fault};
 	struct rig *r = *state;
 	struct peer *client = rig_client(r, PORT_ROUTED), *origin = ask(r, client, GET);
