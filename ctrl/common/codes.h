@@ -138,6 +138,12 @@
 	  "tunnel and proxyProtocol exclude each other")                                           \
 	X(DR_PORTS_MANY,         "WEIR0408", ERROR,   "more than 4096 portLevelSettings")          \
 	X(DR_PORT_TWICE,         "WEIR0409", WARNING, "two portLevelSettings for one port")        \
+	X(DR_H2_UPGRADE,         "WEIR0430", ERROR,                                                \
+	  "useClientProtocol and h2UpgradePolicy UPGRADE contradict")                              \
+	X(DR_HTTP2_KEEPALIVE,    "WEIR0431", ERROR,                                                \
+	  "http2KeepAlive without interval or timeout")                                            \
+	X(DR_OUTLIER_LOCAL,      "WEIR0432", ERROR,                                                \
+	  "consecutiveLocalOriginFailures without splitExternalLocalOriginErrors")                 \
 	X(GW_NAME,               "WEIR0501", ERROR,   "a Gateway's name is no DNS label")          \
 	X(GW_NO_SERVERS,         "WEIR0502", ERROR,   "a Gateway without servers")                 \
 	X(GW_PORT_NAME,          "WEIR0503", ERROR,   "a server's port has no name, or another's") \

@@ -6,6 +6,7 @@
 #include <compile/cache.h>
 #include <compile/compile.h>
 #include <compile/intern.h>
+#include <compile/keep.h>
 #include <compile/list.h>
 #include <compile/problems.h>
 
@@ -20,6 +21,7 @@ struct compiler {
 
 	struct intern listener_ids, cluster_ids, endpoint_ids, split_ids;
 	struct cache vhosts, clusters, patterns;
+	struct keep keep;
 	struct map by_sources; /* what a virtual host was planned from -> struct vhost_object */
 };
 

@@ -3,6 +3,7 @@
 
 #include <compile/memory.h>
 #include <compile/names.h>
+#include <compile/pool_policy.h>
 #include <compile/split.h>
 
 #define VERSION_LABEL   "version"
@@ -32,9 +33,7 @@ static void key_plan(struct cache_key *k, const struct plan *p)
 	cache_key_string(k, p->service->name);
 	cache_key_string(k, p->service->ns);
 	cache_key_number(k, p->policy.lb);
-	cache_key_number(k, p->policy.connect_timeout_us);
-	cache_key_number(k, p->policy.idle_timeout_us);
-	cache_key_number(k, p->policy.max_requests_per_connection);
+	pool_policy_key(k, &p->policy);
 	for (uint32_t i = 0; i < p->members.n; i++) {
 		const struct reg_endpoint *e = p->members.items[i];
 
@@ -45,9 +44,16 @@ static void key_plan(struct cache_key *k, const struct plan *p)
 	}
 }
 
+/* The name of an endpoint beyond this snapshot. */
+static const char *endpoint_key(struct arena *a, const char *cluster, const char *endpoint)
+{
+	return arena_printf(a, "%s %s", cluster, endpoint);
+}
+
 static void compile_endpoint(struct build *b, struct arena *a, const struct plan *p,
 			     const struct reg_endpoint *e, struct endpoint *out)
 {
+	const char *key;
 	char name[NET_ADDR_STRLEN];
 
 	net_addr_format(&e->addr, name);
@@ -55,8 +61,10 @@ static void compile_endpoint(struct build *b, struct arena *a, const struct plan
 	out->weight = e->weight;
 	out->name = arena_strdup(a, name);
 	out->version = arena_strdup(a, version_of(e));
-	out->id = intern_get(&b->c->endpoint_ids, arena_printf(b->tmp, "%s %s", p->name, name),
-			     &out->gen);
+	key = endpoint_key(b->tmp, p->name, name);
+	out->id = intern_get(&b->c->endpoint_ids, key, &out->gen);
+	if (p->policy.has_outlier)
+		out->health = keep_get_health(&b->c->keep, key);
 }
 
 /* The order by weight; left out when there is nothing to weigh. */
@@ -89,6 +97,26 @@ static void compile_endpoints(struct build *b, struct cluster_object *o, const s
 	compile_slots(b, o->arena, p, &o->endpoints);
 }
 
+static void compile_limits(struct build *b, struct arena *a, const struct plan *p,
+			   struct cluster *c)
+{
+	struct outlier_policy *outlier;
+
+	c->connect_timeout_us = p->policy.connect_timeout_us;
+	c->idle_timeout_us = p->policy.idle_timeout_us;
+	c->max_connection_us = p->policy.max_connection_us;
+	c->max_requests_per_connection = p->policy.max_requests_per_connection;
+	c->limits = p->policy.limits;
+	if (pool_policy_limits(&p->policy))
+		c->breaker = keep_get_breaker(&b->c->keep, c->name, c->id, b->c->n_workers);
+	if (!p->policy.has_outlier)
+		return;
+	outlier = arena_alloc(a, sizeof(*outlier));
+	*outlier = p->policy.outlier;
+	c->outlier = outlier;
+	c->outlier_state = keep_get_outlier(&b->c->keep, c->name);
+}
+
 static struct cluster_object *make(struct build *b, const struct plan *p)
 {
 	struct cluster_object *o = memory_alloc(sizeof(*o));
@@ -100,9 +128,7 @@ static struct cluster_object *make(struct build *b, const struct plan *p)
 	c->id = intern_get(&b->c->cluster_ids, c->name, &c->gen);
 	c->lb = p->policy.lb;
 	c->endpoints = &o->endpoints;
-	c->connect_timeout_us = p->policy.connect_timeout_us;
-	c->idle_timeout_us = p->policy.idle_timeout_us;
-	c->max_requests_per_connection = p->policy.max_requests_per_connection;
+	compile_limits(b, a, p, c);
 	c->service_host = arena_strdup(a, p->service->host);
 	c->service_name = arena_strdup(a, p->service->name);
 	c->service_namespace = arena_strdup(a, p->service->ns);
@@ -151,10 +177,25 @@ void cluster_make_all(struct build *b, const struct registry *reg, const struct 
 	}
 }
 
+static void put_kept(struct compiler *c, struct cluster_object *o)
+{
+	const struct cluster *cl = &o->cluster;
+
+	if (cl->breaker)
+		keep_put_breaker(&c->keep, cl->name);
+	if (!cl->outlier)
+		return;
+	keep_put_outlier(&c->keep, cl->name);
+	for (uint32_t i = 0; i < o->endpoints.n; i++)
+		keep_put_health(&c->keep,
+				endpoint_key(o->arena, cl->name, o->endpoints.endpoints[i].name));
+}
+
 void cluster_put(struct compiler *c, struct cluster_object *o)
 {
 	if (!cache_put(&c->clusters, &o->cached))
 		return;
+	put_kept(c, o);
 	for (uint32_t i = 0; i < o->endpoints.n; i++)
 		intern_put(&c->endpoint_ids, o->endpoints.endpoints[i].id);
 	intern_put(&c->cluster_ids, o->cluster.id);

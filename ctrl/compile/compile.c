@@ -68,6 +68,7 @@ struct compiler *compiler_create(const struct compile_options *opt)
 	cache_init(&c->vhosts);
 	cache_init(&c->clusters);
 	cache_init(&c->patterns);
+	keep_init(&c->keep);
 	map_init(&c->by_sources);
 	return c;
 }
@@ -79,6 +80,7 @@ void compiler_destroy(struct compiler *c)
 	cache_fini(&c->vhosts);
 	cache_fini(&c->clusters);
 	cache_fini(&c->patterns);
+	keep_fini(&c->keep);
 	map_fini(&c->by_sources);
 	intern_fini(&c->listener_ids);
 	intern_fini(&c->cluster_ids);
@@ -197,6 +199,7 @@ struct snapshot *compiler_build(struct compiler *c, const struct resource_set *s
 	struct build b = {.c = c, .set = set, .d = d, .tmp = arena_create(), .box = box_create()};
 	size_t errors = d->errors;
 
+	keep_sweep(&c->keep);
 	c->builds++;
 	map_init(&b.said);
 	map_init(&b.addresses);

@@ -2,9 +2,7 @@
 #include <compile/policy.h>
 
 #include <compile/names.h>
-
-#define CONNECT_TIMEOUT_US (10ull * 1000 * 1000)
-#define IDLE_TIMEOUT_US    (3600ull * 1000 * 1000)
+#include <compile/pool_policy.h>
 
 static struct dest_rule *rule_of(struct policies *p, struct build *b, const struct resource *r)
 {
@@ -130,10 +128,11 @@ static void lay_over(struct traffic_policy *p, const struct traffic_policy *over
 	}
 	if (over->has_connection_pool || all) {
 		p->has_connection_pool = over->has_connection_pool;
-		p->connect_timeout_us = over->connect_timeout_us;
-		p->http_idle_timeout_us = over->http_idle_timeout_us;
-		p->tcp_idle_timeout_us = over->tcp_idle_timeout_us;
-		p->max_requests_per_connection = over->max_requests_per_connection;
+		p->pool = over->pool;
+	}
+	if (over->has_outlier_detection || all) {
+		p->has_outlier_detection = over->has_outlier_detection;
+		p->outlier = over->outlier;
 	}
 }
 
@@ -162,11 +161,6 @@ static enum lb_policy lb_of(const struct traffic_policy *p, bool compat_08)
 	return simple[p->simple];
 }
 
-static uint64_t first_set(uint64_t x, uint64_t y, uint64_t z)
-{
-	return x ? x : y ? y : z;
-}
-
 void policy_resolve(const struct dest_rule *rule, const struct subset *subset, uint32_t port,
 		    bool compat_08, struct cluster_policy *out)
 {
@@ -176,11 +170,6 @@ void policy_resolve(const struct dest_rule *rule, const struct subset *subset, u
 		apply(&p, rule->top->policy, rule->top->ports, rule->top->n_ports, port);
 	if (subset)
 		apply(&p, subset->policy, subset->ports, subset->n_ports, port);
-	*out = (struct cluster_policy){
-		.lb = lb_of(&p, compat_08),
-		.connect_timeout_us = first_set(p.connect_timeout_us, 0, CONNECT_TIMEOUT_US),
-		.idle_timeout_us =
-			first_set(p.http_idle_timeout_us, p.tcp_idle_timeout_us, IDLE_TIMEOUT_US),
-		.max_requests_per_connection = p.max_requests_per_connection,
-	};
+	*out = (struct cluster_policy){.lb = lb_of(&p, compat_08)};
+	pool_policy_resolve(&p, compat_08, out);
 }

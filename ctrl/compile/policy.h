@@ -24,8 +24,11 @@ const struct dest_rule *policies_find(const struct policies *p, struct build *b,
 
 struct cluster_policy {
 	enum lb_policy lb;
-	uint64_t connect_timeout_us, idle_timeout_us;
+	uint64_t connect_timeout_us, idle_timeout_us, max_connection_us;
 	uint32_t max_requests_per_connection;
+	struct breaker_limits limits;
+	bool has_outlier;
+	struct outlier_policy outlier;
 };
 
 /* rule and subset may be NULL. */

@@ -4,13 +4,12 @@
 #define COUNT_RANGE  RANGE(0, INT32_MAX)
 #define UINT32_RANGE RANGE(0, UINT32_MAX)
 
-/* A list of whole numbers, checked and not kept. */
-static void check_status_codes(struct decoder *dec, const struct yaml_node *node, void *out)
+static void decode_status_codes(struct decoder *dec, const struct yaml_node *node, void *out)
 {
+	struct error_codes *set = &((struct traffic_policy *)out)->outlier.codes;
 	int64_t code;
 	uint32_t i;
 
-	(void)out;
 	if (node->kind != YAML_SEQ) {
 		decode_error(dec, DIAG_WRONG_TYPE, node, "must be a list, not %s",
 			     yaml_describe(node));
@@ -19,7 +18,10 @@ static void check_status_codes(struct decoder *dec, const struct yaml_node *node
 	for (i = 0; i < node->n; i++) {
 		size_t before = field_path_push_index(&dec->path, i);
 
-		decode_int(dec, node->items[i], 100, 599, &code);
+		if (decode_int(dec, node->items[i], 100, 599, &code)) {
+			set->bits[code / 64] |= 1ull << (code % 64);
+			set->n++;
+		}
 		field_path_pop(&dec->path, before);
 	}
 }
@@ -134,57 +136,67 @@ static const struct message load_balancer = {
 /* ---- connectionPool ---- */
 
 static const struct field keepalive_fields[] = {
-	{"probes", FIELD_UINT32, NOT_KEPT, UINT32_RANGE},
-	{"time", FIELD_DURATION, NOT_KEPT},
-	{"interval", FIELD_DURATION, NOT_KEPT},
+	{"probes", FIELD_UINT32, AT(traffic_policy, pool.keepalive_probes), UINT32_RANGE},
+	{"time", FIELD_DURATION, AT(traffic_policy, pool.keepalive_time_us)},
+	{"interval", FIELD_DURATION, AT(traffic_policy, pool.keepalive_interval_us)},
 	{0},
 };
-static const struct message keepalive = CHECKED("TcpKeepalive", keepalive_fields);
+static const struct message keepalive = {
+	.name = "TcpKeepalive", .fields = keepalive_fields, NO_POS, NO_LIST};
 
 static const struct field tcp_pool_fields[] = {
-	{"maxConnections", FIELD_INT32, FIELD_NO_EFFECT, NOT_KEPT, COUNT_RANGE},
-	{"connectTimeout", FIELD_DURATION, AT(traffic_policy, connect_timeout_us)},
-	{"tcpKeepalive", FIELD_MESSAGE, FIELD_NO_EFFECT, NOT_KEPT, .message = &keepalive},
-	{"maxConnectionDuration", FIELD_DURATION, FIELD_NO_EFFECT, NOT_KEPT},
-	{"idleTimeout", FIELD_DURATION, FIELD_ZERO_OK, AT(traffic_policy, tcp_idle_timeout_us)},
+	{"maxConnections", FIELD_INT32, AT(traffic_policy, pool.max_connections), COUNT_RANGE},
+	{"connectTimeout", FIELD_DURATION, AT(traffic_policy, pool.connect_timeout_us)},
+	{"tcpKeepalive", FIELD_INLINE, FIELD_PRESENT | FIELD_NO_EFFECT,
+	 COUNT(traffic_policy, pool.has_keepalive), .message = &keepalive},
+	{"maxConnectionDuration", FIELD_DURATION,
+	 AT(traffic_policy, pool.max_connection_duration_us)},
+	{"idleTimeout", FIELD_DURATION, FIELD_ZERO_OK | FIELD_PRESENT,
+	 AT(traffic_policy, pool.tcp_idle_timeout_us), COUNT(traffic_policy, pool.has_tcp_idle)},
 	{0},
 };
 static const struct message tcp_pool = {
 	.name = "TCPSettings", .fields = tcp_pool_fields, NO_POS, NO_LIST};
 
 static const struct field http2_keepalive_fields[] = {
-	{"interval", FIELD_DURATION, NOT_KEPT},
-	{"timeout", FIELD_DURATION, NOT_KEPT},
+	{"interval", FIELD_DURATION, AT(traffic_policy, pool.http2_keepalive_interval_us)},
+	{"timeout", FIELD_DURATION, AT(traffic_policy, pool.http2_keepalive_timeout_us)},
 	{0},
 };
-static const struct message http2_keepalive = CHECKED("Http2KeepAlive", http2_keepalive_fields);
+static const struct message http2_keepalive = {
+	.name = "Http2KeepAlive", .fields = http2_keepalive_fields, NO_POS, NO_LIST};
 
 static const struct enum_value h2_values[] = {
-	{"DEFAULT", 0, 0, false},
-	{"DO_NOT_UPGRADE", 1, 1, false},
-	{"UPGRADE", 2, 2, false},
+	{"DEFAULT", 0, MODEL_H2_DEFAULT, false},
+	{"DO_NOT_UPGRADE", 1, MODEL_H2_DO_NOT_UPGRADE, false},
+	{"UPGRADE", 2, MODEL_H2_UPGRADE, false},
 	{0},
 };
 static const struct field http_pool_fields[] = {
-	{"http1MaxPendingRequests", FIELD_INT32, FIELD_NO_EFFECT, NOT_KEPT, COUNT_RANGE},
-	{"http2MaxRequests", FIELD_INT32, FIELD_NO_EFFECT, NOT_KEPT, COUNT_RANGE},
-	{"maxRequestsPerConnection", FIELD_INT32, AT(traffic_policy, max_requests_per_connection),
+	{"http1MaxPendingRequests", FIELD_INT32, AT(traffic_policy, pool.max_pending_requests),
 	 COUNT_RANGE},
-	{"maxRetries", FIELD_INT32, FIELD_NO_EFFECT, NOT_KEPT, COUNT_RANGE},
-	{"idleTimeout", FIELD_DURATION, AT(traffic_policy, http_idle_timeout_us)},
-	{"h2UpgradePolicy", FIELD_ENUM, FIELD_NO_EFFECT, NOT_KEPT, .values = h2_values},
-	{"useClientProtocol", FIELD_BOOL, FIELD_NO_EFFECT, NOT_KEPT},
-	{"maxConcurrentStreams", FIELD_INT32, FIELD_NO_EFFECT, NOT_KEPT, COUNT_RANGE},
-	{"http2KeepAlive", FIELD_MESSAGE, FIELD_NO_EFFECT, NOT_KEPT, .message = &http2_keepalive},
+	{"http2MaxRequests", FIELD_INT32, AT(traffic_policy, pool.max_requests), COUNT_RANGE},
+	{"maxRequestsPerConnection", FIELD_INT32,
+	 AT(traffic_policy, pool.max_requests_per_connection), COUNT_RANGE},
+	{"maxRetries", FIELD_INT32, AT(traffic_policy, pool.max_retries), COUNT_RANGE},
+	{"idleTimeout", FIELD_DURATION, AT(traffic_policy, pool.http_idle_timeout_us)},
+	{"h2UpgradePolicy", FIELD_ENUM, FIELD_NO_EFFECT, AT(traffic_policy, pool.h2_upgrade),
+	 .values = h2_values},
+	{"useClientProtocol", FIELD_BOOL, FIELD_NO_EFFECT,
+	 AT(traffic_policy, pool.use_client_protocol)},
+	{"maxConcurrentStreams", FIELD_INT32, FIELD_NO_EFFECT,
+	 AT(traffic_policy, pool.max_concurrent_streams), COUNT_RANGE},
+	{"http2KeepAlive", FIELD_INLINE, FIELD_NO_EFFECT | FIELD_PRESENT,
+	 COUNT(traffic_policy, pool.has_http2_keepalive), .message = &http2_keepalive},
 	{0},
 };
 static const struct message http_pool = {
 	.name = "HTTPSettings", .fields = http_pool_fields, NO_POS, NO_LIST};
 
 static const struct field connection_pool_fields[] = {
-	{"tcp", FIELD_INLINE, FIELD_PRESENT, COUNT(traffic_policy, has_tcp_pool),
+	{"tcp", FIELD_INLINE, FIELD_PRESENT, COUNT(traffic_policy, pool.has_tcp),
 	 .message = &tcp_pool},
-	{"http", FIELD_INLINE, FIELD_PRESENT, COUNT(traffic_policy, has_http_pool),
+	{"http", FIELD_INLINE, FIELD_PRESENT, COUNT(traffic_policy, pool.has_http),
 	 .message = &http_pool},
 	{0},
 };
@@ -195,32 +207,49 @@ static const struct message connection_pool = {
 
 #define OLD_ERRORS "write consecutive5xxErrors"
 
+/* The rows that the old http block had; the last ones of today's, too. */
+#define OUTLIER_TIMES                                                                              \
+	{"interval", FIELD_DURATION, AT(traffic_policy, outlier.interval_us)},                     \
+		{"baseEjectionTime", FIELD_DURATION,                                               \
+		 AT(traffic_policy, outlier.base_ejection_us)},                                    \
+	{                                                                                          \
+		"maxEjectionPercent", FIELD_INT32,                                                 \
+			AT(traffic_policy, outlier.max_ejection_percent), RANGE(0, 100)            \
+	}
+
 static const struct field old_outlier_fields[] = {
-	{"consecutiveErrors", FIELD_INT32, NOT_KEPT, COUNT_RANGE},
-	{"interval", FIELD_DURATION, NOT_KEPT},
-	{"baseEjectionTime", FIELD_DURATION, NOT_KEPT},
-	{"maxEjectionPercent", FIELD_INT32, NOT_KEPT, RANGE(0, 100)},
+	{"consecutiveErrors", FIELD_INT32, AT(traffic_policy, outlier.consecutive_old),
+	 COUNT_RANGE},
+	OUTLIER_TIMES,
 	{0},
 };
-static const struct message old_outlier = CHECKED("OutlierDetection.HTTP", old_outlier_fields);
+static const struct message old_outlier = {
+	.name = "OutlierDetection.HTTP", .fields = old_outlier_fields, NO_POS, NO_LIST};
 
 static const struct field outlier_fields[] = {
-	{"consecutiveErrors", FIELD_INT32, NOT_KEPT, COUNT_RANGE, .today = OLD_ERRORS},
-	{"consecutive5xxErrors", FIELD_UINT32, NOT_KEPT, UINT32_RANGE},
-	{"consecutiveGatewayErrors", FIELD_UINT32, NOT_KEPT, UINT32_RANGE},
-	{"consecutiveLocalOriginFailures", FIELD_UINT32, NOT_KEPT, UINT32_RANGE},
-	{"splitExternalLocalOriginErrors", FIELD_BOOL, NOT_KEPT},
-	{"interval", FIELD_DURATION, NOT_KEPT},
-	{"baseEjectionTime", FIELD_DURATION, NOT_KEPT},
-	{"maxEjectionPercent", FIELD_INT32, NOT_KEPT, RANGE(0, 100)},
-	{"minHealthPercent", FIELD_INT32, NOT_KEPT, RANGE(0, 100)},
-	{"outlierDetectionHttpErrorCodes", FIELD_HOOK, NOT_KEPT, .decode = check_status_codes},
-	{"http", FIELD_MESSAGE, NOT_KEPT, .message = &old_outlier,
+	{"consecutiveErrors", FIELD_INT32, AT(traffic_policy, outlier.consecutive_old), COUNT_RANGE,
+	 .today = OLD_ERRORS},
+	{"consecutive5xxErrors", FIELD_UINT32, FIELD_PRESENT,
+	 AT(traffic_policy, outlier.consecutive_5xx), COUNT(traffic_policy, outlier.has_5xx),
+	 UINT32_RANGE},
+	{"consecutiveGatewayErrors", FIELD_UINT32, FIELD_PRESENT,
+	 AT(traffic_policy, outlier.consecutive_gateway),
+	 COUNT(traffic_policy, outlier.has_gateway), UINT32_RANGE},
+	{"consecutiveLocalOriginFailures", FIELD_UINT32, FIELD_PRESENT,
+	 AT(traffic_policy, outlier.consecutive_local), COUNT(traffic_policy, outlier.has_local),
+	 UINT32_RANGE},
+	{"splitExternalLocalOriginErrors", FIELD_BOOL, AT(traffic_policy, outlier.split_local)},
+	OUTLIER_TIMES,
+	{"minHealthPercent", FIELD_INT32, AT(traffic_policy, outlier.min_health_percent),
+	 RANGE(0, 100)},
+	{"outlierDetectionHttpErrorCodes", FIELD_HOOK, NOT_KEPT, .decode = decode_status_codes},
+	{"http", FIELD_INLINE, .message = &old_outlier,
 	 .today = "write its fields directly into outlierDetection, and consecutive5xxErrors for "
 		  "consecutiveErrors"},
 	{0},
 };
-static const struct message outlier = CHECKED("OutlierDetection", outlier_fields);
+static const struct message outlier = {
+	.name = "OutlierDetection", .fields = outlier_fields, NO_POS, NO_LIST};
 
 /* ---- tls, tunnel, proxyProtocol, retryBudget ---- */
 
@@ -286,7 +315,11 @@ static const struct message retry_budget = CHECKED("RetryBudget", retry_budget_f
 		 AT(s, p),                                                                         \
 		 COUNT(s, p.has_connection_pool),                                                  \
 		 .message = &connection_pool},                                                     \
-		{"outlierDetection", FIELD_MESSAGE, FIELD_NO_EFFECT, NOT_KEPT,                     \
+		{"outlierDetection",                                                               \
+		 FIELD_INLINE,                                                                     \
+		 FIELD_PRESENT,                                                                    \
+		 AT(s, p),                                                                         \
+		 COUNT(s, p.has_outlier_detection),                                                \
 		 .message = &outlier},                                                             \
 	{                                                                                          \
 		"tls", FIELD_INLINE, FIELD_PRESENT, AT(s, p), COUNT(s, p.has_tls), .message = &tls \

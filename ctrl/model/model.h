@@ -267,15 +267,54 @@ enum model_lb {
 
 enum model_tls { MODEL_TLS_DISABLE, MODEL_TLS_SIMPLE, MODEL_TLS_MUTUAL, MODEL_TLS_ISTIO_MUTUAL };
 
+enum model_h2_upgrade { MODEL_H2_DEFAULT, MODEL_H2_DO_NOT_UPGRADE, MODEL_H2_UPGRADE };
+
+/* connectionPool. Of times and counts 0 is absent, where no bool says so. */
+struct pool_settings {
+	bool has_tcp, has_http; /* written */
+	int32_t max_connections;
+	uint64_t connect_timeout_us, max_connection_duration_us;
+	bool has_tcp_idle; /* 0s: never */
+	uint64_t tcp_idle_timeout_us;
+	bool has_keepalive;
+	uint32_t keepalive_probes;
+	uint64_t keepalive_time_us, keepalive_interval_us;
+	int32_t max_pending_requests, max_requests, max_retries;
+	int32_t max_requests_per_connection;
+	uint64_t http_idle_timeout_us;
+	enum model_h2_upgrade h2_upgrade;
+	bool use_client_protocol;
+	int32_t max_concurrent_streams;
+	bool has_http2_keepalive;
+	uint64_t http2_keepalive_interval_us, http2_keepalive_timeout_us;
+};
+
+/* HTTP statuses, a bit each. */
+struct error_codes {
+	uint64_t bits[10];
+	uint32_t n;
+};
+
+/* outlierDetection. The old consecutiveErrors and the fields of the old http block are kept in the
+ * same places. */
+struct outlier_settings {
+	bool has_5xx, has_gateway, has_local; /* written; 0 then switches it off */
+	uint32_t consecutive_5xx, consecutive_gateway, consecutive_local;
+	int32_t consecutive_old;
+	bool split_local;
+	uint64_t interval_us, base_ejection_us; /* 0 = absent */
+	int32_t max_ejection_percent;           /* 0 = absent */
+	int32_t min_health_percent;
+	struct error_codes codes; /* empty: every 5xx */
+};
+
 struct traffic_policy {
 	bool has_load_balancer;
 	enum model_lb simple;
 	bool has_connection_pool;
-	uint64_t connect_timeout_us;   /* 0 = absent */
-	uint64_t http_idle_timeout_us; /* 0 = absent */
-	uint64_t tcp_idle_timeout_us;  /* 0 = absent */
-	uint32_t max_requests_per_connection;
-	bool has_tcp_pool, has_http_pool;             /* connectionPool.tcp, .http are written */
+	struct pool_settings pool;
+	bool has_outlier_detection;
+	struct outlier_settings outlier;
 	bool has_tls, has_tunnel, has_proxy_protocol; /* written */
 	enum model_tls tls_mode;
 	struct pos pos;

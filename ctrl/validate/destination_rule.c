@@ -7,14 +7,49 @@
 
 #define PORTS_MAX 4096u
 
+static void check_http_pool(struct check *c, const struct pool_settings *p)
+{
+	size_t outer = check_field(c, "http"), mark;
+
+	if (p->use_client_protocol && p->h2_upgrade == MODEL_H2_UPGRADE) {
+		mark = check_field(c, "useClientProtocol");
+		check_report(c, DIAG_DR_H2_UPGRADE,
+			     "the client's protocol cannot be kept and upgraded to HTTP/2, too: "
+			     "remove useClientProtocol or h2UpgradePolicy");
+		check_leave(c, mark);
+	}
+	mark = check_field(c, "http2KeepAlive");
+	if (p->has_http2_keepalive && !p->http2_keepalive_interval_us)
+		check_report(c, DIAG_DR_HTTP2_KEEPALIVE, "it needs an interval");
+	if (p->has_http2_keepalive && !p->http2_keepalive_timeout_us)
+		check_report(c, DIAG_DR_HTTP2_KEEPALIVE, "it needs a timeout");
+	check_leave(c, mark);
+	check_leave(c, outer);
+}
+
 static void check_pool(struct check *c, const struct traffic_policy *p)
 {
 	size_t mark;
 
-	if (!p->has_connection_pool || p->has_tcp_pool || p->has_http_pool)
+	if (!p->has_connection_pool)
 		return;
 	mark = check_field(c, "connectionPool");
-	check_report(c, DIAG_DR_EMPTY_POOL, "it is empty: give it tcp or http");
+	if (!p->pool.has_tcp && !p->pool.has_http)
+		check_report(c, DIAG_DR_EMPTY_POOL, "it is empty: give it tcp or http");
+	check_http_pool(c, &p->pool);
+	check_leave(c, mark);
+}
+
+static void check_outlier(struct check *c, const struct traffic_policy *p)
+{
+	size_t mark;
+
+	if (p->outlier.consecutive_local == 0 || p->outlier.split_local)
+		return;
+	mark = check_field(c, "outlierDetection.consecutiveLocalOriginFailures");
+	check_report(c, DIAG_DR_OUTLIER_LOCAL,
+		     "failures of the gateway's own are not counted apart without "
+		     "splitExternalLocalOriginErrors: true");
 	check_leave(c, mark);
 }
 
@@ -39,9 +74,18 @@ static void check_tls(struct check *c, const struct traffic_policy *p)
 	check_leave(c, mark);
 }
 
+/* What the policies of hosts, subsets and ports have in common. */
+static void check_blocks(struct check *c, const struct traffic_policy *p)
+{
+	check_pool(c, p);
+	check_outlier(c, p);
+	check_tls(c, p);
+}
+
 static bool says_something(const struct traffic_policy *p)
 {
-	return p->has_load_balancer || p->has_connection_pool || p->has_tls || p->unsupported.n;
+	return p->has_load_balancer || p->has_connection_pool || p->has_outlier_detection ||
+	       p->has_tls || p->unsupported.n;
 }
 
 static void check_ports(struct check *c, const struct port_policy *ports, uint32_t n)
@@ -67,8 +111,7 @@ static void check_ports(struct check *c, const struct port_policy *ports, uint32
 		if (!says_something(&ports[i].policy))
 			check_report(c, DIAG_DR_EMPTY_POLICY,
 				     "the settings of this port are empty");
-		check_pool(c, &ports[i].policy);
-		check_tls(c, &ports[i].policy);
+		check_blocks(c, &ports[i].policy);
 		check_leave(c, mark);
 	}
 	check_leave(c, outer);
@@ -87,8 +130,7 @@ static void check_policy(struct check *c, const struct traffic_policy *p,
 	if (p->has_tunnel && p->has_proxy_protocol)
 		check_report(c, DIAG_DR_TUNNEL,
 			     "tunnel and proxyProtocol are both set: only one of them may be");
-	check_pool(c, p);
-	check_tls(c, p);
+	check_blocks(c, p);
 	check_ports(c, ports, n_ports);
 	check_leave(c, mark);
 }

@@ -9,6 +9,8 @@
 /* Draws again this often to find an endpoint that was not tried (retryIgnorePreviousHosts,
  * istio/reference 2.4.6) before looking for one in order. */
 #define REDRAWS 5
+/* And so often while some are out. */
+#define USABLE_REDRAWS 16
 
 struct lb_state *lb_create(uint64_t seed)
 {
@@ -130,12 +132,32 @@ static __attribute__((noinline)) uint32_t pick_avoiding(struct lb_state *s, cons
 	return drawn;
 }
 
+static __attribute__((noinline)) uint32_t pick_usable(struct lb_state *s, const struct cluster *c,
+						      const uint32_t *skip, unsigned n_skip)
+{
+	const struct endpoint_set *set = c->endpoints;
+	uint32_t drawn = 0;
+
+	/* Drawn anew, so that the share of those that are out is spread over the others. */
+	for (unsigned i = 0; i < USABLE_REDRAWS && set->n > 1; i++) {
+		drawn = draw(s, c);
+		if (lb_endpoint_usable(&set->endpoints[drawn]) &&
+		    !is_skipped(&set->endpoints[drawn], skip, n_skip))
+			return drawn;
+	}
+	return lb_pick_usable(c, drawn, skip, n_skip);
+}
+
 uint32_t lb_pick(struct lb_state *s, const struct cluster *c, const uint32_t *skip, unsigned n_skip)
 {
 	uint32_t drawn;
 
-	if (c->endpoints->n <= 1)
-		return c->endpoints->n ? 0 : LB_NONE;
+	if (c->endpoints->n == 0)
+		return LB_NONE;
+	if (lb_leaves_out(c))
+		return pick_usable(s, c, skip, n_skip);
+	if (c->endpoints->n == 1)
+		return 0;
 	drawn = draw(s, c);
 	return n_skip ? pick_avoiding(s, c, drawn, skip, n_skip) : drawn;
 }

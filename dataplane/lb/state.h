@@ -40,6 +40,28 @@ static inline uint32_t lb_active_requests(const struct lb_state *s, const struct
 	return s->endpoints[e->id].requests;
 }
 
+/* May it be sent requests? */
+static inline bool lb_endpoint_usable(const struct endpoint *e)
+{
+	return !endpoint_is_ejected(e->health);
+}
+
+/* Is any endpoint of the cluster out, and are there enough left to leave those out? */
+static inline bool lb_leaves_out(const struct cluster *c)
+{
+	uint32_t n = c->endpoints->n, out;
+
+	if (!c->outlier)
+		return false;
+	out = __atomic_load_n(&c->outlier_state->ejected, __ATOMIC_RELAXED);
+	return out &&
+	       (out > n ? 0 : 100ull * (n - out)) >= (uint64_t)c->outlier->min_health_percent * n;
+}
+
+/* The endpoint drawn or, while it is out, the next one that is not; LB_NONE when all are. */
+uint32_t lb_pick_usable(const struct cluster *c, uint32_t drawn, const uint32_t *skip,
+			unsigned n_skip);
+
 /* Draws of each policy: an index into c->endpoints, of which there are at least two. */
 uint32_t lb_draw_least(struct lb_state *s, const struct cluster *c);
 uint32_t lb_draw_next(struct lb_state *s, const struct cluster *c);

@@ -8,6 +8,8 @@
 
 #include <weir/abi.h>
 #include <weir/addr.h>
+#include <weir/breaker.h>
+#include <weir/outlier.h>
 
 /* Index in an endpoint_set when there is none to choose. */
 #define LB_NONE UINT32_MAX
@@ -25,6 +27,7 @@ struct endpoint {
 	uint32_t weight;     /* at least 1 */
 	const char *name;    /* "198.18.1.11:9080", as access logs print it */
 	const char *version; /* label "version" of the workload, "unknown" when it has none */
+	struct endpoint_health *health; /* NULL: nobody watches it */
 };
 
 /* The endpoints of one cluster. Behind a pointer of its own so that it can be replaced
@@ -49,7 +52,14 @@ struct cluster {
 
 	uint64_t connect_timeout_us;          /* DestinationRule tcp.connectTimeout, 10 s */
 	uint64_t idle_timeout_us;             /* http.idleTimeout or tcp.idleTimeout, 1 h */
+	uint64_t max_connection_us;           /* tcp.maxConnectionDuration, 0 = no limit */
 	uint32_t max_requests_per_connection; /* http.maxRequestsPerConnection, 0 = no limit */
+
+	/* What outlives the snapshot is behind pointers that are not const. */
+	struct breaker *breaker; /* NULL: no limits */
+	struct breaker_limits limits;
+	const struct outlier_policy *outlier; /* NULL: no outlierDetection */
+	struct outlier_state *outlier_state;
 
 	/* Labels of Istio's metrics. */
 	const char *service_host;      /* reviews.default.svc.cluster.local */

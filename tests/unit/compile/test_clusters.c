@@ -86,6 +86,125 @@ static void test_policy_values(void **state)
 	assert_int_equal(cluster(A)->idle_timeout_us, 6000000);
 }
 
+static void test_limits(void **state)
+{
+	const struct cluster *c;
+
+	(void)state;
+	world_load(&w,
+		   SVC_A DR("d", "default",
+			    "host: a, trafficPolicy: {connectionPool: {tcp: {maxConnections: 3,"
+			    " maxConnectionDuration: 9s, idleTimeout: 0s}, http: {maxRetries: 4,"
+			    " http1MaxPendingRequests: 5, http2MaxRequests: 6}}}, subsets: ["
+			    "{name: v1, trafficPolicy: {connectionPool: {tcp: {connectTimeout:"
+			    " 1s, maxConnections: 0}}}}, {name: v2}]"));
+	c = cluster(A);
+	assert_non_null(c->breaker);
+	assert_int_equal(c->breaker->cluster_id, c->id);
+	assert_int_equal(c->limits.connections, 3);
+	assert_int_equal(c->limits.retries, 4);
+	assert_int_equal(c->limits.pending, 5);
+	assert_int_equal(c->limits.requests, 6);
+	assert_int_equal(c->max_connection_us, 9000000);
+	assert_int_equal(c->idle_timeout_us, 0);
+	assert_null(c->outlier);
+	/* B219: each cluster has its own. */
+	assert_non_null(cluster(A_V2)->breaker);
+	assert_ptr_not_equal(cluster(A_V2)->breaker, c->breaker);
+	assert_null(cluster(A_V1)->breaker); /* B254, and 0 is no limit */
+}
+
+#define WITH_OUTLIER(o)                                                                            \
+	SVC_A DR("d", "default", "host: a, trafficPolicy: {outlierDetection: {" o "}}")
+
+static void test_b230_outlier_defaults(void **state)
+{
+	const struct outlier_policy *o;
+
+	(void)state;
+	world_load(&w, WITH_OUTLIER(""));
+	o = cluster(A)->outlier;
+	assert_non_null(o);
+	assert_non_null(cluster(A)->outlier_state);
+	assert_int_equal(o->consecutive_5xx, 5);
+	assert_int_equal(o->consecutive_gateway, 0);
+	assert_int_equal(o->consecutive_local, 0);
+	assert_int_equal(o->interval_us, 10000000);
+	assert_int_equal(o->base_ejection_us, 30000000);
+	assert_int_equal(o->max_ejection_us, 300000000);
+	assert_int_equal(o->max_ejection_percent, 10);
+	assert_int_equal(o->min_health_percent, 0);
+	assert_int_equal(o->n_codes, 0);
+	assert_false(o->always_one);
+	world_load(&w, WITH_OUTLIER("splitExternalLocalOriginErrors: true, baseEjectionTime: 10m"));
+	o = cluster(A)->outlier;
+	assert_int_equal(o->consecutive_local, 5);
+	assert_int_equal(o->max_ejection_us, 600000000);
+}
+
+/* B235, B236: the old forms are consecutive 5xx, unless one of today's fields is there. */
+static void test_b235_old_outlier_forms(void **state)
+{
+	(void)state;
+	world_load(&w, WITH_OUTLIER("http: {consecutiveErrors: 1, interval: 1s, "
+				    "baseEjectionTime: 3m, maxEjectionPercent: 100}"));
+	assert_int_equal(cluster(A)->outlier->consecutive_5xx, 1);
+	assert_int_equal(cluster(A)->outlier->interval_us, 1000000);
+	assert_int_equal(cluster(A)->outlier->base_ejection_us, 180000000);
+	assert_int_equal(cluster(A)->outlier->max_ejection_percent, 100);
+	world_load(&w, WITH_OUTLIER("consecutiveErrors: 3"));
+	assert_int_equal(cluster(A)->outlier->consecutive_5xx, 3);
+	world_load(&w, WITH_OUTLIER("consecutiveErrors: 3, consecutiveGatewayErrors: 2"));
+	assert_int_equal(cluster(A)->outlier->consecutive_5xx, 5);
+	assert_int_equal(cluster(A)->outlier->consecutive_gateway, 2);
+	world_load(&w, WITH_OUTLIER("consecutiveErrors: 3, consecutive5xxErrors: 0"));
+	assert_int_equal(cluster(A)->outlier->consecutive_5xx, 0);
+	world_fini(&w);
+	world_init(&w, &(struct world_options){.compat_08 = true});
+	world_load(&w, WITH_OUTLIER("http: {consecutiveErrors: 1}"));
+	assert_true(cluster(A)->outlier->always_one);
+}
+
+/* What is counted belongs to a name, and is the same in every snapshot that has it. */
+static void test_state_outlives_snapshots(void **state)
+{
+	struct breaker *breaker;
+	struct endpoint_health *health;
+	struct outlier_state *outlier;
+
+	(void)state;
+#define RULES(max)                                                                                 \
+	WITH_FIXTURE(DR("b", "default",                                                            \
+			"host: b, trafficPolicy: {outlierDetection: {}, connectionPool: {tcp: "    \
+			"{maxConnections: " max "}}}"))
+#define B "outbound|8000||b.default.svc.cluster.local"
+	world_load(&w, RULES("1"));
+	breaker = cluster(B)->breaker;
+	outlier = cluster(B)->outlier_state;
+	health = cluster(B)->endpoints->endpoints[0].health;
+	assert_non_null(health);
+	health->multiplier = 7;
+	breaker->connections = 1;
+	breaker->holds = 1;
+	for (int i = 0; i < 100; i++)
+		world_load(&w, i % 2 ? RULES("1") : RULES("2"));
+	assert_ptr_equal(cluster(B)->breaker, breaker);
+	assert_ptr_equal(cluster(B)->outlier_state, outlier);
+	assert_ptr_equal(cluster(B)->endpoints->endpoints[0].health, health);
+	assert_int_equal(health->multiplier, 7);
+	/* Without limits nobody leads to it, but a connection may still be open. */
+	world_load(&w, SVC_A);
+	world_load(&w, SVC_A);
+	assert_int_equal(breaker->connections, 1);
+	world_load(&w, RULES("3"));
+	assert_ptr_equal(cluster(B)->breaker, breaker);
+	assert_int_equal(breaker->cluster_id, cluster(B)->id);
+	assert_int_equal(cluster(B)->endpoints->endpoints[0].health->multiplier, 0);
+	breaker->holds = 0;
+#undef RULES
+#undef B
+}
+
 /* B254: a block of a subset replaces the whole block. */
 static void test_b254_blocks_replace(void **state)
 {
@@ -122,6 +241,13 @@ static void test_b255_port_level_stands_alone(void **state)
 	c = cluster(A);
 	assert_int_equal(c->lb, LB_RANDOM);
 	assert_int_equal(c->max_requests_per_connection, 0);
+	world_load(&w,
+		   SVC_A DR("d", "default",
+			    "host: a, trafficPolicy: {outlierDetection: {}, portLevelSettings: "
+			    "[{port: {number: 8000}, loadBalancer: {simple: RANDOM}}]}, subsets: ["
+			    "{name: v1, trafficPolicy: {outlierDetection: {}}}]"));
+	assert_null(cluster(A)->outlier);
+	assert_non_null(cluster(A_V1)->outlier);
 }
 
 static void test_b256_subset_beats_port_level(void **state)
@@ -477,6 +603,10 @@ int main(void)
 		T(test_defaults),
 		T(test_default_lb_in_08),
 		T(test_policy_values),
+		T(test_limits),
+		T(test_b230_outlier_defaults),
+		T(test_b235_old_outlier_forms),
+		T(test_state_outlives_snapshots),
 		T(test_b254_blocks_replace),
 		T(test_b255_port_level_stands_alone),
 		T(test_b256_subset_beats_port_level),

@@ -155,12 +155,11 @@ static const struct problem rows[] = {
 	 DIAG_NOT_SUPPORTED, 8, "spec.http[0].match[0].headers[@request.auth.claims.a]"},
 	{"proxyProtocol", DR("  trafficPolicy: {proxyProtocol: {version: V2}}\n"),
 	 DIAG_NOT_SUPPORTED, 6, "spec.trafficPolicy.proxyProtocol"},
-	{"outlierDetection", DR("  trafficPolicy: {outlierDetection: {}}\n"), DIAG_NO_EFFECT, 6,
-	 "spec.trafficPolicy.outlierDetection"},
 	{"limits of a subset",
 	 DR("  subsets:\n  - name: v1\n    trafficPolicy:\n"
-	    "      connectionPool: {tcp: {maxConnections: 100}}\n"),
-	 DIAG_NO_EFFECT, 9, "spec.subsets[0].trafficPolicy.connectionPool.tcp.maxConnections"},
+	    "      connectionPool: {http: {maxConcurrentStreams: 100}}\n"),
+	 DIAG_NO_EFFECT, 9,
+	 "spec.subsets[0].trafficPolicy.connectionPool.http.maxConcurrentStreams"},
 	{"a port's hash",
 	 DR("  trafficPolicy:\n    portLevelSettings:\n    - port: {number: 80}\n"
 	    "      loadBalancer: {consistentHash: {useSourceIp: true}}\n"),

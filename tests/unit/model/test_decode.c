@@ -110,50 +110,72 @@ static void virtual_service(void **state)
 
 static void destination_rule(void **state)
 {
+	const struct outlier_settings *o;
 	struct loaded l;
 	struct destination_rule *dr;
 	struct resource *r;
 
 	(void)state;
 	r = load_one(&l, KIND_DESTINATION_RULE,
-		     ISTIO "kind: DestinationRule\nmetadata: {name: r}\n"
-			   "spec:\n"
-			   "  host: reviews\n"
-			   "  trafficPolicy:\n"
-			   "    loadBalancer: {simple: RANDOM}\n"
-			   "    connectionPool:\n"
-			   "      tcp: {connectTimeout: 2s, idleTimeout: 0s, maxConnections: 5}\n"
-			   "      http: {maxRequestsPerConnection: 7, idleTimeout: 30s}\n"
-			   "    portLevelSettings:\n"
-			   "    - port: {number: 80}\n"
-			   "      loadBalancer: {simple: 4}\n"
-			   "  subsets:\n"
-			   "  - name: v1\n"
-			   "    labels: {version: v1}\n"
-			   "    trafficPolicy:\n"
-			   "      outlierDetection: {}\n"
-			   "      portLevelSettings: [{port: {number: 81}, tls: {mode: DISABLE}}]\n"
-			   "  workloadSelector: {matchLabels: {app: a}}\n");
+		     ISTIO
+		     "kind: DestinationRule\nmetadata: {name: r}\n"
+		     "spec:\n"
+		     "  host: reviews\n"
+		     "  trafficPolicy:\n"
+		     "    loadBalancer: {simple: RANDOM}\n"
+		     "    connectionPool:\n"
+		     "      tcp: {connectTimeout: 2s, idleTimeout: 0s, maxConnections: 5,\n"
+		     "        maxConnectionDuration: 1m, tcpKeepalive: {probes: 3, time: 7s}}\n"
+		     "      http: {maxRequestsPerConnection: 7, idleTimeout: 30s,\n"
+		     "        http1MaxPendingRequests: 8, http2MaxRequests: 9, maxRetries: 10}\n"
+		     "    portLevelSettings:\n"
+		     "    - port: {number: 80}\n"
+		     "      loadBalancer: {simple: 4}\n"
+		     "  subsets:\n"
+		     "  - name: v1\n"
+		     "    labels: {version: v1}\n"
+		     "    trafficPolicy:\n"
+		     "      outlierDetection: {consecutive5xxErrors: 0, consecutiveErrors: 4,\n"
+		     "        maxEjectionPercent: 20, outlierDetectionHttpErrorCodes: [429, 599],\n"
+		     "        http: {interval: 2s}}\n"
+		     "      portLevelSettings: [{port: {number: 81}, tls: {mode: DISABLE}}]\n"
+		     "  workloadSelector: {matchLabels: {app: a}}\n");
 	dr = r->dr;
 	assert_string_equal(dr->host, "reviews");
 	assert_int_equal(dr->host_pos.line, 5);
 	assert_int_equal(dr->policy->simple, MODEL_LB_RANDOM);
-	assert_int_equal(dr->policy->connect_timeout_us, 2000000);
-	assert_int_equal(dr->policy->http_idle_timeout_us, 30000000);
-	assert_int_equal(dr->policy->max_requests_per_connection, 7);
+	assert_int_equal(dr->policy->pool.connect_timeout_us, 2000000);
+	assert_int_equal(dr->policy->pool.http_idle_timeout_us, 30000000);
+	assert_int_equal(dr->policy->pool.max_requests_per_connection, 7);
+	assert_int_equal(dr->policy->pool.max_connections, 5);
+	assert_int_equal(dr->policy->pool.max_connection_duration_us, 60000000);
+	assert_true(dr->policy->pool.has_tcp_idle && dr->policy->pool.has_keepalive);
+	assert_int_equal(dr->policy->pool.keepalive_probes, 3);
+	assert_int_equal(dr->policy->pool.keepalive_time_us, 7000000);
+	assert_int_equal(dr->policy->pool.max_pending_requests, 8);
+	assert_int_equal(dr->policy->pool.max_requests, 9);
+	assert_int_equal(dr->policy->pool.max_retries, 10);
 	assert_true(dr->policy->has_connection_pool && dr->policy->has_load_balancer);
 	assert_int_equal(dr->policy->unsupported.n, 1);
-	assert_string_equal(dr->policy->unsupported.items[0], "connectionPool.tcp.maxConnections");
+	assert_string_equal(dr->policy->unsupported.items[0], "connectionPool.tcp.tcpKeepalive");
 	assert_int_equal(dr->n_ports, 1);
 	assert_int_equal(dr->ports[0].port, 80);
 	assert_int_equal(dr->ports[0].policy.simple, MODEL_LB_ROUND_ROBIN);
 	assert_int_equal(dr->n_subsets, 1);
+	o = &dr->subsets[0].policy->outlier;
+	assert_true(o->has_5xx && o->consecutive_5xx == 0 && !o->has_gateway);
+	assert_int_equal(o->consecutive_old, 4);
+	assert_int_equal(o->max_ejection_percent, 20);
+	assert_int_equal(o->interval_us, 2000000);
+	assert_int_equal(o->codes.n, 2);
+	assert_true(o->codes.bits[429 / 64] >> (429 % 64) & 1);
+	assert_true(o->codes.bits[599 / 64] >> (599 % 64) & 1);
 	assert_string_equal(labels_get(&dr->subsets[0].labels, "version"), "v1");
-	assert_string_equal(dr->subsets[0].policy->unsupported.items[0], "outlierDetection");
+	assert_int_equal(dr->subsets[0].policy->unsupported.n, 0);
 	assert_int_equal(dr->subsets[0].n_ports, 1);
 	assert_int_equal(dr->subsets[0].ports[0].port, 81);
 	assert_true(dr->has_workload_selector);
-	assert_int_equal(r->unsupported.n, 2);
+	assert_int_equal(r->unsupported.n, 1);
 	load_free(&l);
 }
 

@@ -1,0 +1,31 @@
+/* keep.h - what belongs to a name and outlives snapshots: breakers, health of endpoints.
+ *
+ * Cluster objects hold them, by name. A breaker that nobody holds any more may still be in
+ * use by connections that outlive their snapshot: it is kept until workers let go, too. */
+#pragma once
+#include <compile/map.h>
+#include <weir/cluster.h>
+
+struct kept;
+
+struct keep {
+	struct map breakers; /* cluster name -> breaker */
+	struct map clusters; /* cluster name -> outlier state */
+	struct map healths;  /* "cluster address" -> endpoint health */
+	struct kept *ended;  /* breakers that no snapshot leads to */
+};
+
+void keep_init(struct keep *k);
+void keep_fini(struct keep *k);
+
+/* Each get is undone by a put of the same name. */
+struct breaker *keep_get_breaker(struct keep *k, const char *cluster, uint32_t cluster_id,
+				 unsigned n_workers);
+void keep_put_breaker(struct keep *k, const char *cluster);
+struct outlier_state *keep_get_outlier(struct keep *k, const char *cluster);
+void keep_put_outlier(struct keep *k, const char *cluster);
+struct endpoint_health *keep_get_health(struct keep *k, const char *endpoint);
+void keep_put_health(struct keep *k, const char *endpoint);
+
+/* Frees the breakers that nobody uses any more. */
+void keep_sweep(struct keep *k);

@@ -1,0 +1,110 @@
+/* pool_policy.c - decides what an absent field means. */
+#include <compile/pool_policy.h>
+
+#define SECOND_US          (1000ull * 1000)
+#define CONNECT_TIMEOUT_US (10 * SECOND_US)
+#define IDLE_TIMEOUT_US    (3600 * SECOND_US)
+
+#define CONSECUTIVE_ERRORS   5
+#define EJECTION_INTERVAL_US (10 * SECOND_US)
+#define BASE_EJECTION_US     (30 * SECOND_US)
+#define MAX_EJECTION_US      (300 * SECOND_US) /* unless the base is longer */
+#define MAX_EJECTION_PERCENT 10
+
+static uint32_t limit(int32_t v)
+{
+	return v > 0 ? (uint32_t)v : BREAKER_NO_LIMIT;
+}
+
+/* Of idle pooled connections; 0: for ever. */
+static uint64_t idle_timeout(const struct pool_settings *p)
+{
+	if (p->http_idle_timeout_us)
+		return p->http_idle_timeout_us;
+	return p->has_tcp_idle ? p->tcp_idle_timeout_us : IDLE_TIMEOUT_US;
+}
+
+static void resolve_pool(const struct pool_settings *p, struct cluster_policy *out)
+{
+	out->connect_timeout_us =
+		p->connect_timeout_us ? p->connect_timeout_us : CONNECT_TIMEOUT_US;
+	out->idle_timeout_us = idle_timeout(p);
+	out->max_connection_us = p->max_connection_duration_us;
+	out->max_requests_per_connection = (uint32_t)p->max_requests_per_connection;
+	out->limits = (struct breaker_limits){
+		.connections = limit(p->max_connections),
+		.pending = limit(p->max_pending_requests),
+		.requests = limit(p->max_requests),
+		.retries = limit(p->max_retries),
+	};
+}
+
+/* The old consecutiveErrors counts when neither of today's fields is there (D4, B236). */
+static uint32_t consecutive_5xx(const struct outlier_settings *o)
+{
+	if (o->has_5xx)
+		return o->consecutive_5xx;
+	if (!o->has_gateway && o->consecutive_old)
+		return (uint32_t)o->consecutive_old;
+	return CONSECUTIVE_ERRORS;
+}
+
+static void resolve_outlier(const struct outlier_settings *o, bool compat_08,
+			    struct outlier_policy *out)
+{
+	*out = (struct outlier_policy){
+		.consecutive_5xx = consecutive_5xx(o),
+		.consecutive_gateway = o->consecutive_gateway,
+		.split_local = o->split_local,
+		.always_one = compat_08,
+		.max_ejection_percent = (uint8_t)(o->max_ejection_percent ? o->max_ejection_percent
+									  : MAX_EJECTION_PERCENT),
+		.min_health_percent = (uint8_t)o->min_health_percent,
+		.n_codes = o->codes.n,
+		.interval_us = o->interval_us ? o->interval_us : EJECTION_INTERVAL_US,
+		.base_ejection_us = o->base_ejection_us ? o->base_ejection_us : BASE_EJECTION_US,
+	};
+	if (o->split_local)
+		out->consecutive_local = o->has_local ? o->consecutive_local : CONSECUTIVE_ERRORS;
+	out->max_ejection_us =
+		out->base_ejection_us > MAX_EJECTION_US ? out->base_ejection_us : MAX_EJECTION_US;
+	static_assert(sizeof(out->codes) == sizeof(o->codes.bits), "one bit a status");
+	memcpy(out->codes, o->codes.bits, sizeof(out->codes));
+}
+
+void pool_policy_resolve(const struct traffic_policy *p, bool compat_08, struct cluster_policy *out)
+{
+	resolve_pool(&p->pool, out);
+	out->has_outlier = p->has_outlier_detection;
+	if (p->has_outlier_detection)
+		resolve_outlier(&p->outlier, compat_08, &out->outlier);
+}
+
+static void key_outlier(struct cache_key *k, const struct outlier_policy *o)
+{
+	cache_key_number(k, o->consecutive_5xx);
+	cache_key_number(k, o->consecutive_gateway);
+	cache_key_number(k, o->consecutive_local);
+	cache_key_number(k, o->split_local);
+	cache_key_number(k, o->max_ejection_percent);
+	cache_key_number(k, o->min_health_percent);
+	cache_key_number(k, o->interval_us);
+	cache_key_number(k, o->base_ejection_us);
+	for (unsigned i = 0; i < sizeof(o->codes) / sizeof(o->codes[0]); i++)
+		cache_key_number(k, o->codes[i]);
+}
+
+void pool_policy_key(struct cache_key *k, const struct cluster_policy *p)
+{
+	cache_key_number(k, p->connect_timeout_us);
+	cache_key_number(k, p->idle_timeout_us);
+	cache_key_number(k, p->max_connection_us);
+	cache_key_number(k, p->max_requests_per_connection);
+	cache_key_number(k, p->limits.connections);
+	cache_key_number(k, p->limits.pending);
+	cache_key_number(k, p->limits.requests);
+	cache_key_number(k, p->limits.retries);
+	cache_key_number(k, p->has_outlier);
+	if (p->has_outlier)
+		key_outlier(k, &p->outlier);
+}
