@@ -2,6 +2,7 @@
 
 Limits are one for all workers, so everything is asked of one worker and of four on two cores.
 """
+import json
 import threading
 import time
 from dataclasses import dataclass, field
@@ -242,3 +243,24 @@ def test_reloads_keep_the_count(lab, weir, origin):
             check_overflow(weir, row, answer)
     weir.withdraw("other.yaml")
     assert [a.status for _, a in first.finish()] == [200, 200]
+
+
+def cluster_name(row):
+    return f"outbound|9080||{row.service}.default.svc.cluster.local"
+
+
+def test_tutorial_under_wrk(lab, weir, origin):
+    """The circuit breaker task: three clients, one connection, one place to wait."""
+    row = row_of("B215 three")
+    before = weir.metrics().sum("weir_cluster_overflows_total", cluster=cluster_name(row))
+    tally = reset(origin, row)
+    report = Wrk(lab.client, f"http://{GW_EXT_IP}/0.01/x", row.host, 3, connections=3).finish()
+    assert report.socket_errors == 0, report.text
+    assert 0 < report.non_2xx < report.requests, report.text
+    assert tally.peak == 1
+    after = weir.metrics().sum("weir_cluster_overflows_total", cluster=cluster_name(row))
+    # wrk does not count those that were under way when it ended.
+    assert 0 <= after - before - report.non_2xx <= 3
+    (shown,) = json.loads(weir.get("/clusters?name=" + row.service)[1])["clusters"]
+    assert shown["limits"] == {"max_connections": 1, "max_pending_requests": 1}
+    assert shown["overflows"] == after
