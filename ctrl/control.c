@@ -14,6 +14,7 @@
 
 #include <admin/access_log.h>
 #include <admin/server.h>
+#include <health/outlier.h>
 #include <snapshot/publisher.h>
 #include <source/watch.h>
 
@@ -37,6 +38,7 @@ struct control {
 	struct access_log *log;
 	struct watch *watch;
 	struct admin_state state;
+	struct outlier_sweep outliers;
 
 	int epoll_fd, signal_fd;
 	bool stopping; /* leave the loop now */
@@ -109,6 +111,7 @@ static void publish(struct control *c, struct snapshot *snap, const struct sourc
 		    struct load_report *report)
 {
 	publisher_publish(c->publisher, snap, wake, c);
+	outlier_sweep_follow(&c->outliers, snap, dataplane_now_us(c->dataplane));
 	c->published = true;
 	c->published_hash = files->hash;
 	c->published_resources = report->resources;
@@ -301,6 +304,7 @@ static void run_due(struct control *c)
 		drain_log(c, now);
 	if (now >= c->reap_due_us)
 		reap(c, now);
+	outlier_sweep_run(&c->outliers, dataplane_now_us(c->dataplane));
 	if (now >= c->rescan_due_us) {
 		watch_rescan(c->watch, now);
 		c->rescan_due_us = now + WATCH_RESCAN_US;
@@ -308,6 +312,16 @@ static void run_due(struct control *c)
 	if (now >= watch_due_us(c->watch))
 		reload(c, false);
 	check_drained(c, now);
+}
+
+/* Their due time is of another clock. */
+static uint64_t outliers_due_in_us(const struct control *c)
+{
+	uint64_t now = dataplane_now_us(c->dataplane), due = c->outliers.due_us;
+
+	if (due == UINT64_MAX)
+		return REAP_TICK_US;
+	return due > now ? due - now : 0;
 }
 
 /* Rounded up: a turn that comes too early would spin. */
@@ -322,6 +336,8 @@ static int timeout_ms(const struct control *c)
 		due = c->rescan_due_us;
 	if (watch_due_us(c->watch) < due)
 		due = watch_due_us(c->watch);
+	if (now + outliers_due_in_us(c) < due)
+		due = now + outliers_due_in_us(c);
 	ms = due > now ? (int)((due - now + 999) / 1000) : 0;
 	return admin >= 0 && admin < ms ? admin : ms;
 }
@@ -426,6 +442,7 @@ struct control *control_create(const struct node_config *cfg, char *err, size_t 
 	}
 	c->cfg = cfg;
 	c->epoll_fd = c->signal_fd = -1;
+	outlier_sweep_init(&c->outliers);
 	c->state.node = cfg;
 	c->state.started_us = clock_us(CLOCK_REALTIME);
 	diags_init(&c->state.last_load.diags);
@@ -461,6 +478,7 @@ void control_destroy(struct control *c)
 		dataplane_destroy(c->dataplane);
 	}
 	access_log_close(c->log);
+	outlier_sweep_fini(&c->outliers);
 	if (c->publisher)
 		publisher_destroy(c->publisher);
 	compiler_destroy(c->compiler);

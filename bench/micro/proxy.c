@@ -199,7 +199,7 @@ static void reuse(void *arg, unsigned n)
 		uc->request_done = uc->keep = true;
 		upstream_put(uc);
 		uc = upstream_acquire(r->px->up, c, &c->endpoints->endpoints[0], false, &r->stream,
-				      &reused, &why);
+				      &r->stream.claim, &reused, &why);
 		bench_require(uc == r->stream.up, "the connection was pooled");
 		upstream_expect(uc, HTTP_GET, false);
 	}

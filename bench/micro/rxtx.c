@@ -72,7 +72,8 @@ static bool captures(void *owner, const struct net_addr *local, const struct net
 	return false;
 }
 
-static const struct net_ops ops = {icmp_error, unreachable, captures};
+static const struct net_ops ops = {
+	.icmp_error = icmp_error, .unreachable = unreachable, .captures = captures};
 
 /* ---- frames ---- */
 

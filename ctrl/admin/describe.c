@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster_state.h"
 #include "describe_action.h"
 
 /* Longer values are cut in sentences: an answer is to be read. */
@@ -232,6 +233,7 @@ static json_t *endpoint_json(const struct endpoint *e)
 	json_put_string(j, "address", e->name);
 	json_put_int(j, "weight", e->weight);
 	json_put_string(j, "version", e->version);
+	cluster_state_describe_endpoint(j, e);
 	return j;
 }
 
@@ -252,6 +254,7 @@ json_t *describe_cluster(const struct cluster *c)
 	json_put_int(j, "connect_timeout_us", c->connect_timeout_us);
 	json_put_int(j, "idle_timeout_us", c->idle_timeout_us);
 	json_put_int(j, "max_requests_per_connection", c->max_requests_per_connection);
+	cluster_state_describe(j, c);
 	for (uint32_t i = 0; i < c->endpoints->n; i++)
 		json_array_append_new(endpoints, endpoint_json(&c->endpoints->endpoints[i]));
 	json_object_set_new(j, "endpoints", endpoints);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "access_log.h"
+#include "cluster_state.h"
 #include "flags.h"
 #include "requests.h"
 
@@ -251,6 +252,7 @@ void metrics_write(const struct admin_state *s, struct text *out)
 	put_control(out, s);
 	for (unsigned i = 0; i < CTR_COUNT; i++)
 		put_worker_family(out, s->dataplane, i);
+	cluster_state_write(admin_snapshot(s), out);
 	put_requests(out, r, n);
 	free(r);
 }

@@ -172,7 +172,7 @@ static struct cluster_object *make(struct build *b, const struct plan *p)
 	c->endpoints = &o->endpoints;
 	balance_compile(a, &p->policy, c);
 	compile_limits(b, a, p, c);
-	c->elaborate = c->affinity || c->slow_start || c->endpoints->n_parts || c->outlier;
+	c->elaborate = c->affinity || c->slow_start || c->endpoints->n_parts;
 	c->service_host = arena_strdup(a, p->service->host);
 	c->service_name = arena_strdup(a, p->service->name);
 	c->service_namespace = arena_strdup(a, p->service->ns);

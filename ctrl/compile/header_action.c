@@ -47,6 +47,16 @@ struct variable {
 	uint32_t max;
 };
 
+/* The "%" that ends the variable at p; its argument may have others, as a date format does. NULL
+ * when there is none. */
+static const char *variable_end(const char *p)
+{
+	const char *argument = p + strcspn(p, "(%");
+	const char *close = *argument == '(' ? strchr(argument, ')') : NULL;
+
+	return strchr(close ? close : p, '%');
+}
+
 /* Splits what stands between two "%". */
 static struct variable split(const char *p, const char *end)
 {
@@ -97,6 +107,16 @@ static void set_literal(struct action_work *w, const char *s, size_t n, struct v
 	out->text = action_text(w->a, arena_strndup(w->b->tmp, s, n));
 }
 
+/* None of the others takes one here: dates have Envoy's default format. */
+static void warn_argument(struct action_work *w, const char *field, const struct variable *v)
+{
+	if (v->argument_len)
+		build_report(w->b, PROBLEM_NOT_EXECUTED, w->from, w->from->pos,
+			     arena_printf(w->b->tmp, "%s.%s", w->rule, field),
+			     "the argument of %%%.*s%% has no effect in this version",
+			     (int)v->name_len, v->name);
+}
+
 static void compile_variable(struct action_work *w, const char *field, const struct variable *v,
 			     struct value_part *out)
 {
@@ -119,6 +139,7 @@ static void compile_variable(struct action_work *w, const char *field, const str
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
 		if (named(v, variables[i].name)) {
 			out->source = (uint8_t)variables[i].source;
+			warn_argument(w, field, v);
 			return;
 		}
 	build_report(w->b, PROBLEM_NOT_EXECUTED, w->from, w->from->pos,
@@ -155,7 +176,7 @@ struct header_value header_value_get(struct action_work *w, const char *field, c
 			parts[n].max = UINT32_MAX;
 			set_literal(w, literal, size, &parts[n++]);
 		} else {
-			const char *end = strchr(p + 1, '%');
+			const char *end = variable_end(p + 1);
 			struct variable v;
 
 			if (!end) /* refused by validation */

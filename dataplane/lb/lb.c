@@ -158,8 +158,10 @@ static inline uint32_t pick_plain(struct lb_state *s, const struct cluster *c, c
 {
 	uint32_t drawn;
 
-	if (c->endpoints->n <= 1)
-		return c->endpoints->n ? 0 : LB_NONE;
+	if (c->endpoints->n == 0)
+		return LB_NONE;
+	if (c->endpoints->n == 1)
+		return 0;
 	drawn = draw(s, c);
 	return n_skip ? pick_avoiding(s, c, drawn, skip, n_skip) : drawn;
 }
@@ -175,7 +177,7 @@ pick_elaborate(struct lb_state *s, const struct cluster *c, const uint32_t *skip
 
 uint32_t lb_pick(struct lb_state *s, const struct cluster *c, const uint32_t *skip, unsigned n_skip)
 {
-	if (c->elaborate)
+	if (c->elaborate || c->outlier)
 		return pick_elaborate(s, c, skip, n_skip);
 	return pick_plain(s, c, skip, n_skip);
 }

@@ -88,7 +88,8 @@ static bool below(uint64_t usable, uint64_t size, uint32_t threshold_percent)
 	return usable * 100 < size * threshold_percent;
 }
 
-/* Each priority takes what it is able to, the rest goes on to the next ones. */
+/* Each priority takes what it is able to, the rest goes on to the next ones. While they bear it
+ * together, no one panics. */
 static void share_by_priority(struct lb_view *v, const struct census *k, uint32_t threshold)
 {
 	uint32_t total = least_of(sum(k->able, k->n), LB_WHOLE), left = LB_WHOLE;
@@ -97,7 +98,7 @@ static void share_by_priority(struct lb_view *v, const struct census *k, uint32_
 	for (uint32_t i = 0; i < k->n; i++) {
 		share[i] = least_of((uint64_t)k->able[i] * LB_WHOLE / total, left);
 		left -= share[i];
-		if (total < LB_WHOLE && below(k->usable[i], k->size[i], threshold))
+		if ((k->n == 1 || total < LB_WHOLE) && below(k->usable[i], k->size[i], threshold))
 			v->panics |= 1u << i;
 	}
 	share_by(v, share, k->n);

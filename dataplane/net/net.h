@@ -31,6 +31,8 @@ struct net_ops {
 			    const struct net_addr *remote);
 	/* Is TCP between remote and local, a foreign address, terminated here (a VIP)? */
 	bool (*captures)(void *owner, const struct net_addr *local, const struct net_addr *remote);
+	/* Has another worker left something to do, before it called net_wake()? NULL: never. */
+	bool (*mail)(void *owner);
 };
 
 /* Opens the devices of cfg for cfg->n_workers and makes pools. pool_out: the pool everything
@@ -87,6 +89,9 @@ bool net_steers_here(const struct net *net, const struct net_addr *local,
  * timeout_us has passed. Falls back to a short sleep where a device cannot wake us. Call
  * after net_flush(). wake_fd is an eventfd; what was written to it is read here. */
 void net_wait(struct net *net, int wake_fd, uint64_t timeout_us);
+
+/* Wakes another worker, if it sleeps, to see what net_ops.mail sees. */
+void net_wake(const struct net *net, unsigned worker);
 
 /* For the control thread, at any time: an own IPv6 address that is not used because another
  * host has it (RFC 4862 section 5.4); each is told once. False: no more. */

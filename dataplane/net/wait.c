@@ -112,6 +112,11 @@ static void sleep_on(struct net *net, int wake_fd, uint64_t timeout_us)
 		silence_port(net, &net->ports->ports[i]);
 }
 
+static bool has_mail(const struct net *net)
+{
+	return net->ops->mail && net->ops->mail(net->owner);
+}
+
 void net_wait(struct net *net, int wake_fd, uint64_t timeout_us)
 {
 	struct port_sleeper *s = &net->ports->sleepers[net->worker];
@@ -119,7 +124,7 @@ void net_wait(struct net *net, int wake_fd, uint64_t timeout_us)
 	__atomic_store_n(&s->asleep, 1, __ATOMIC_RELAXED);
 	/* Pairs with the fence in steer_wake(). */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!steer_pending(net) && !punt_pending(net))
+	if (!steer_pending(net) && !punt_pending(net) && !has_mail(net))
 		sleep_on(net, wake_fd, timeout_us);
 	__atomic_store_n(&s->asleep, 0, __ATOMIC_RELAXED);
 }
@@ -127,4 +132,9 @@ void net_wait(struct net *net, int wake_fd, uint64_t timeout_us)
 void net_set_wake_fd(struct net_ports *ports, unsigned worker, int fd)
 {
 	ports->sleepers[worker].wake_fd = fd;
+}
+
+void net_wake(const struct net *net, unsigned worker)
+{
+	steer_wake(net, worker);
 }

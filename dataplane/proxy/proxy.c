@@ -10,6 +10,7 @@
 #include <proxy/server.h>
 #include <proxy/stream.h>
 #include <tcp/tcp.h>
+#include <upstream/mailbox.h>
 
 /* Beyond the configured head size: the parser must see that a head is too long. */
 #define LINEAR_SLACK  4096
@@ -42,6 +43,13 @@ static bool source_address(void *owner, const struct ip_addr *dst, struct ip_add
 	return net_route(px->env.net, dst, src, &mtu);
 }
 
+static void wake_worker(void *owner, unsigned worker)
+{
+	struct proxy *px = owner;
+
+	net_wake(px->env.net, worker);
+}
+
 static bool make_upstream(struct proxy *px)
 {
 	struct upstream_env e = {
@@ -57,6 +65,9 @@ static bool make_upstream(struct proxy *px)
 		.source = source_address,
 		.steer = px->env.steer,
 		.owner = px,
+		.worker = px->env.worker,
+		.mailboxes = px->env.mailboxes,
+		.wake = wake_worker,
 	};
 
 	px->up = upstream_create(&e, px->env.max_conns);
@@ -182,6 +193,16 @@ void proxy_accept(struct proxy *px, struct bytestream *bs)
 void proxy_turn(struct proxy *px)
 {
 	wheel_turn(&px->wheel, px->now_us);
+}
+
+bool proxy_settle(struct proxy *px)
+{
+	return upstream_settle(px->up);
+}
+
+bool proxy_has_mail(const struct proxy *px)
+{
+	return mailbox_has_mail(&px->env.mailboxes[px->env.worker]);
 }
 
 uint64_t proxy_next_timer(const struct proxy *px)

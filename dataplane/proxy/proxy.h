@@ -21,6 +21,7 @@ struct tcp_tuple;
 struct net;
 struct h1_server;
 struct request_index;
+struct mailbox;
 
 struct proxy_env {
 	unsigned worker;
@@ -36,6 +37,8 @@ struct proxy_env {
 	/* May a connection of this tuple be this worker's? Given to tcp_connect(), which calls it
 	 * with TCP's owner. NULL: any may. */
 	bool (*steer)(void *tcp_owner, const struct tcp_tuple *t);
+	/* One for each worker, borrowed: upstream/mailbox.h. */
+	struct mailbox *mailboxes;
 	/* Wall clock minus worker clock, microseconds: adds up to the time since the epoch. */
 	int64_t epoch_offset_us;
 };
@@ -92,6 +95,12 @@ void proxy_accept(struct proxy *px, struct bytestream *bs);
 /* Fires timers. */
 void proxy_turn(struct proxy *px);
 uint64_t proxy_next_timer(const struct proxy *px);
+
+/* Lets requests go on that have waited for limits of their clusters: after the pass's events. True
+ * when there were any. */
+bool proxy_settle(struct proxy *px);
+/* Is there something to settle? For whoever is about to sleep, in a way that fits mailboxes. */
+bool proxy_has_mail(const struct proxy *px);
 
 /* No new connections; idle ones are closed, busy ones after their request. */
 void proxy_drain(struct proxy *px);

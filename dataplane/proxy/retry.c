@@ -25,6 +25,7 @@ uint32_t retry_on_failure(enum upstream_failure why, bool sent)
 		return no_response;
 	case UPSTREAM_PROTOCOL:
 	case UPSTREAM_NO_MEMORY:
+	case UPSTREAM_OVERFLOW:
 		break;
 	}
 	return 0;

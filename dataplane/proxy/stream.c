@@ -16,6 +16,7 @@
 #include <proxy/transform.h>
 #include <proxy/tunnel.h>
 #include <tcp/tcp.h>
+#include <upstream/outlier.h>
 
 /* Of a request's body, kept to be sent again (Envoy's default buffer limit). */
 #define KEPT_BYTES_MAX (1u << 20)
@@ -44,6 +45,8 @@ static void leave_endpoint(struct stream *s)
 	if (s->counted)
 		lb_request_end(s->px->lb, s->endpoint_id, s->endpoint_gen);
 	s->counted = false;
+	if (unlikely(s->claim.seat))
+		upstream_release(s->px->up, &s->claim);
 }
 
 static void drop_upstream(struct stream *s)
@@ -80,6 +83,7 @@ void stream_finish(struct stream *s, bool whole)
 		s->up = NULL;
 	}
 	leave_endpoint(s);
+	upstream_retry_end(&s->claim);
 	wheel_cancel(&px->wheel, &s->timer);
 	mbq_free(&s->head);
 	forget_body(s);
@@ -275,6 +279,17 @@ static bool send_request(struct stream *s, struct http_head *h)
 	return !(s->request_done || empty) || end_request(s);
 }
 
+/* By the cluster's limits. False: the request waits for a connection, or is over. */
+static bool admit(struct stream *s)
+{
+	if (upstream_admit(s->px->up, s->cluster, &s->claim, s))
+		return true;
+	s->state = STREAM_CONNECTING;
+	if (!s->claim.queued)
+		lose(s, UPSTREAM_OVERFLOW);
+	return false;
+}
+
 /* h: the parsed head, or NULL when it must be parsed again. True when the head is sent and the body
  * may follow; false: not yet, or the exchange is over. */
 static bool try_upstream(struct stream *s, struct http_head *h, bool fresh)
@@ -284,9 +299,12 @@ static bool try_upstream(struct stream *s, struct http_head *h, bool fresh)
 	const struct endpoint *e;
 	uint32_t avoid =
 		s->route->retry.same_hosts ? 0 : RTE_MIN(s->tries, (uint32_t)STREAM_TRIES_MAX);
-	uint32_t i = s->cluster->affinity ? affinity_pick(s, h)
-					  : lb_pick(px->lb, s->cluster, s->tried, avoid);
+	uint32_t i;
 
+	if (unlikely(s->cluster->breaker) && !admit(s))
+		return false;
+	i = s->cluster->affinity ? affinity_pick(s, h)
+				 : lb_pick(px->lb, s->cluster, s->tried, avoid);
 	if (i == LB_NONE) {
 		reply(s, REPLY_NO_HEALTHY_UPSTREAM);
 		return false;
@@ -298,9 +316,14 @@ static bool try_upstream(struct stream *s, struct http_head *h, bool fresh)
 	s->version = e->version;
 	s->endpoint_id = e->id;
 	s->endpoint_gen = e->gen;
+	s->health = e->health;
 	s->upstream_remote = e->addr;
 	s->state = STREAM_CONNECTING;
-	s->up = upstream_acquire(px->up, s->cluster, e, fresh, s, &s->reused, &why);
+	s->up = upstream_acquire(px->up, s->cluster, e, fresh, s, &s->claim, &s->reused, &why);
+	if (!s->up && s->claim.queued) {
+		s->tries--;
+		return false;
+	}
 	if (!s->up) {
 		lose(s, why);
 		return false;
@@ -341,6 +364,10 @@ static bool retry(struct stream *s, uint32_t condition)
 	at = s->px->now_us + retry_backoff_us(r, s->tries, lb_random(s->px->lb));
 	if (s->timeout_at_us && at >= s->timeout_at_us)
 		return false;
+	if (!upstream_retry_begin(s->cluster, &s->claim)) {
+		s->flags |= RESPONSE_FLAG_UO;
+		return false;
+	}
 	drop_upstream(s);
 	s->state = STREAM_WAITING;
 	s->resume_at_us = at;
@@ -365,7 +392,21 @@ static const enum reply_kind failure_reply[] = {
 	[UPSTREAM_RESET] = REPLY_UPSTREAM_RESET,
 	[UPSTREAM_PROTOCOL] = REPLY_UPSTREAM_PROTOCOL,
 	[UPSTREAM_NO_MEMORY] = REPLY_OVERLOADED,
+	[UPSTREAM_OVERFLOW] = REPLY_OVERLOADED,
 };
+
+/* To outlier detection: the try's endpoint gave no answer, or not all of it. */
+static void note_failure(struct stream *s)
+{
+	if (unlikely(s->health))
+		outlier_report_failure(s->cluster, s->health, s->px->now_us);
+	s->health = NULL;
+}
+
+static bool is_endpoints_fault(enum upstream_failure why)
+{
+	return why != UPSTREAM_NO_MEMORY && why != UPSTREAM_OVERFLOW;
+}
 
 /* The upstream connection is gone and there is no response to pass on. */
 static void fail(struct stream *s, enum upstream_failure why)
@@ -381,6 +422,8 @@ static void fail(struct stream *s, enum upstream_failure why)
 		try_upstream(s, NULL, true);
 		return;
 	}
+	if (is_endpoints_fault(why))
+		note_failure(s);
 	if (retry(s, condition))
 		return;
 	if (why == UPSTREAM_CONNECT_REFUSED)
@@ -394,6 +437,8 @@ static void lose(struct stream *s, enum upstream_failure why)
 {
 	s->up = NULL;
 	leave_endpoint(s);
+	if (s->state == STREAM_RESPONDING && is_endpoints_fault(why))
+		note_failure(s);
 	if (s->state != STREAM_RESPONDING)
 		fail(s, why);
 	else if (why == UPSTREAM_PROTOCOL)
@@ -422,6 +467,8 @@ static bool go_on(struct stream *s, struct http_head *h);
 /* All of it took too long. */
 static void give_up(struct stream *s)
 {
+	if (s->up)
+		note_failure(s);
 	if (s->state == STREAM_RESPONDING)
 		cut(s, RESPONSE_FLAG_UT, "response_timeout");
 	else
@@ -433,7 +480,10 @@ static void give_up_try(struct stream *s)
 {
 	s->try_at_us = 0;
 	arm(s);
-	if (s->state == STREAM_RESPONDING || retry(s, retry_on_timeout()))
+	if (s->state == STREAM_RESPONDING)
+		return;
+	note_failure(s);
+	if (retry(s, retry_on_timeout()))
 		return;
 	note_exhausted(s, retry_on_timeout());
 	reply(s, REPLY_TRY_TIMEOUT);
@@ -487,6 +537,16 @@ static void on_ready(void *user)
 		down->ops->resume(down);
 }
 
+static void on_admitted(void *user)
+{
+	struct stream *s = user;
+	struct exchange_end *down = s->down;
+
+	/* The body waited for this. */
+	if (try_upstream(s, NULL, false))
+		down->ops->resume(down);
+}
+
 static void on_interim(void *user, const struct http_head *h)
 {
 	struct stream *s = user;
@@ -507,6 +567,8 @@ static void on_response(void *user, const struct http_head *head)
 	uint32_t condition = retry_on_response(&s->route->retry, h);
 
 	(void)head; /* the same object: the codec parses into our scratch */
+	if (unlikely(s->health))
+		outlier_report_status(s->cluster, s->health, h->status, s->px->now_us);
 	if (retry(s, condition))
 		return;
 	note_exhausted(s, condition);
@@ -583,6 +645,7 @@ const struct upstream_user stream_upstream_user = {
 	.failed = on_failed,
 	.can_take = on_can_take,
 	.upgraded = on_upgraded,
+	.admitted = on_admitted,
 };
 
 /* ---- from the client ---- */

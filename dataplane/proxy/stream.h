@@ -20,16 +20,18 @@ enum stream_state {
 struct stream {
 	struct wheel_timer timer; /* the next of: route timeout, back-off; a tunnel's idle time */
 	struct proxy *px;
-	struct exchange_end *down; /* the client's side */
-	struct upstream_conn *up;  /* NULL while there is none */
-	struct snapshot *snap;     /* pinned */
-	const struct route *route; /* of snap; NULL: nothing matched */
+	struct exchange_end *down;   /* the client's side */
+	struct upstream_conn *up;    /* NULL while there is none */
+	struct upstream_claim claim; /* of the cluster's limits */
+	struct snapshot *snap;       /* pinned */
+	const struct route *route;   /* of snap; NULL: nothing matched */
 	const struct split_target *target;
 	const struct cluster *cluster;
-	const char *cluster_name;      /* also when the cluster is missing */
-	struct mbq head;               /* the request head's bytes, for retries and the log */
-	struct mbq body;               /* what was sent of its body, by reference, for retries */
-	struct net_addr client, local; /* downstream tuple */
+	struct endpoint_health *health; /* of the try's endpoint; NULL: nobody watches it */
+	const char *cluster_name;       /* also when the cluster is missing */
+	struct mbq head;                /* the request head's bytes, for retries and the log */
+	struct mbq body;                /* what was sent of its body, by reference, for retries */
+	struct net_addr client, local;  /* downstream tuple */
 	struct net_addr upstream_remote, upstream_local;
 	const char *version; /* label of the endpoint, "unknown" when none */
 	const char *details;

@@ -95,7 +95,7 @@ static void join(struct stream *s, struct bytestream *bs)
 
 void tunnel_start(struct stream *s, uint32_t used)
 {
-	struct bytestream *up = upstream_detach(s->up), *down = server_detach(s->down);
+	struct bytestream *up = upstream_detach(s->up, &s->claim), *down = server_detach(s->down);
 
 	s->up = NULL;
 	s->down = NULL;

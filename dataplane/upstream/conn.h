@@ -1,6 +1,7 @@
 /* conn.h - the layout of an upstream connection; private to this folder. */
 #pragma once
 #include <upstream/upstream.h>
+#include <weir/breaker.h>
 
 enum upstream_state {
 	UC_CONNECTING,
@@ -15,8 +16,15 @@ struct upstream_conn {
 	struct wheel_timer timer; /* idle timeout, while pooled */
 	struct bytestream *bs;
 	struct upstream *up;
-	void *user;
-	struct upstream_conn *next, *prev; /* pool of the endpoint, when idle */
+	union {
+		void *user;
+		struct upstream_conn *next; /* pool of the endpoint, when idle */
+	};
+	union {
+		struct upstream_claim *claim; /* the user's; NULL: without limits */
+		struct upstream_conn *prev;
+	};
+	struct breaker_seat *seat; /* where it is counted; NULL: nowhere */
 	uint32_t endpoint_id, endpoint_gen;
 	uint32_t requests, max_requests;
 	uint64_t idle_timeout_us;
@@ -30,6 +38,7 @@ struct upstream_conn {
 	bool keep;         /* the response allows reuse */
 	bool entered;      /* its events are being handled: freed on the way out */
 	bool dead;         /* discarded meanwhile */
+	uint32_t old_ms;   /* not kept from then on, on the worker's clock; 0: for ever */
 };
 
 static_assert(sizeof(struct upstream_conn) <= 2 * WEIR_CACHE_LINE, "two lines a connection");

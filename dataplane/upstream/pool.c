@@ -4,12 +4,13 @@
 #include <stdlib.h>
 
 #include <tcp/tcp.h>
-#include <upstream/conn.h>
+#include <upstream/limit.h>
 
 /* Idle connections of one endpoint, the last used first. */
 struct endpoint_pool {
 	struct upstream_conn *idle;
-	uint32_t gen; /* of the id whose connections these are */
+	struct breaker_seat *seat; /* where the cluster's connections are counted; NULL */
+	uint32_t gen;              /* of the id whose connections these are */
 	uint32_t n;
 };
 
@@ -19,6 +20,7 @@ struct upstream {
 	struct endpoint_pool *pools; /* by endpoint id */
 	uint32_t n_pools;
 	bool draining;
+	const struct snapshot *snap; /* the worker's: valid while it is */
 };
 
 const struct upstream_env *upstream_env(const struct upstream *u)
@@ -63,8 +65,34 @@ static void unlink_idle(struct upstream_conn *uc)
 		uc->next->prev = uc->prev;
 	uc->next = uc->prev = NULL;
 	p->n--;
+	if (unlikely(uc->seat))
+		limit_busy(uc);
 	wheel_cancel(uc->up->env.wheel, &uc->timer);
 	counter_add(uc->up->env.counters, CTR_UPSTREAM_IDLE, -1);
+}
+
+static uint32_t now_ms(const struct upstream *u)
+{
+	return (uint32_t)(*u->env.now_us / 1000);
+}
+
+/* tcp.maxConnectionDuration is over. The clock of milliseconds wraps: ages are differences. */
+static bool is_old(const struct upstream_conn *uc)
+{
+	return uc->old_ms && (int32_t)(now_ms(uc->up) - uc->old_ms) >= 0;
+}
+
+static void arm_idle(struct upstream_conn *uc)
+{
+	struct upstream *u = uc->up;
+	uint64_t left_us = UINT64_MAX;
+
+	if (uc->old_ms)
+		left_us = (uint64_t)(uc->old_ms - now_ms(u)) * 1000;
+	if (uc->idle_timeout_us && uc->idle_timeout_us < left_us)
+		left_us = uc->idle_timeout_us;
+	if (left_us != UINT64_MAX)
+		wheel_arm(u->env.wheel, &uc->timer, *u->env.now_us + left_us);
 }
 
 static void link_idle(struct upstream_conn *uc)
@@ -73,16 +101,16 @@ static void link_idle(struct upstream_conn *uc)
 	struct endpoint_pool *p = &u->pools[uc->endpoint_id];
 
 	uc->state = UC_IDLE;
-	uc->user = NULL;
 	uc->prev = NULL;
 	uc->next = p->idle;
 	if (p->idle)
 		p->idle->prev = uc;
 	p->idle = uc;
 	p->n++;
-	if (uc->idle_timeout_us)
-		wheel_arm(u->env.wheel, &uc->timer, *u->env.now_us + uc->idle_timeout_us);
+	arm_idle(uc);
 	counter_add(u->env.counters, CTR_UPSTREAM_IDLE, 1);
+	if (unlikely(uc->seat))
+		limit_idle(uc);
 }
 
 void upstream_enter(struct upstream_conn *uc)
@@ -110,6 +138,11 @@ void upstream_discard(struct upstream_conn *uc, bool abort)
 			bytestream_release(uc->bs);
 		uc->bs = NULL;
 	}
+	if (unlikely(uc->seat)) {
+		if (uc->state == UC_CONNECTING)
+			limit_connected(uc);
+		limit_closed(uc);
+	}
 	uc->dead = true;
 	if (!uc->entered)
 		slab_put(&uc->up->conns, uc);
@@ -136,9 +169,59 @@ static void drop_idle(struct endpoint_pool *p)
 		upstream_discard(p->idle, false);
 }
 
+/* Where connections to each endpoint are counted from now on. */
+static void adopt_limits(struct upstream *u, const struct snapshot *s)
+{
+	for (uint32_t i = 0; i < u->n_pools; i++)
+		u->pools[i].seat = NULL;
+	for (uint32_t i = 0; i < s->n_cluster_ids; i++) {
+		const struct cluster *c = s->cluster_by_id[i];
+
+		if (!c || !c->breaker)
+			continue;
+		limit_adopt(u, c);
+		for (uint32_t k = 0; k < c->endpoints->n; k++) {
+			uint32_t id = c->endpoints->endpoints[k].id;
+
+			if (id < u->n_pools)
+				u->pools[id].seat = &c->breaker->seats[u->env.worker];
+		}
+	}
+}
+
+/* Idle connections that are not counted where they should be: limits came or went. */
+static void drop_miscounted(struct endpoint_pool *p)
+{
+	struct upstream_conn *uc, *next;
+
+	for (uc = p->idle; uc; uc = next) {
+		next = uc->next;
+		if (uc->seat != p->seat)
+			upstream_discard(uc, false);
+	}
+}
+
+const struct snapshot *upstream_snapshot(const struct upstream *u)
+{
+	return u->snap;
+}
+
+struct upstream_conn *upstream_any_idle(struct upstream *u, const struct cluster *c)
+{
+	for (uint32_t i = 0; i < c->endpoints->n; i++) {
+		uint32_t id = c->endpoints->endpoints[i].id;
+
+		if (id < u->n_pools && u->pools[id].idle)
+			return u->pools[id].idle;
+	}
+	return NULL;
+}
+
 bool upstream_adopt(struct upstream *u, const struct snapshot *s)
 {
 	bool grown = true;
+
+	u->snap = s;
 
 	if (s->n_endpoint_ids > u->n_pools) {
 		struct endpoint_pool *p = realloc(u->pools, s->n_endpoint_ids * sizeof(*p));
@@ -150,11 +233,13 @@ bool upstream_adopt(struct upstream *u, const struct snapshot *s)
 		}
 		grown = p != NULL;
 	}
+	adopt_limits(u, s);
 	for (uint32_t i = 0; i < u->n_pools; i++) {
 		const struct endpoint *e = i < s->n_endpoint_ids ? s->endpoint_by_id[i] : NULL;
 
 		if (u->pools[i].idle && (!e || e->gen != u->pools[i].gen))
 			drop_idle(&u->pools[i]);
+		drop_miscounted(&u->pools[i]);
 		if (e)
 			u->pools[i].gen = e->gen;
 	}
@@ -175,6 +260,26 @@ void upstream_timer(struct upstream *u, struct wheel_timer *t)
 		(struct upstream_conn *)((char *)t - offsetof(struct upstream_conn, timer)), false);
 }
 
+/* Open, and nothing unread: bytes that nobody asked for would pass for the answer to the next
+ * request. What has come in this pass need not have been notified yet. */
+static bool is_quiet(const struct upstream_conn *uc)
+{
+	const struct bytestream *bs = uc->bs;
+
+	return bs && !bs->eof && bs->error == BS_OK && bs->rx.bytes == 0;
+}
+
+/* May the connection serve further requests of its endpoint? */
+static bool poolable(const struct upstream_conn *uc)
+{
+	const struct upstream *u = uc->up;
+	const struct endpoint_pool *p = &u->pools[uc->endpoint_id];
+
+	return is_quiet(uc) && !u->draining && uc->endpoint_id < u->n_pools &&
+	       p->gen == uc->endpoint_gen && p->seat == uc->seat && !is_old(uc) &&
+	       !(uc->seat && limit_exceeded(uc));
+}
+
 /* ---- events of the stream ---- */
 
 static enum upstream_failure connect_failure(uint8_t error)
@@ -189,12 +294,30 @@ static enum upstream_failure connect_failure(uint8_t error)
 	}
 }
 
+/* False: there are too many requests for this one, and the connection waits for another. */
+static bool connected_within_limits(struct upstream_conn *uc)
+{
+	void *user = uc->user;
+
+	limit_connected(uc);
+	if (limit_begin_request(uc->claim))
+		return true;
+	if (poolable(uc))
+		link_idle(uc);
+	else
+		upstream_discard(uc, false);
+	uc->up->env.user_ops->failed(user, UPSTREAM_OVERFLOW);
+	return false;
+}
+
 static void connecting(struct upstream_conn *uc, uint32_t events)
 {
 	if (events & BS_CLOSED) {
 		upstream_fail(uc, connect_failure(uc->bs->error));
 	} else if (events & BS_CONNECTED) {
 		uc->state = UC_HEAD;
+		if (unlikely(uc->seat) && !connected_within_limits(uc))
+			return;
 		uc->up->env.user_ops->ready(uc->user);
 	}
 }
@@ -220,15 +343,6 @@ static void on_event(struct bytestream *bs, uint32_t events)
 
 /* ---- acquire and put ---- */
 
-/* Open, and nothing unread: bytes that nobody asked for would pass for the answer to the next
- * request. What has come in this pass need not have been notified yet. */
-static bool is_quiet(const struct upstream_conn *uc)
-{
-	const struct bytestream *bs = uc->bs;
-
-	return bs && !bs->eof && bs->error == BS_OK && bs->rx.bytes == 0;
-}
-
 static struct upstream_conn *take_idle(struct endpoint_pool *p)
 {
 	struct upstream_conn *uc;
@@ -238,6 +352,14 @@ static struct upstream_conn *take_idle(struct endpoint_pool *p)
 	if (uc)
 		unlink_idle(uc);
 	return uc;
+}
+
+/* Never 0, but for a connection that may grow as old as it likes. */
+static uint32_t old_at_ms(const struct upstream *u, const struct cluster *c)
+{
+	uint64_t ms = c->max_connection_us / 1000;
+
+	return ms == 0 || ms > INT32_MAX ? 0 : (now_ms(u) + (uint32_t)ms) | 1;
 }
 
 static struct upstream_conn *open_conn(struct upstream *u, const struct cluster *c,
@@ -269,13 +391,35 @@ static struct upstream_conn *open_conn(struct upstream *u, const struct cluster 
 	uc->endpoint_gen = e->gen;
 	uc->max_requests = c->max_requests_per_connection;
 	uc->idle_timeout_us = c->idle_timeout_us;
+	uc->old_ms = old_at_ms(u, c);
 	counter_inc(u->env.counters, CTR_UPSTREAM_CONNECTS);
+	return uc;
+}
+
+static struct upstream_conn *open_within_limits(struct upstream *u, const struct cluster *c,
+						const struct endpoint *e, void *user,
+						struct upstream_claim *cl,
+						enum upstream_failure *why)
+{
+	struct upstream_conn *uc;
+
+	*why = UPSTREAM_OVERFLOW;
+	if (limit_begin_connect(u, cl) != LIMIT_GO)
+		return NULL;
+	uc = open_conn(u, c, e, user, why);
+	if (!uc) {
+		limit_not_opened(u, cl);
+		return NULL;
+	}
+	uc->claim = cl;
+	limit_opened(uc, cl);
 	return uc;
 }
 
 struct upstream_conn *upstream_acquire(struct upstream *u, const struct cluster *c,
 				       const struct endpoint *e, bool fresh, void *user,
-				       bool *reused, enum upstream_failure *why)
+				       struct upstream_claim *cl, bool *reused,
+				       enum upstream_failure *why)
 {
 	struct endpoint_pool *p = e->id < u->n_pools ? &u->pools[e->id] : NULL;
 	struct upstream_conn *uc = NULL;
@@ -283,10 +427,18 @@ struct upstream_conn *upstream_acquire(struct upstream *u, const struct cluster 
 	*reused = false;
 	if (!fresh && p && p->gen == e->gen)
 		uc = take_idle(p);
+	if (!uc && unlikely(c->breaker))
+		return open_within_limits(u, c, e, user, cl, why);
 	if (!uc)
 		return open_conn(u, c, e, user, why);
+	if (unlikely(c->breaker) && !limit_begin_request(cl)) {
+		link_idle(uc);
+		*why = UPSTREAM_OVERFLOW;
+		return NULL;
+	}
 	uc->state = UC_HEAD;
 	uc->user = user;
+	uc->claim = cl;
 	*reused = true;
 	counter_inc(u->env.counters, CTR_UPSTREAM_REUSES);
 	return uc;
@@ -310,12 +462,9 @@ void upstream_expect(struct upstream_conn *uc, enum http_method method, bool upg
 
 void upstream_put(struct upstream_conn *uc)
 {
-	struct upstream *u = uc->up;
 	bool whole = uc->state == UC_COMPLETE && uc->request_done;
-	bool keep = whole && uc->keep && is_quiet(uc) && !u->draining &&
-		    (uc->max_requests == 0 || uc->requests < uc->max_requests) &&
-		    uc->endpoint_id < u->n_pools &&
-		    u->pools[uc->endpoint_id].gen == uc->endpoint_gen;
+	bool keep = whole && uc->keep &&
+		    (uc->max_requests == 0 || uc->requests < uc->max_requests) && poolable(uc);
 
 	if (keep)
 		link_idle(uc);
@@ -323,11 +472,13 @@ void upstream_put(struct upstream_conn *uc)
 		upstream_discard(uc, !whole);
 }
 
-struct bytestream *upstream_detach(struct upstream_conn *uc)
+struct bytestream *upstream_detach(struct upstream_conn *uc, struct upstream_claim *cl)
 {
 	struct bytestream *bs = uc->bs;
 
 	uc->bs = NULL;
+	if (uc->seat)
+		limit_detach(uc, cl);
 	upstream_discard(uc, false);
 	return bs;
 }

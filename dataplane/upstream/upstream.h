@@ -18,6 +18,9 @@ struct tcp_ctx;
 struct tcp_tuple;
 struct upstream;
 struct upstream_conn;
+struct breaker;
+struct breaker_seat;
+struct mailbox;
 
 /* Why an exchange with an upstream ended without a complete response. */
 enum upstream_failure {
@@ -26,6 +29,21 @@ enum upstream_failure {
 	UPSTREAM_RESET,    /* connection closed or reset */
 	UPSTREAM_PROTOCOL, /* the response breaks HTTP */
 	UPSTREAM_NO_MEMORY,
+	UPSTREAM_OVERFLOW, /* a limit of the cluster */
+};
+
+/* What a request holds of its cluster's limits: part of the user, zeroed when that begins. */
+struct upstream_claim {
+	struct breaker_seat *seat;          /* NULL: nothing */
+	struct upstream_claim *next, *prev; /* in its queue */
+	void *user;
+	uint64_t ticket, since_us; /* its place there */
+	struct breaker *retries;   /* where a retry is counted */
+	bool queued;               /* waits */
+	bool admitted;             /* has waited, and may have a connection now */
+	bool granted;              /* holds a connection that is not, or no longer, in the pools */
+	bool active;               /* is counted as a request */
+	bool retrying;
 };
 
 /* What the user of a connection is told. After failed() the connection is gone. */
@@ -41,6 +59,8 @@ struct upstream_user {
 	/* 101: the user takes the stream with upstream_detach(); the first `used` bytes of its
 	 * rx are the head. */
 	void (*upgraded)(void *user, const struct http_head *h, uint32_t used);
+	/* It has waited: upstream_admit() lets it go on now. */
+	void (*admitted)(void *user);
 };
 
 struct upstream_env {
@@ -59,6 +79,11 @@ struct upstream_env {
 	/* May a connection of this tuple be this worker's? NULL: any may. Called by tcp_connect()
 	 * with TCP's owner, not ours. */
 	bool (*steer)(void *tcp_owner, const struct tcp_tuple *t);
+	/* Clusters' limits are shared: every worker's mailbox, and how one of them is woken after
+	 * it got mail (NULL: they do not sleep). */
+	unsigned worker;
+	struct mailbox *mailboxes;
+	void (*wake)(void *owner, unsigned worker);
 };
 
 /* Returns NULL when memory is short. env is copied. */
@@ -69,12 +94,32 @@ void upstream_destroy(struct upstream *u);
  * of endpoints that are gone. False when memory is short: ids beyond are not pooled. */
 bool upstream_adopt(struct upstream *u, const struct snapshot *s);
 
+/* Asks the cluster's limits, before an endpoint is chosen. True: go on with upstream_acquire().
+ * False: cl->queued, the user will be admitted() or not, but is not forgotten; or overflow. Only
+ * for clusters with a breaker. */
+bool upstream_admit(struct upstream *u, const struct cluster *c, struct upstream_claim *cl,
+		    void *user);
+
+/* Returns what the request holds; it may wait no longer. After every try, and at the end. */
+void upstream_release(struct upstream *u, struct upstream_claim *cl);
+
+/* May another request of the cluster be tried again (maxRetries)? It is counted until
+ * upstream_retry_end(), which forgives a request that does not retry. */
+bool upstream_retry_begin(const struct cluster *c, struct upstream_claim *cl);
+void upstream_retry_end(struct upstream_claim *cl);
+
+/* Serves requests that wait, as far as connections were given up: once a pass, after the events.
+ * True when there was anything to do. */
+bool upstream_settle(struct upstream *u);
+
 /* A connection for one request: a pooled one (*reused) is ready to be written to at once, a
- * new one says ready() or failed() later. NULL: it cannot even be tried, *why says why. The
+ * new one says ready() or failed() later. NULL: it cannot even be tried, *why says why, or
+ * it waits again (cl->queued). cl: what upstream_admit() was given, if the cluster has limits. The
  * endpoint and cluster are borrowed for the call. fresh: not a pooled one. */
 struct upstream_conn *upstream_acquire(struct upstream *u, const struct cluster *c,
 				       const struct endpoint *e, bool fresh, void *user,
-				       bool *reused, enum upstream_failure *why);
+				       struct upstream_claim *cl, bool *reused,
+				       enum upstream_failure *why);
 
 struct exchange_end *upstream_end(struct upstream_conn *uc);
 
@@ -85,8 +130,9 @@ void upstream_expect(struct upstream_conn *uc, enum http_method method, bool upg
  * sides allow it, else closes it. */
 void upstream_put(struct upstream_conn *uc);
 
-/* After upgraded(): the raw stream; the connection object is gone. */
-struct bytestream *upstream_detach(struct upstream_conn *uc);
+/* After upgraded(): the raw stream; the connection object is gone. It counts as a connection until
+ * cl is released. */
+struct bytestream *upstream_detach(struct upstream_conn *uc, struct upstream_claim *cl);
 
 const struct tcp_tuple *upstream_tuple(const struct upstream_conn *uc);
 

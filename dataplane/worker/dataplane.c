@@ -5,11 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_mempool.h>
 #include <rte_pause.h>
 
+#include <upstream/mailbox.h>
 #include <worker/worker.h>
 
 struct dataplane {
@@ -18,6 +20,7 @@ struct dataplane {
 	struct net_ports *ports;
 	struct rte_mempool *pool;
 	unsigned n_workers;
+	struct mailbox mailboxes[WEIR_WORKERS_MAX];
 	struct worker workers[];
 };
 
@@ -26,6 +29,7 @@ struct dataplane *dataplane_create(const struct dataplane_config *cfg, struct pu
 {
 	size_t size = sizeof(struct dataplane) + cfg->n_workers * sizeof(struct worker);
 	struct dataplane *dp = aligned_alloc(64, (size + 63) & ~(size_t)63);
+	uint64_t tsc_start = rte_rdtsc();
 
 	if (!dp) {
 		snprintf(err, err_len, "no memory for %u workers", cfg->n_workers);
@@ -44,6 +48,8 @@ struct dataplane *dataplane_create(const struct dataplane_config *cfg, struct pu
 		w->index = i;
 		w->cell = cell;
 		w->orders = &dp->orders;
+		w->mailboxes = dp->mailboxes;
+		w->tsc_start = tsc_start;
 		w->wake_fd = -1;
 		dp->n_workers++;
 		if (!worker_init(w, &dp->cfg, dp->ports, dp->pool, err, err_len)) {
@@ -117,6 +123,11 @@ void dataplane_capture(struct dataplane *dp, struct capture *c)
 {
 	net_set_capture(dp->ports, c);
 	publish_synchronize(dp->workers[0].cell);
+}
+
+uint64_t dataplane_now_us(const struct dataplane *dp)
+{
+	return worker_clock_us(&dp->workers[0], rte_rdtsc());
 }
 
 unsigned dataplane_workers(const struct dataplane *dp)

@@ -73,6 +73,7 @@ bool worker_pass(struct worker *w, uint64_t now_us)
 	proxy_turn(w->proxy);
 	while (tcp_next_event(w->tcp))
 		work = true;
+	work |= proxy_settle(w->proxy);
 	tcp_flush(w->tcp);
 	net_timers(w->net, now_us);
 	work |= net_flush(w->net);

@@ -106,7 +106,15 @@ static bool net_captures(void *owner, const struct net_addr *local, const struct
 	return proxy_captures(w->proxy, &local->ip, local->port) || tcp_knows(w->tcp, &t);
 }
 
+static bool net_mail(void *owner)
+{
+	const struct worker *w = owner;
+
+	return proxy_has_mail(w->proxy);
+}
+
 static const struct net_ops net_ops = {
+	.mail = net_mail,
 	.icmp_error = net_icmp_error,
 	.unreachable = net_unreachable,
 	.captures = net_captures,
@@ -181,6 +189,7 @@ static bool make_proxy(struct worker *w, const struct dataplane_config *cfg, uin
 		.max_conns = conns,
 		.seed = random_u64(),
 		.steer = tcp_steer,
+		.mailboxes = w->mailboxes,
 	};
 
 	w->proxy = proxy_create(&env);
@@ -194,7 +203,8 @@ bool worker_init(struct worker *w, const struct dataplane_config *cfg, struct ne
 
 	w->pool = pool;
 	w->adaptive = cfg->idle == IDLE_ADAPTIVE;
-	w->tsc_start = rte_rdtsc();
+	if (w->tsc_start == 0)
+		w->tsc_start = rte_rdtsc();
 	w->us_per_tsc = (uint64_t)(((unsigned __int128)1000000 << 32) / rte_get_tsc_hz());
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	w->stats = calloc(1, sizeof(*w->stats));

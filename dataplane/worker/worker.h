@@ -16,7 +16,8 @@ struct worker {
 	bool draining;
 	struct publish_cell *cell;
 	const struct worker_orders *orders;
-	struct rte_mempool *pool; /* all packets, shared by the workers */
+	struct mailbox *mailboxes; /* of all workers */
+	struct rte_mempool *pool;  /* all packets, shared by the workers */
 	struct net *net;
 	struct tcp_ctx *tcp;
 	struct tcp_ops tcp_ops;
@@ -25,7 +26,7 @@ struct worker {
 	struct request_stats *stats;
 	struct log_ring *log;
 	int wake_fd;                    /* eventfd: what a sleeping worker listens to */
-	uint64_t tsc_start, us_per_tsc; /* fixed point, 32 bits of fraction */
+	uint64_t tsc_start, us_per_tsc; /* the same for all; fixed point, 32 bits of fraction */
 	uint64_t idle_since_us;
 	uint64_t epoch_at_us; /* when the wall clock was last looked at */
 	bool running;         /* has made its first pass */

@@ -77,7 +77,7 @@ struct cluster {
 	const char *name; /* "outbound|9080|v1|reviews.default.svc.cluster.local" */
 
 	enum lb_policy lb;
-	/* Anything besides a plain draw: parts, hashing, warm-up, endpoints that may be out. */
+	/* Anything besides a plain draw: parts, hashing, warm-up. */
 	bool elaborate;
 	const struct endpoint_set *endpoints; /* never NULL; n == 0 answers 503 UH */
 	const struct affinity *affinity;      /* with LB_HASH */

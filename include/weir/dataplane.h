@@ -118,6 +118,9 @@ void dataplane_capture(struct dataplane *dp, struct capture *c);
  * (borrowed); each is told once. False: no more. */
 bool dataplane_next_duplicate(struct dataplane *dp, const char **iface, struct ip_addr *ip);
 
+/* The workers' clock: microseconds, the same for all of them. */
+uint64_t dataplane_now_us(const struct dataplane *dp);
+
 /* What the workers count, for reading at any time. */
 unsigned dataplane_workers(const struct dataplane *dp);
 const struct counters *dataplane_counters(const struct dataplane *dp, unsigned worker);

@@ -13,12 +13,12 @@ from harness.resources import documents, gateway, single
 
 FILES_IP, FILES_PORT = "198.18.1.22", 8080
 HOST = "floods.example.com"
-RATE, SECONDS = 50000, 4  # on two cores the generator and the clients share one of them
+RATE, SECONDS = int(50000 / proc.PATIENCE), 4  # generator and clients share one core
 STRANGERS = "198.19.0.0/16"  # behind the client: their answers end there
 CONNECTIONS, EVERY_S = 20, 0.05
 # What there is of the default configuration, and what else is open.
 HALF_OPEN_MAX = 4096
-RSS_MAX = 16 << 20  # tables are on pages of 2 MiB
+RSS_MAX = (16 << 20) * proc.PATIENCE  # tables are on pages of 2 MiB; ASan keeps what was freed
 
 
 @pytest.fixture(scope="module")

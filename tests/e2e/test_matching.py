@@ -89,8 +89,11 @@ ROWS = [
         Ask("b", "/", "x: 1"), Ask("b", "/a"), Ask(404)]),
     ("B045-order", [rule("a", uri(prefix="/")), rule("b", uri(prefix="/api"))], [
         Ask("a", "/api"), Ask("a")]),
-    ("B046-regex-catch-all", [rule("a", uri(regex=".*")), rule("b")], [
-        Ask("a"), Ask("a", "/x", method="POST")]),
+    ("B046-regex-catch-all", [
+        rule("a", uri(regex=".*"), fault={"abort": {"httpStatus": 418,
+                                                    "percentage": {"value": 100}}}),
+        rule("b")], [
+        Ask(418), Ask(418, "/x", method="POST")]),
     ("B047-no-catch-all", [rule("a", {**uri(prefix="/"), "method": {"exact": "GET"}}),
                            rule("b")], [
         Ask("a"), Ask("b", method="POST")]),

@@ -81,6 +81,24 @@ static void unknown_variables_are_told(void **state)
 	assert_int_equal(a->request.ops[0].value.parts[0].text.n, 0);
 }
 
+/* A date format is full of percent signs: they are the argument's, not the variable's end. Only
+ * the default format is written, which is said. */
+static void arguments_with_percent_signs(void **state)
+{
+	const struct route_actions *a =
+		load(VS("headers: {request: {set: {x: 'a%START_TIME(%Y-%m-%d)%b'}}}, " TO_A));
+	const struct header_value *v = &a->request.ops[0].value;
+
+	(void)state;
+	assert_int_equal(v->n, 3);
+	assert_int_equal(v->parts[1].source, VALUE_START_TIME);
+	assert_int_equal(v->parts[2].text.n, 1);
+	assert_memory_equal(v->parts[2].text.p, "b", 1);
+	assert_true(world_reported(&w, "WEIR0904"));
+	load(VS("headers: {request: {set: {x: '%START_TIME%'}}}, " TO_A));
+	assert_false(world_reported(&w, "WEIR0904"));
+}
+
 static const struct vhost *vhost(const struct snapshot *s)
 {
 	static const struct ip_addr any;
@@ -162,6 +180,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(framing_is_the_gateways, setup, teardown),
 		cmocka_unit_test_setup_teardown(unknown_variables_are_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(arguments_with_percent_signs, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_field_is_in_the_key, setup, teardown),
 	};
 

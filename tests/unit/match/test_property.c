@@ -1,6 +1,7 @@
-/* test_property.c - random route tables against the obvious loop over their rules: the same
- * block must win. The loop reads the resource model and knows nothing of plans, indexes or
- * Hyperscan; its regular expressions are POSIX's. What the admin API explains must win too. */
+/* test_property.c - random route tables against the obvious loop over their rules, on a Gateway and
+ * in the mesh, where the sender counts too: the same block must win. The loop reads the resource
+ * model and knows nothing of plans, indexes or Hyperscan; its regular expressions are POSIX's. What
+ * the admin API explains must win too. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,6 +21,8 @@
 
 #define RULES_MAX  24
 #define FIELDS_MAX 6
+#define CLIENTS    6
+#define VIP        "10.96.0.1"
 
 static uint64_t rng;
 
@@ -35,6 +38,16 @@ static bool chance(uint32_t percent)
 {
 	return below(100) < percent;
 }
+
+/* A workload of the mesh; the last address is nobody's. */
+struct client {
+	const char *ns;
+	struct label items[2];
+	struct labels labels;
+	char ip[16];
+};
+
+static struct client clients[CLIENTS + 1];
 
 /* What both regex dialects understand alike. */
 static const char *const expressions[] = {
@@ -141,6 +154,31 @@ static struct named_match *random_queries(struct arena *a, bool regexes, uint32_
 	return q;
 }
 
+static struct labels random_labels(struct label *items)
+{
+	static const struct label all[] = {{"app", "a"}, {"app", "b"}, {"v", "1"}, {"v", "2"}};
+	struct labels l = {0, items};
+
+	if (chance(70))
+		items[l.n++] = all[below(2)];
+	if (chance(70))
+		items[l.n++] = all[2 + below(2)];
+	return l;
+}
+
+static const char *random_namespace(void)
+{
+	return chance(50) ? "default" : "shop";
+}
+
+static void random_source(struct arena *a, struct http_match *m)
+{
+	if (chance(60))
+		m->source_labels = random_labels(arena_array(a, 2, sizeof(struct label)));
+	if (chance(15))
+		m->source_namespace = random_namespace();
+}
+
 static void random_block(struct arena *a, struct http_match *m, bool regexes)
 {
 	if (chance(85))
@@ -161,7 +199,8 @@ static void random_block(struct arena *a, struct http_match *m, bool regexes)
 		m->query_params = random_queries(a, regexes, &m->n_query_params);
 }
 
-static void random_rule(struct arena *a, struct http_rule *r, uint32_t number, bool regexes)
+static void random_rule(struct arena *a, struct http_rule *r, uint32_t number, bool regexes,
+			bool mesh)
 {
 	static struct destination to = {.host = "b"};
 
@@ -174,6 +213,8 @@ static void random_rule(struct arena *a, struct http_rule *r, uint32_t number, b
 	for (uint32_t i = 0; i < r->n_match; i++) {
 		r->match[i].name = arena_printf(a, "m%u", i);
 		random_block(a, &r->match[i], regexes);
+		if (mesh)
+			random_source(a, &r->match[i]);
 	}
 }
 
@@ -210,22 +251,54 @@ static struct resource *make_gateway(void)
 	return r;
 }
 
-static struct resource *make_rules(bool regexes)
+/* What gives the mesh a listener: x.test has an address. */
+static struct resource *make_service(void)
+{
+	struct resource *r = new_resource(KIND_SERVICE_ENTRY, sizeof(struct service_entry));
+
+	r->se->hosts = strings(r->arena, "x.test");
+	r->se->addresses = strings(r->arena, VIP);
+	r->se->resolution = RES_STATIC;
+	r->se->n_ports = 1;
+	r->se->ports = arena_array(r->arena, 1, sizeof(*r->se->ports));
+	r->se->ports[0] =
+		(struct service_port){.number = 80, .name = "http", .protocol = PROTO_HTTP};
+	return r;
+}
+
+static struct resource *make_pod(unsigned i)
+{
+	struct resource *r = new_resource(KIND_POD, sizeof(struct pod));
+	struct client *c = &clients[i];
+
+	snprintf(c->ip, sizeof(c->ip), "10.1.0.%u", i + 1);
+	c->ns = random_namespace();
+	c->labels = random_labels(c->items);
+	r->name = arena_printf(r->arena, "pod-%u", i);
+	r->ns = c->ns;
+	r->labels = c->labels;
+	r->pod->ip = c->ip;
+	r->pod->ready = chance(80); /* who is not ready can ask all the same */
+	return r;
+}
+
+static struct resource *make_rules(bool regexes, bool mesh)
 {
 	struct resource *r = new_resource(KIND_VIRTUAL_SERVICE, sizeof(struct virtual_service));
 
 	r->vs->hosts = strings(r->arena, "x.test");
-	r->vs->gateways = strings(r->arena, "gw");
+	r->vs->gateways = strings(r->arena, mesh ? "mesh" : "gw");
 	r->vs->n_http = 1 + below(RULES_MAX);
 	r->vs->http = arena_array(r->arena, r->vs->n_http, sizeof(*r->vs->http));
 	for (uint32_t i = 0; i < r->vs->n_http; i++)
-		random_rule(r->arena, &r->vs->http[i], i, regexes);
+		random_rule(r->arena, &r->vs->http[i], i, regexes, mesh);
 	return r;
 }
 
 /* ---- the obvious loop ---- */
 
 struct request {
+	const struct client *from; /* NULL: not in the mesh */
 	char target[64];
 	char joined[512];
 	struct http_head head;
@@ -330,10 +403,35 @@ static bool slice_holds(const struct string_match *m, struct slice value, bool i
 	return !m || value_holds(m, text, ignore_case);
 }
 
+/* Does the block count for who is asking? */
+static bool source_holds(const struct request *rq, const struct http_match *m)
+{
+	if (!rq->from || (m->source_labels.n == 0 && !m->source_namespace))
+		return true;
+	if (!rq->from->ns || !labels_contain(&rq->from->labels, &m->source_labels))
+		return false;
+	return !m->source_namespace || strcmp(m->source_namespace, rq->from->ns) == 0;
+}
+
+/* Without a block that counts for it, a source has the service as if there were no rules. */
+static bool any_counts(const struct virtual_service *vs, const struct request *rq)
+{
+	for (uint32_t i = 0; i < vs->n_http; i++) {
+		if (vs->http[i].n_match == 0)
+			return true;
+		for (uint32_t k = 0; k < vs->http[i].n_match; k++)
+			if (source_holds(rq, &vs->http[i].match[k]))
+				return true;
+	}
+	return false;
+}
+
 static bool block_holds(struct request *rq, const struct http_match *m)
 {
 	const struct http_head *h = &rq->head;
 
+	if (!source_holds(rq, m))
+		return false;
 	if (!slice_holds(m->uri, slice_of(h->path.p, h->path_len), m->ignore_uri_case))
 		return false;
 	if (!slice_holds(m->method, h->method, false) ||
@@ -368,7 +466,7 @@ static void walk(const struct virtual_service *vs, struct request *rq, char *nam
 			return;
 		}
 	}
-	name[0] = '\0';
+	snprintf(name, size, "%s", any_counts(vs, rq) ? "" : "default");
 }
 
 /* ---- requests ---- */
@@ -384,12 +482,13 @@ static void random_target(struct arena *a, char *out, size_t size)
 				      parts[4 + below(3)], random_value());
 }
 
-static void random_request(struct arena *a, struct request *rq)
+static void random_request(struct arena *a, struct request *rq, bool mesh)
 {
 	static const char *const methods[] = {"GET", "POST", "PUT", "get"};
 	static const char *const names[] = {"x", "X", "y", "x-z", "X-Z", "Cookie", "other"};
 	struct http_head *h = &rq->head;
 
+	rq->from = mesh ? &clients[below(CLIENTS + 1)] : NULL;
 	random_target(a, rq->target, sizeof(rq->target));
 	memset(h, 0, offsetof(struct http_head, fields));
 	h->path = slice_str(rq->target);
@@ -416,9 +515,12 @@ static struct span span(struct slice s)
 }
 
 /* The same request as the admin API has it. */
-static void for_explanation(const struct http_head *h, struct explain_request *out)
+static void for_explanation(const struct http_head *h, const struct ip_addr *from,
+			    struct explain_request *out)
 {
 	memset(out, 0, sizeof(*out));
+	out->has_from = true;
+	out->from = *from;
 	out->method = span(h->method);
 	out->authority = span(h->authority);
 	out->path = span(h->path);
@@ -430,12 +532,13 @@ static void for_explanation(const struct http_head *h, struct explain_request *o
 }
 
 static void compare_explanation(const struct listener *l, const struct vhost *vh,
-				const struct route *r, const struct http_head *h)
+				const struct route *r, const struct http_head *h,
+				const struct ip_addr *from)
 {
 	struct explain_request rq;
 	struct evaluation *e;
 
-	for_explanation(h, &rq);
+	for_explanation(h, from, &rq);
 	assert_ptr_equal(explain_find_host(l, rq.authority).vhost, vh);
 	e = evaluation_create(vh, &rq);
 	assert_int_equal(evaluation_first(e), r ? (size_t)(r - vh->routes) : vh->n_routes);
@@ -445,25 +548,37 @@ static void compare_explanation(const struct listener *l, const struct vhost *vh
 static void compare(struct node *n, struct snapshot *s, const struct resource *rules,
 		    struct request *rq)
 {
-	struct ip_addr any = {0};
-	const struct listener *l = listener_find(&s->listeners, &any, 80);
-	const struct vhost *vh = match_host(l, rq->head.authority);
+	struct ip_addr to = {0}, from = {0};
+	const struct listener *l;
+	const struct vhost *vh;
 	const struct route *r;
 	char want[32];
 
+	if (rq->from)
+		assert_true(ip_addr_parse(VIP, &to) && ip_addr_parse(rq->from->ip, &from));
+	l = listener_find(&s->listeners, &to, 80);
+	vh = match_host(l, rq->head.authority);
 	walk(rules->vs, rq, want, sizeof(want));
-	r = match_route(n->match, vh, &rq->head, SLICE("http"), &any, s->scratch[0]);
+	r = match_route(n->match, vh, &rq->head, SLICE("http"), &from, s->scratch[0]);
 	n->hits += r != NULL;
 	if (strcmp(r ? r->name : "", want) != 0)
 		print_error("%s %s: route \"%s\", the loop says \"%s\"\n", rq->head.method.p,
 			    rq->target, r ? r->name : "", want);
 	assert_string_equal(r ? r->name : "", want);
-	compare_explanation(l, vh, r, &rq->head);
+	compare_explanation(l, vh, r, &rq->head, &from);
 }
 
-static void run_table(struct node *n, bool regexes, unsigned requests)
+static void add_mesh(struct resource_set *set)
 {
-	struct resource *rules = make_rules(regexes);
+	resource_set_add(set, make_service());
+	for (unsigned i = 0; i < CLIENTS; i++)
+		resource_set_add(set, make_pod(i));
+	snprintf(clients[CLIENTS].ip, sizeof(clients[CLIENTS].ip), "10.1.1.1");
+}
+
+static void run_table(struct node *n, bool regexes, bool mesh, unsigned requests)
+{
+	struct resource *rules = make_rules(regexes, mesh);
 	struct resource_set set;
 	struct request rq;
 	struct snapshot *s;
@@ -473,13 +588,15 @@ static void run_table(struct node *n, bool regexes, unsigned requests)
 	resource_set_init(&set);
 	resource_set_add(&set, make_gateway());
 	resource_set_add(&set, rules);
+	if (mesh)
+		add_mesh(&set);
 	resource_set_sort(&set);
 	s = compiler_build(n->compiler, &set, &d);
 	if (d.errors)
 		diags_print(&d, stderr);
 	assert_non_null(s);
 	for (unsigned i = 0; i < requests; i++) {
-		random_request(rules->arena, &rq);
+		random_request(rules->arena, &rq, mesh);
 		compare(n, s, rules, &rq);
 	}
 	compiler_free_snapshot(n->compiler, s);
@@ -487,7 +604,7 @@ static void run_table(struct node *n, bool regexes, unsigned requests)
 	diags_fini(&d);
 }
 
-static void run(unsigned tables, bool regexes, unsigned requests)
+static void run(unsigned tables, bool regexes, bool mesh, unsigned requests)
 {
 	struct labels labels = {0};
 	struct node n = {.match = match_create()};
@@ -496,7 +613,7 @@ static void run(unsigned tables, bool regexes, unsigned requests)
 		.node_namespace = "default", .node_labels = &labels, .n_workers = 1});
 	for (unsigned i = 0; i < tables; i++) {
 		rng = 0x9e3779b97f4a7c15ull * (i + 1) + regexes;
-		run_table(&n, regexes, requests);
+		run_table(&n, regexes, mesh, requests);
 	}
 	print_message("%u tables, %u requests, %.0f %% matched\n", tables, tables * requests,
 		      100.0 * n.hits / (tables * requests));
@@ -508,13 +625,19 @@ static void run(unsigned tables, bool regexes, unsigned requests)
 static void test_plain_tables(void **state)
 {
 	(void)state;
-	run(20000, false, 20);
+	run(20000, false, false, 20);
 }
 
 static void test_tables_with_expressions(void **state)
 {
 	(void)state;
-	run(1500, true, 100);
+	run(1500, true, false, 100);
+}
+
+static void test_tables_of_the_mesh(void **state)
+{
+	(void)state;
+	run(10000, false, true, 20);
 }
 
 int main(void)
@@ -522,6 +645,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain_tables),
 		cmocka_unit_test(test_tables_with_expressions),
+		cmocka_unit_test(test_tables_of_the_mesh),
 	};
 
 	return cmocka_run_group_tests(tests, compile_expressions, free_expressions);

@@ -158,7 +158,8 @@ static void destination_rule(void **state)
 	assert_int_equal(dr->policy->pool.max_requests, 9);
 	assert_int_equal(dr->policy->pool.max_retries, 10);
 	assert_true(dr->policy->has_connection_pool && dr->policy->has_load_balancer);
-	assert_int_equal(dr->policy->unsupported.n, 0);
+	assert_int_equal(dr->policy->unsupported.n, 1);
+	assert_string_equal(dr->policy->unsupported.items[0], "connectionPool.tcp.tcpKeepalive");
 	assert_int_equal(dr->n_ports, 1);
 	assert_int_equal(dr->ports[0].port, 80);
 	assert_int_equal(dr->ports[0].policy.lb.simple, MODEL_LB_ROUND_ROBIN);
@@ -172,10 +173,11 @@ static void destination_rule(void **state)
 	assert_true(o->codes.bits[429 / 64] >> (429 % 64) & 1);
 	assert_true(o->codes.bits[599 / 64] >> (599 % 64) & 1);
 	assert_string_equal(labels_get(&dr->subsets[0].labels, "version"), "v1");
+	assert_int_equal(dr->subsets[0].policy->unsupported.n, 0);
 	assert_int_equal(dr->subsets[0].n_ports, 1);
 	assert_int_equal(dr->subsets[0].ports[0].port, 81);
 	assert_true(dr->has_workload_selector);
-	assert_int_equal(r->unsupported.n, 0);
+	assert_int_equal(r->unsupported.n, 1);
 	load_free(&l);
 }
 

@@ -82,7 +82,8 @@ static inline bool box_captures(void *owner, const struct net_addr *local,
 	return local->port == VIP_PORT && ip_addr_eq(&local->ip, &vip);
 }
 
-static const struct net_ops box_ops = {box_icmp_error, box_unreachable, box_captures};
+static const struct net_ops box_ops = {
+	.icmp_error = box_icmp_error, .unreachable = box_unreachable, .captures = box_captures};
 
 static inline int box_eal(void **state)
 {

@@ -66,7 +66,8 @@ static bool captures(void *owner, const struct net_addr *local, const struct net
 	return local->port == 7777;
 }
 
-static const struct net_ops ops = {on_icmp, on_unreachable, captures};
+static const struct net_ops ops = {
+	.icmp_error = on_icmp, .unreachable = on_unreachable, .captures = captures};
 
 static uint64_t bytes_sum(const struct held *h)
 {

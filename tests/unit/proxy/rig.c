@@ -158,6 +158,11 @@ static bool steer(void *tcp_owner, const struct tcp_tuple *t)
 
 struct rig *rig_open(void)
 {
+	return rig_open_worker(0, NULL);
+}
+
+struct rig *rig_open_worker(unsigned worker, struct mailbox *mailboxes)
+{
 	struct rig *r = aligned_alloc(64, (sizeof(*r) + 63) & ~(size_t)63);
 	struct proxy_env env;
 
@@ -194,6 +199,8 @@ struct rig *rig_open(void)
 		.max_conns = 64,
 		.seed = 1,
 		.steer = steer,
+		.worker = worker,
+		.mailboxes = mailboxes ? mailboxes : &r->mailbox,
 		.epoch_offset_us = 1700000000000000,
 	};
 	r->px = proxy_create(&env);
@@ -270,7 +277,8 @@ bool rig_pass(struct rig *r)
 	proxy_turn(r->px);
 	while (tcp_next_event(&r->tcp))
 		;
-	return fake_departures(&r->tcp);
+	proxy_settle(r->px);
+	return fake_departures(&r->tcp) || proxy_has_mail(r->px);
 }
 
 static bool has_arrivals(const struct rig *r)

@@ -6,6 +6,7 @@
 #include "message.h"
 
 #include <proxy/proxy.h>
+#include <upstream/mailbox.h>
 
 enum rig_port {
 	PORT_ROUTED = 80,     /* every request goes to endpoint 0 (1, 2 on retries) */
@@ -43,6 +44,7 @@ struct rig {
 	struct endpoint_set sets[2];
 	struct endpoint endpoints[RIG_ENDPOINTS];
 	const struct endpoint *endpoint_by_id[RIG_ENDPOINTS];
+	struct mailbox mailbox;           /* of a worker that is alone */
 	struct message request, response; /* the last ones read */
 };
 
@@ -50,6 +52,8 @@ struct rig {
 int rig_global_setup(void **state);
 
 struct rig *rig_open(void);
+/* One of several workers with these mailboxes. */
+struct rig *rig_open_worker(unsigned worker, struct mailbox *mailboxes);
 void rig_close(struct rig *r);
 /* For cmocka: state is a struct rig. */
 int rig_setup(void **state);

@@ -1,0 +1,14 @@
+/* cluster_state.h - what is counted of clusters with limits or outlier detection. */
+#pragma once
+#include <jansson.h>
+#include <weir/snapshot.h>
+
+#include "text.h"
+
+/* Adds limits, counts and ejections to a cluster's JSON, where it has any. */
+void cluster_state_describe(json_t *j, const struct cluster *c);
+/* The same of an endpoint. */
+void cluster_state_describe_endpoint(json_t *j, const struct endpoint *e);
+
+/* The weir_cluster_* families of Prometheus. s may be NULL. */
+void cluster_state_write(const struct snapshot *s, struct text *out);
