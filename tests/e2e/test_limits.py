@@ -65,6 +65,8 @@ ROWS = [
         served=12, seconds=0.2, peak=3, took=(0.8, 20)),
     Row("three connections, two hosts", "{connectionPool: {tcp: {maxConnections: 3}}}",
         parallel=12, served=12, seconds=0.2, hosts=2, peak=3, took=(0.8, 20)),
+    Row("hundred connections", "{connectionPool: {tcp: {maxConnections: 100}}}", parallel=150,
+        served=150, seconds=0.3, peak=100, took=(0.6, 20)),
     Row("pending alone", "{connectionPool: {tcp: {maxConnections: 2}, "
         "http: {http1MaxPendingRequests: 3}}}", parallel=12, served=5, peak=2),
     Row("B254", "[{name: v1, trafficPolicy: {connectionPool: {tcp: {maxConnections: 2}}}}]",
@@ -210,6 +212,20 @@ def test_nobody_waits_for_ever(lab, weir, origin):
     # Then silence: the last ones do not wait either.
     seen = Asking(lab, row.host, ["/0.01/x"] * 20).finish()
     assert all(a.status == 200 for _, a in seen)
+
+
+def test_hundred_connections_under_wrk(lab, weir, origin):
+    """The seed's other limit: more clients than connections, and all are served."""
+    row = row_of("hundred connections")
+    tally = reset(origin, row)
+    wrk = Wrk(lab.client, f"http://{GW_EXT_IP}/0.05/x", row.host, 3, connections=200, threads=2)
+    time.sleep(2)
+    # Not later: once wrk hangs up, the backend still works on what nobody waits for any more.
+    peak = tally.peak
+    report = wrk.finish()
+    assert report.non_2xx == 0 and report.socket_errors == 0, report.text
+    assert 50 < peak <= 100
+    assert weir.metrics().sum("weir_cluster_waits_total", cluster=cluster_name(row)) > 100
 
 
 def test_clients_that_leave(lab, weir, origin):
