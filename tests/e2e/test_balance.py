@@ -178,6 +178,18 @@ def test_b261_warmup(lab, balanced):
     balanced.withdraw("warm.yaml")
 
 
+def test_b262_failover(lab, balanced):
+    """Whoever is nearest takes everything, until it is ejected; then the next one."""
+    policy = ("outlierDetection: {consecutive5xxErrors: 1, maxEjectionPercent: 100, "
+              "baseEjectionTime: 300s}, loadBalancer: {simple: ROUND_ROBIN}")
+    balanced.apply("near.yaml", service("near.test", policy, NEAR))
+    for name in (V1, V2, V3):
+        assert set(answers(lab, "near.test", 60)) == {name}
+        assert set(answers(lab, "near.test", 1, "/status/500")) == {name}
+    assert set(answers(lab, "near.test", 10)) == {None}
+    balanced.withdraw("near.yaml")
+
+
 REFUSED = [
     ("B252", hashed("useSourceIp: true, maglev: {tableSize: 4}"), "WEIR0415"),
     ("B264", "loadBalancer: {localityLbSetting: {distribute: "
