@@ -35,6 +35,7 @@ struct compiler *load_create_compiler(const struct node_config *cfg)
 	struct compile_options opt = {
 		.node_namespace = cfg->ns,
 		.node_labels = &cfg->labels,
+		.node_locality = cfg->locality,
 		.n_workers = cfg->dataplane.n_workers,
 		.compat_08 = cfg->compat_08,
 	};

@@ -11,9 +11,11 @@
 #include "bench.h"
 #include "config.h"
 
-#define BATCH 64
-#define FEW   10u
-#define MANY  10000u
+#define BATCH  64
+#define FEW    10u
+#define MANY   10000u
+#define RING   "consistentHash: {useSourceIp: true}"
+#define MAGLEV "consistentHash: {useSourceIp: true, maglev: {tableSize: 65537}}"
 
 struct balancer {
 	struct lb_state *lb;
@@ -30,15 +32,21 @@ struct variant {
 };
 
 static const struct variant variants[] = {
-	{"round-robin-10", "ROUND_ROBIN", FEW, false},
-	{"round-robin-10000", "ROUND_ROBIN", MANY, false},
-	{"round-robin-weighted-10000", "ROUND_ROBIN", MANY, true},
-	{"random-10", "RANDOM", FEW, false},
-	{"random-10000", "RANDOM", MANY, false},
-	{"random-weighted-10000", "RANDOM", MANY, true},
-	{"least-request-10", "LEAST_REQUEST", FEW, false},
-	{"least-request-10000", "LEAST_REQUEST", MANY, false},
-	{"least-request-weighted-10000", "LEAST_REQUEST", MANY, true},
+	{"round-robin-10", "simple: ROUND_ROBIN", FEW, false},
+	{"round-robin-10000", "simple: ROUND_ROBIN", MANY, false},
+	{"round-robin-weighted-10000", "simple: ROUND_ROBIN", MANY, true},
+	{"random-10", "simple: RANDOM", FEW, false},
+	{"random-10000", "simple: RANDOM", MANY, false},
+	{"random-weighted-10000", "simple: RANDOM", MANY, true},
+	{"least-request-10", "simple: LEAST_REQUEST", FEW, false},
+	{"least-request-10000", "simple: LEAST_REQUEST", MANY, false},
+	{"least-request-weighted-10000", "simple: LEAST_REQUEST", MANY, true},
+	{"ring-10", RING, FEW, false},
+	{"ring-10000", RING, MANY, false},
+	{"ring-weighted-10000", RING, MANY, true},
+	{"maglev-10", MAGLEV, FEW, false},
+	{"maglev-10000", MAGLEV, MANY, false},
+	{"round-robin-warmup-10000", "simple: ROUND_ROBIN, warmup: {duration: 1s}", MANY, false},
 };
 
 /* ---- resources ---- */
@@ -50,7 +58,7 @@ static void put_cluster(FILE *f, const struct variant *v)
 		"apiVersion: networking.istio.io/v1\n"
 		"kind: DestinationRule\n"
 		"metadata: {name: %s}\n"
-		"spec: {host: %s.test, trafficPolicy: {loadBalancer: {simple: %s}}}\n"
+		"spec: {host: %s.test, trafficPolicy: {loadBalancer: {%s}}}\n"
 		"---\n"
 		"apiVersion: networking.istio.io/v1\n"
 		"kind: ServiceEntry\n"
@@ -152,6 +160,21 @@ static void pick(void *arg, unsigned n)
 	}
 }
 
+/* The same by a hash, another one each time. */
+static void pick_hashed(void *arg, unsigned n)
+{
+	struct balancer *b = arg;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t at = lb_pick_hashed(b->lb, b->cluster, lb_random(b->lb));
+		const struct endpoint *e = &b->cluster->endpoints->endpoints[at];
+
+		lb_request_begin(b->lb, e);
+		lb_request_end(b->lb, e->id, e->gen);
+		b->chosen += at;
+	}
+}
+
 /* The second try of a request: another endpoint than the first one's. */
 static void pick_again(void *arg, unsigned n)
 {
@@ -192,7 +215,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < RTE_DIM(variants); i++) {
 		b.cluster = find_cluster(s, variants[i].name);
 		bench_require(b.cluster->endpoints->n == variants[i].n, "its endpoints");
-		measure(&b, variants[i].name, pick);
+		measure(&b, variants[i].name, b.cluster->affinity ? pick_hashed : pick);
 	}
 	b.cluster = find_cluster(s, "least-request-10");
 	measure(&b, "retry-10", pick_again);

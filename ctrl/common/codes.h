@@ -138,6 +138,28 @@
 	  "tunnel and proxyProtocol exclude each other")                                           \
 	X(DR_PORTS_MANY,         "WEIR0408", ERROR,   "more than 4096 portLevelSettings")          \
 	X(DR_PORT_TWICE,         "WEIR0409", WARNING, "two portLevelSettings for one port")        \
+	X(DR_PASSTHROUGH,        "WEIR0410", WARNING,                                              \
+	  "PASSTHROUGH means nothing behind a gateway")                                            \
+	X(DR_HASH_KEY,           "WEIR0411", ERROR,   "consistentHash does not say what to hash")  \
+	X(DR_COOKIE,             "WEIR0412", ERROR,                                                \
+	  "a cookie without name, or with bad attributes")                                         \
+	X(DR_RING_TWICE,         "WEIR0413", ERROR,                                                \
+	  "the kind or size of the hash table is given twice")                                     \
+	X(DR_RING_SIZE,          "WEIR0414", ERROR,   "the ring is larger than 8388608")           \
+	X(DR_MAGLEV_SIZE,        "WEIR0415", ERROR,                                                \
+	  "a Maglev table size that is missing, too large or no prime")                            \
+	X(DR_LOCALITY,           "WEIR0416", ERROR,                                                \
+	  "a malformed locality, or one that overlaps another")                                    \
+	X(DR_LOCALITY_WEIGHT,    "WEIR0417", ERROR,                                                \
+	  "weights of localities outside 1..100, or not adding up to it")                          \
+	X(DR_LOCALITY_BOTH,      "WEIR0418", ERROR,                                                \
+	  "distribute and failover exclude each other")                                            \
+	X(DR_FAILOVER,           "WEIR0419", ERROR,                                                \
+	  "a failover that does not lead from one region to another")                              \
+	X(DR_WARMUP,             "WEIR0420", ERROR,                                                \
+	  "a warmup without duration, or outside its ranges")                                      \
+	X(DR_WARMUP_POLICY,      "WEIR0421", WARNING, "warmup with a policy that knows none")      \
+	X(DR_LOCALITY_HEALTH,    "WEIR0422", WARNING, "failover without outlierDetection")          \
 	X(DR_H2_UPGRADE,         "WEIR0430", ERROR,                                                \
 	  "useClientProtocol and h2UpgradePolicy UPGRADE contradict")                              \
 	X(DR_HTTP2_KEEPALIVE,    "WEIR0431", ERROR,                                                \

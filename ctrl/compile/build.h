@@ -13,6 +13,7 @@
 struct compiler {
 	struct arena *arena; /* node_namespace and node_labels */
 	const char *ns;
+	const char *locality; /* of the node, "" when it is not known */
 	struct labels labels;
 	unsigned n_workers;
 	bool compat_08;
@@ -20,7 +21,8 @@ struct compiler {
 	uint64_t builds;     /* begun, whether or not a snapshot came of it */
 
 	struct intern listener_ids, cluster_ids, endpoint_ids, split_ids;
-	struct cache vhosts, clusters, patterns;
+	struct cache vhosts, clusters, patterns, rings;
+	uint64_t set_serial; /* of the last endpoint set made */
 	struct keep keep;
 	struct map by_sources; /* what a virtual host was planned from -> struct vhost_object */
 };

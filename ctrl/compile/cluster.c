@@ -1,8 +1,10 @@
 /* cluster.c - owns compiled clusters and their endpoint sets. */
 #include <compile/cluster.h>
 
+#include <compile/balance.h>
 #include <compile/memory.h>
 #include <compile/names.h>
+#include <compile/parts.h>
 #include <compile/pool_policy.h>
 #include <compile/split.h>
 
@@ -16,7 +18,8 @@ struct plan {
 	const struct subset *subset; /* NULL: all endpoints */
 	const char *name;
 	struct cluster_policy policy;
-	struct list members; /* struct reg_endpoint */
+	struct list members; /* struct reg_endpoint, by part */
+	struct part_plan parts;
 };
 
 static const char *version_of(const struct reg_endpoint *e)
@@ -32,8 +35,13 @@ static void key_plan(struct cache_key *k, const struct plan *p)
 	cache_key_string(k, p->name);
 	cache_key_string(k, p->service->name);
 	cache_key_string(k, p->service->ns);
-	cache_key_number(k, p->policy.lb);
+	balance_key(k, &p->policy);
 	pool_policy_key(k, &p->policy);
+	cache_key_number(k, p->parts.n);
+	for (uint32_t i = 0; i < p->parts.n; i++) {
+		cache_key_number(k, p->parts.parts[i].n);
+		cache_key_number(k, p->parts.parts[i].weight);
+	}
 	for (uint32_t i = 0; i < p->members.n; i++) {
 		const struct reg_endpoint *e = p->members.items[i];
 
@@ -86,6 +94,37 @@ static void compile_slots(struct build *b, struct arena *a, const struct plan *p
 	set->slots = split_spread(a, weights, set->n, &set->n_slots);
 }
 
+/* What choosing among the endpoints of one set needs. */
+static void compile_choice(struct build *b, struct arena *a, const struct plan *p,
+			   struct endpoint_set *set)
+{
+	if (p->policy.lb == LB_HASH) {
+		struct ring_spec spec = balance_table(&p->policy);
+
+		set->table = set->n ? ring_get(b, &spec, set->endpoints, set->n) : NULL;
+	} else {
+		compile_slots(b, a, p, set);
+	}
+}
+
+static void compile_parts(struct build *b, struct arena *a, const struct plan *p,
+			  struct endpoint_set *set)
+{
+	struct endpoint_part *parts = arena_array(a, p->parts.n, sizeof(*parts));
+
+	for (uint32_t i = 0; i < p->parts.n; i++) {
+		struct endpoint_part *part = &parts[i];
+
+		part->first = p->parts.parts[i].first;
+		part->weight = p->parts.parts[i].weight;
+		part->set.n = p->parts.parts[i].n;
+		part->set.endpoints = set->endpoints + part->first;
+		compile_choice(b, a, p, &part->set);
+	}
+	set->parts = parts;
+	set->n_parts = p->parts.n;
+}
+
 static void compile_endpoints(struct build *b, struct cluster_object *o, const struct plan *p)
 {
 	struct endpoint *e = arena_array(o->arena, p->members.n, sizeof(*e));
@@ -94,7 +133,11 @@ static void compile_endpoints(struct build *b, struct cluster_object *o, const s
 		compile_endpoint(b, o->arena, p, p->members.items[i], &e[i]);
 	o->endpoints.n = p->members.n;
 	o->endpoints.endpoints = e;
-	compile_slots(b, o->arena, p, &o->endpoints);
+	o->endpoints.serial = ++b->c->set_serial;
+	if (p->parts.n)
+		compile_parts(b, o->arena, p, &o->endpoints);
+	else
+		compile_choice(b, o->arena, p, &o->endpoints);
 }
 
 static void compile_limits(struct build *b, struct arena *a, const struct plan *p,
@@ -126,9 +169,10 @@ static struct cluster_object *make(struct build *b, const struct plan *p)
 	compile_endpoints(b, o, p);
 	c->name = arena_strdup(a, p->name);
 	c->id = intern_get(&b->c->cluster_ids, c->name, &c->gen);
-	c->lb = p->policy.lb;
 	c->endpoints = &o->endpoints;
+	balance_compile(a, &p->policy, c);
 	compile_limits(b, a, p, c);
+	c->elaborate = c->affinity || c->slow_start || c->endpoints->n_parts;
 	c->service_host = arena_strdup(a, p->service->host);
 	c->service_name = arena_strdup(a, p->service->name);
 	c->service_namespace = arena_strdup(a, p->service->ns);
@@ -160,6 +204,7 @@ static void make_one(struct build *b, const struct reg_service *s, const struct 
 	for (uint32_t i = 0; i < port->n; i++)
 		if (!subset || labels_contain(port->endpoints[i].labels, &subset->labels))
 			list_add(b->tmp, &p.members, &port->endpoints[i]);
+	parts_plan(b, &p.policy, &p.members, &p.parts);
 	get(b, &p);
 }
 
@@ -191,11 +236,20 @@ static void put_kept(struct compiler *c, struct cluster_object *o)
 				endpoint_key(o->arena, cl->name, o->endpoints.endpoints[i].name));
 }
 
+static void put_tables(struct compiler *c, const struct endpoint_set *set)
+{
+	if (set->table)
+		ring_put(c, set->table);
+	for (uint32_t i = 0; i < set->n_parts; i++)
+		put_tables(c, &set->parts[i].set);
+}
+
 void cluster_put(struct compiler *c, struct cluster_object *o)
 {
 	if (!cache_put(&c->clusters, &o->cached))
 		return;
 	put_kept(c, o);
+	put_tables(c, &o->endpoints);
 	for (uint32_t i = 0; i < o->endpoints.n; i++)
 		intern_put(&c->endpoint_ids, o->endpoints.endpoints[i].id);
 	intern_put(&c->cluster_ids, o->cluster.id);

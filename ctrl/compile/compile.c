@@ -57,6 +57,7 @@ struct compiler *compiler_create(const struct compile_options *opt)
 
 	c->arena = arena_create();
 	c->ns = arena_strdup(c->arena, opt->node_namespace ? opt->node_namespace : "default");
+	c->locality = arena_strdup(c->arena, opt->node_locality ? opt->node_locality : "");
 	if (opt->node_labels)
 		copy_labels(c, opt->node_labels);
 	c->n_workers = opt->n_workers < WEIR_WORKERS_MAX ? opt->n_workers : WEIR_WORKERS_MAX;
@@ -68,6 +69,7 @@ struct compiler *compiler_create(const struct compile_options *opt)
 	cache_init(&c->vhosts);
 	cache_init(&c->clusters);
 	cache_init(&c->patterns);
+	cache_init(&c->rings);
 	keep_init(&c->keep);
 	map_init(&c->by_sources);
 	return c;
@@ -80,6 +82,7 @@ void compiler_destroy(struct compiler *c)
 	cache_fini(&c->vhosts);
 	cache_fini(&c->clusters);
 	cache_fini(&c->patterns);
+	cache_fini(&c->rings);
 	keep_fini(&c->keep);
 	map_fini(&c->by_sources);
 	intern_fini(&c->listener_ids);

@@ -12,6 +12,7 @@ struct compiler;
 struct compile_options {
 	const char *node_namespace;
 	const struct labels *node_labels;
+	const char *node_locality; /* "region/zone/subzone"; NULL: not known */
 	unsigned n_workers;
 	bool compat_08; /* era defaults: reference section 11, D6, D7 */
 };

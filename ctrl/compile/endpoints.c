@@ -1,6 +1,7 @@
 /* endpoints.c - owns the index from selectors and services to endpoints during a build. */
 #include <compile/endpoints.h>
 
+#include <common/locality.h>
 #include <compile/memory.h>
 #include <compile/names.h>
 
@@ -167,6 +168,57 @@ static uint32_t workload_port(const struct workload *w, const struct service_por
 	return spec->target_port ? spec->target_port : spec->number;
 }
 
+/* Of the label, whose parts are divided by dots because a label knows no slashes. */
+static const char *locality_of_label(struct arena *a, const struct labels *labels)
+{
+	const char *label = labels_get(labels, "istio-locality");
+	char *locality = label ? arena_strdup(a, label) : NULL;
+
+	for (char *p = locality; p && (p = strchr(p, '.')) != NULL;)
+		*p = '/';
+	return locality;
+}
+
+/* What Kubernetes knows of the place of a Pod, where it says so in the Pod's labels. */
+static const char *locality_of_topology(struct arena *a, const struct labels *labels)
+{
+	const char *region = labels_get(labels, "topology.kubernetes.io/region");
+	const char *zone = labels_get(labels, "topology.kubernetes.io/zone");
+	const char *subzone = labels_get(labels, "topology.istio.io/subzone");
+
+	if (!region)
+		return NULL;
+	if (!zone)
+		return region;
+	return subzone ? arena_printf(a, "%s/%s/%s", region, zone, subzone)
+		       : arena_printf(a, "%s/%s", region, zone);
+}
+
+static const char *locality_of(struct build *b, const struct workload_entry *entry,
+			       const struct labels *labels)
+{
+	const char *l = entry && entry->locality && *entry->locality ? entry->locality : NULL;
+
+	if (!l)
+		l = locality_of_label(b->tmp, labels);
+	if (!l)
+		l = locality_of_topology(b->tmp, labels);
+	return l ? l : "";
+}
+
+/* A slice says the zone only: the node's own is known to be in the node's region. */
+static const char *locality_of_zone(struct build *b, const char *zone)
+{
+	size_t len;
+	const char *own = locality_part(b->c->locality, 1, &len);
+
+	if (!zone)
+		return "";
+	if (!own || strlen(zone) != len || memcmp(zone, own, len) != 0)
+		return arena_printf(b->tmp, "/%s", zone);
+	return arena_strndup(b->tmp, b->c->locality, (size_t)(own - b->c->locality) + len);
+}
+
 void endpoints_add_workload(struct endpoint_index *x, struct build *b, struct reg_port *port,
 			    const struct service_port *spec, const struct workload *w)
 {
@@ -178,7 +230,8 @@ void endpoints_add_workload(struct endpoint_index *x, struct build *b, struct re
 	add(x, b, port,
 	    &(struct reg_endpoint){.addr = {.ip = w->ip, .port = (uint16_t)number},
 				   .labels = w->labels,
-				   .weight = weight});
+				   .weight = weight,
+				   .locality = locality_of(b, w->entry, w->labels)});
 }
 
 /* The shortest list that holds every workload the selector can select. */
@@ -242,6 +295,9 @@ static void add_slice_endpoint(struct endpoint_index *x, struct build *b, struct
 	struct reg_endpoint out = {.addr.port = number, .weight = 1};
 
 	out.labels = target_labels(x, b, e, ns);
+	out.locality = locality_of(b, NULL, out.labels);
+	if (!*out.locality)
+		out.locality = locality_of_zone(b, e->zone);
 	for (uint32_t i = 0; i < e->addresses.n; i++) {
 		const char *text = e->addresses.items[i];
 

@@ -1,6 +1,7 @@
 /* policy.c - owns the merged DestinationRules of one build. */
 #include <compile/policy.h>
 
+#include <compile/balance.h>
 #include <compile/names.h>
 #include <compile/pool_policy.h>
 
@@ -124,7 +125,7 @@ static void lay_over(struct traffic_policy *p, const struct traffic_policy *over
 {
 	if (over->has_load_balancer || all) {
 		p->has_load_balancer = over->has_load_balancer;
-		p->simple = over->simple;
+		p->lb = over->lb;
 	}
 	if (over->has_connection_pool || all) {
 		p->has_connection_pool = over->has_connection_pool;
@@ -147,20 +148,6 @@ static void apply(struct traffic_policy *p, const struct traffic_policy *whole,
 		lay_over(p, whole, false);
 }
 
-static enum lb_policy lb_of(const struct traffic_policy *p, bool compat_08)
-{
-	static const enum lb_policy simple[] = {
-		[MODEL_LB_ROUND_ROBIN] = LB_ROUND_ROBIN,
-		[MODEL_LB_LEAST_REQUEST] = LB_LEAST_REQUEST,
-		[MODEL_LB_RANDOM] = LB_RANDOM,
-	};
-
-	if (!p->has_load_balancer || p->simple == MODEL_LB_UNSPECIFIED ||
-	    p->simple == MODEL_LB_PASSTHROUGH)
-		return compat_08 ? LB_ROUND_ROBIN : LB_LEAST_REQUEST;
-	return simple[p->simple];
-}
-
 void policy_resolve(const struct dest_rule *rule, const struct subset *subset, uint32_t port,
 		    bool compat_08, struct cluster_policy *out)
 {
@@ -170,6 +157,7 @@ void policy_resolve(const struct dest_rule *rule, const struct subset *subset, u
 		apply(&p, rule->top->policy, rule->top->ports, rule->top->n_ports, port);
 	if (subset)
 		apply(&p, subset->policy, subset->ports, subset->n_ports, port);
-	*out = (struct cluster_policy){.lb = lb_of(&p, compat_08)};
+	*out = (struct cluster_policy){0};
+	balance_resolve(&p, compat_08, out);
 	pool_policy_resolve(&p, compat_08, out);
 }

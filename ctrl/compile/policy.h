@@ -24,6 +24,7 @@ const struct dest_rule *policies_find(const struct policies *p, struct build *b,
 
 struct cluster_policy {
 	enum lb_policy lb;
+	struct load_balancer balancer; /* borrowed from the resource */
 	uint64_t connect_timeout_us, idle_timeout_us, max_connection_us;
 	uint32_t max_requests_per_connection;
 	struct breaker_limits limits;

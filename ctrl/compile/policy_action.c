@@ -4,6 +4,8 @@
 #include <math.h>
 #include <openssl/evp.h>
 
+#include <common/grpc.h>
+
 #define PERCENT_PARTS (SHARE_WHOLE / 100)
 
 /* Standard base64 with padding; validation has refused what is none. */
@@ -120,32 +122,6 @@ const struct mirror *mirrors_get(struct action_work *w, const struct route_plan 
 	return out;
 }
 
-static int grpc_status(const char *name)
-{
-	static const char *const names[] = {"OK",
-					    "CANCELLED",
-					    "UNKNOWN",
-					    "INVALID_ARGUMENT",
-					    "DEADLINE_EXCEEDED",
-					    "NOT_FOUND",
-					    "ALREADY_EXISTS",
-					    "PERMISSION_DENIED",
-					    "RESOURCE_EXHAUSTED",
-					    "FAILED_PRECONDITION",
-					    "ABORTED",
-					    "OUT_OF_RANGE",
-					    "UNIMPLEMENTED",
-					    "INTERNAL",
-					    "UNAVAILABLE",
-					    "DATA_LOSS",
-					    "UNAUTHENTICATED"};
-
-	for (size_t i = 0; name && i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(name, names[i]) == 0)
-			return (int)i;
-	return -1;
-}
-
 const struct fault *fault_get(struct action_work *w, const struct http_fault *f)
 {
 	struct fault *out;
@@ -161,7 +137,8 @@ const struct fault *fault_get(struct action_work *w, const struct http_fault *f)
 	if (f->abort) {
 		if (f->abort->has_http_status)
 			out->abort_status = (uint16_t)f->abort->http_status;
-		out->abort_grpc = (int16_t)grpc_status(f->abort->grpc_status);
+		if (f->abort->grpc_status)
+			out->abort_grpc = (int16_t)grpc_status_of(f->abort->grpc_status);
 		if (out->abort_status || out->abort_grpc >= 0)
 			out->abort_share =
 				action_share(f->abort->percentage, (uint32_t)f->abort->percent);

@@ -26,113 +26,6 @@ static void decode_status_codes(struct decoder *dec, const struct yaml_node *nod
 	}
 }
 
-/* ---- loadBalancer ---- */
-
-static const struct field cookie_attribute_fields[] = {
-	{"name", FIELD_STRING, NOT_KEPT},
-	{"value", FIELD_STRING, NOT_KEPT},
-	{0},
-};
-static const struct message cookie_attribute = CHECKED("Attribute", cookie_attribute_fields);
-
-static const struct field cookie_fields[] = {
-	{"name", FIELD_STRING, NOT_KEPT},
-	{"path", FIELD_STRING, NOT_KEPT},
-	{"ttl", FIELD_DURATION, FIELD_ZERO_OK, NOT_KEPT},
-	{"attributes", FIELD_LIST, NOT_KEPT, .message = &cookie_attribute},
-	{0},
-};
-static const struct message cookie = CHECKED("HTTPCookie", cookie_fields);
-
-static const struct field ring_hash_fields[] = {
-	{"minimumRingSize", FIELD_UINT32, NOT_KEPT, UINT32_RANGE},
-	{0},
-};
-static const struct message ring_hash = CHECKED("RingHash", ring_hash_fields);
-
-static const struct field maglev_fields[] = {
-	{"tableSize", FIELD_UINT32, NOT_KEPT, UINT32_RANGE},
-	{0},
-};
-static const struct message maglev = CHECKED("MagLev", maglev_fields);
-
-static const struct field hash_fields[] = {
-	{"httpHeaderName", FIELD_STRING, NOT_KEPT},
-	{"httpHeader", FIELD_STRING, NOT_KEPT, .today = "write httpHeaderName"},
-	{"httpCookie", FIELD_MESSAGE, NOT_KEPT, .message = &cookie},
-	{"useSourceIp", FIELD_BOOL, NOT_KEPT},
-	{"httpQueryParameterName", FIELD_STRING, NOT_KEPT},
-	{"ringHash", FIELD_MESSAGE, NOT_KEPT, .message = &ring_hash},
-	{"maglev", FIELD_MESSAGE, NOT_KEPT, .message = &maglev},
-	{"minimumRingSize", FIELD_UINT32, NOT_KEPT, UINT32_RANGE,
-	 .today = "write ringHash: {minimumRingSize: N}"},
-	{0},
-};
-static const char *const hash_keys[] = {
-	"httpHeaderName",         "httpHeader", "httpCookie", "useSourceIp",
-	"httpQueryParameterName", NULL};
-static const struct message consistent_hash = {
-	.name = "ConsistentHashLB", .fields = hash_fields, NO_POS, NO_LIST, .one_of = hash_keys};
-
-static const struct field distribute_fields[] = {
-	{"from", FIELD_STRING, NOT_KEPT},
-	{"to", FIELD_ANY, NOT_KEPT},
-	{0},
-};
-static const struct message distribute = CHECKED("Distribute", distribute_fields);
-
-static const struct field failover_fields[] = {
-	{"from", FIELD_STRING, NOT_KEPT},
-	{"to", FIELD_STRING, NOT_KEPT},
-	{0},
-};
-static const struct message failover = CHECKED("Failover", failover_fields);
-
-static const struct field locality_fields[] = {
-	{"enabled", FIELD_BOOL, NOT_KEPT},
-	{"distribute", FIELD_LIST, NOT_KEPT, .message = &distribute},
-	{"failover", FIELD_LIST, NOT_KEPT, .message = &failover},
-	{"failoverPriority", FIELD_STRINGS, NOT_KEPT},
-	{0},
-};
-static const struct message locality = CHECKED("LocalityLoadBalancerSetting", locality_fields);
-
-static const struct field warmup_fields[] = {
-	{"duration", FIELD_DURATION, NOT_KEPT},
-	{"minimumPercent", FIELD_NUMBER, NOT_KEPT},
-	{"aggression", FIELD_NUMBER, NOT_KEPT},
-	{0},
-};
-static const struct message warmup = CHECKED("WarmupConfiguration", warmup_fields);
-
-static const struct enum_value simple_values[] = {
-	{"UNSPECIFIED", 0, MODEL_LB_UNSPECIFIED, false},
-	{"LEAST_CONN", 1, MODEL_LB_LEAST_REQUEST, true},
-	{"RANDOM", 2, MODEL_LB_RANDOM, false},
-	{"PASSTHROUGH", 3, MODEL_LB_PASSTHROUGH, false},
-	{"ROUND_ROBIN", 4, MODEL_LB_ROUND_ROBIN, false},
-	{"LEAST_REQUEST", 5, MODEL_LB_LEAST_REQUEST, false},
-	{0},
-};
-static const struct field load_balancer_fields[] = {
-	{"simple", FIELD_ENUM, AT(traffic_policy, simple), .values = simple_values},
-	{"consistentHash", FIELD_MESSAGE, FIELD_NO_EFFECT, NOT_KEPT, .message = &consistent_hash},
-	{"localityLbSetting", FIELD_MESSAGE, FIELD_NO_EFFECT, NOT_KEPT, .message = &locality},
-	{"zoneAwareLbSetting", FIELD_ANY, FIELD_REFUSED, NOT_KEPT},
-	{"warmup", FIELD_MESSAGE, FIELD_NO_EFFECT, NOT_KEPT, .message = &warmup},
-	{"warmupDurationSecs", FIELD_DURATION, FIELD_NO_EFFECT, NOT_KEPT,
-	 .today = "write warmup: {duration: D}"},
-	{0},
-};
-static const char *const load_balancer_kinds[] = {"simple", "consistentHash", NULL};
-static const struct message load_balancer = {
-	.name = "LoadBalancerSettings",
-	.fields = load_balancer_fields,
-	NO_POS,
-	NO_LIST,
-	.one_of = load_balancer_kinds,
-};
-
 /* ---- connectionPool ---- */
 
 static const struct field keepalive_fields[] = {
@@ -306,9 +199,9 @@ static const struct message retry_budget = CHECKED("RetryBudget", retry_budget_f
 	{"loadBalancer",                                                                           \
 	 FIELD_INLINE,                                                                             \
 	 FIELD_PRESENT,                                                                            \
-	 AT(s, p),                                                                                 \
+	 AT(s, p.lb),                                                                              \
 	 COUNT(s, p.has_load_balancer),                                                            \
-	 .message = &load_balancer},                                                               \
+	 .message = &schema_load_balancer},                                                        \
 		{"connectionPool",                                                                 \
 		 FIELD_INLINE,                                                                     \
 		 FIELD_PRESENT,                                                                    \

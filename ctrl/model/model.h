@@ -9,6 +9,8 @@
 
 #include <common/arena.h>
 #include <common/diag.h>
+#include <model/load_balancer.h>
+#include <model/string_list.h>
 #include <weir/addr.h>
 
 /*     id, kind as written, plural of get/metrics, API group */
@@ -42,12 +44,6 @@ struct labels {
 /* Does `have` contain every label of `want`? */
 bool labels_contain(const struct labels *have, const struct labels *want);
 const char *labels_get(const struct labels *l, const char *key); /* NULL when absent */
-
-struct string_list {
-	uint32_t n;
-	const char **items;
-	struct pos *pos; /* one per item */
-};
 
 /* ---- common ---- */
 
@@ -257,14 +253,6 @@ struct virtual_service {
 
 /* ---- DestinationRule ---- */
 
-enum model_lb {
-	MODEL_LB_UNSPECIFIED,
-	MODEL_LB_ROUND_ROBIN,
-	MODEL_LB_LEAST_REQUEST,
-	MODEL_LB_RANDOM,
-	MODEL_LB_PASSTHROUGH
-};
-
 enum model_tls { MODEL_TLS_DISABLE, MODEL_TLS_SIMPLE, MODEL_TLS_MUTUAL, MODEL_TLS_ISTIO_MUTUAL };
 
 enum model_h2_upgrade { MODEL_H2_DEFAULT, MODEL_H2_DO_NOT_UPGRADE, MODEL_H2_UPGRADE };
@@ -310,7 +298,7 @@ struct outlier_settings {
 
 struct traffic_policy {
 	bool has_load_balancer;
-	enum model_lb simple;
+	struct load_balancer lb;
 	bool has_connection_pool;
 	struct pool_settings pool;
 	bool has_outlier_detection;

@@ -18,6 +18,9 @@ extern const struct message schema_pod;
 extern const struct message schema_endpoints;
 extern const struct message schema_endpoint_slice;
 
+/* trafficPolicy.loadBalancer, into a struct load_balancer. */
+extern const struct message schema_load_balancer;
+
 /* Port protocols as ServiceEntry and Gateway write them. */
 extern const struct enum_value schema_protocols[];
 

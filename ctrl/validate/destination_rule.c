@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include <validate/load_balancer.h>
 #include <validate/names.h>
 
 #define PORTS_MAX 4096u
@@ -77,6 +78,7 @@ static void check_tls(struct check *c, const struct traffic_policy *p)
 /* What the policies of hosts, subsets and ports have in common. */
 static void check_blocks(struct check *c, const struct traffic_policy *p)
 {
+	check_load_balancer(c, p);
 	check_pool(c, p);
 	check_outlier(c, p);
 	check_tls(c, p);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <common/grpc.h>
+
 /* Comparisons that also refuse what is no number. */
 void check_percentage(struct check *c, const struct percent *p)
 {
@@ -43,31 +45,9 @@ static void check_delay(struct check *c, const struct fault_delay *d)
 
 static void check_grpc_status(struct check *c, const char *status)
 {
-	static const char *const names[] = {
-		"OK",
-		"CANCELLED",
-		"UNKNOWN",
-		"INVALID_ARGUMENT",
-		"DEADLINE_EXCEEDED",
-		"NOT_FOUND",
-		"ALREADY_EXISTS",
-		"PERMISSION_DENIED",
-		"RESOURCE_EXHAUSTED",
-		"FAILED_PRECONDITION",
-		"ABORTED",
-		"OUT_OF_RANGE",
-		"UNIMPLEMENTED",
-		"INTERNAL",
-		"UNAVAILABLE",
-		"DATA_LOSS",
-		"UNAUTHENTICATED",
-	};
-	size_t mark = check_field(c, "grpcStatus"), i;
+	size_t mark = check_field(c, "grpcStatus");
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(names[i], status) == 0)
-			break;
-	if (i == sizeof(names) / sizeof(names[0]))
+	if (grpc_status_of(status) < 0)
 		check_report(c, DIAG_VS_GRPC_STATUS,
 			     "\"%s\" is no gRPC status: write its name, such as UNAVAILABLE",
 			     status);

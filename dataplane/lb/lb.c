@@ -9,8 +9,6 @@
 /* Draws again this often to find an endpoint that was not tried (retryIgnorePreviousHosts,
  * istio/reference 2.4.6) before looking for one in order. */
 #define REDRAWS 5
-/* And so often while some are out. */
-#define USABLE_REDRAWS 16
 
 struct lb_state *lb_create(uint64_t seed)
 {
@@ -25,13 +23,20 @@ struct lb_state *lb_create(uint64_t seed)
 	return s;
 }
 
+static void free_arrays(struct lb_state *s)
+{
+	free(s->splits);
+	free(s->clusters);
+	free(s->endpoints);
+	free(s->ages);
+	free(s->views);
+}
+
 void lb_destroy(struct lb_state *s)
 {
 	if (!s)
 		return;
-	free(s->splits);
-	free(s->clusters);
-	free(s->endpoints);
+	free_arrays(s);
 	free(s);
 }
 
@@ -49,8 +54,21 @@ static void *grown_cursors(const struct lb_cursor *old, uint32_t n_old, uint32_t
 	return c;
 }
 
-static_assert(sizeof(struct lb_cursor) == sizeof(struct lb_active), "grown alike");
-static_assert(offsetof(struct lb_cursor, gen) == offsetof(struct lb_active, gen), "grown alike");
+#define GROWN_ALIKE(s)                                                                             \
+	static_assert(sizeof(struct lb_cursor) == sizeof(s) &&                                     \
+			      offsetof(struct lb_cursor, gen) == offsetof(s, gen),                 \
+		      "grown alike")
+GROWN_ALIKE(struct lb_active);
+GROWN_ALIKE(struct lb_age);
+
+static struct lb_view *grown_views(const struct lb_view *old, uint32_t n_old, uint32_t n)
+{
+	struct lb_view *v = calloc(n, sizeof(*v));
+
+	if (v && n_old)
+		memcpy(v, old, n_old * sizeof(*v));
+	return v;
+}
 
 static uint32_t larger(uint32_t a, uint32_t b)
 {
@@ -61,27 +79,29 @@ bool lb_resize(struct lb_state *s, uint32_t n_splits, uint32_t n_clusters, uint3
 {
 	uint32_t ns = larger(n_splits, s->n_splits), nc = larger(n_clusters, s->n_clusters);
 	uint32_t ne = larger(n_endpoints, s->n_endpoints);
-	struct lb_cursor *splits = grown_cursors(s->splits, s->n_splits, ns ? ns : 1);
-	struct lb_cursor *clusters = grown_cursors(s->clusters, s->n_clusters, nc ? nc : 1);
-	void *endpoints =
-		grown_cursors((const struct lb_cursor *)s->endpoints, s->n_endpoints, ne ? ne : 1);
+	struct lb_state new = *s;
 
-	if (!splits || !clusters || !endpoints) {
-		free(splits);
-		free(clusters);
-		free(endpoints);
+	new.n_splits = ns;
+	new.n_clusters = nc;
+	new.n_endpoints = ne;
+	new.splits = grown_cursors(s->splits, s->n_splits, ns ? ns : 1);
+	new.clusters = grown_cursors(s->clusters, s->n_clusters, nc ? nc : 1);
+	new.endpoints =
+		grown_cursors((const struct lb_cursor *)s->endpoints, s->n_endpoints, ne ? ne : 1);
+	new.ages = grown_cursors((const struct lb_cursor *)s->ages, s->n_endpoints, ne ? ne : 1);
+	new.views = grown_views(s->views, s->n_clusters, nc ? nc : 1);
+	if (!new.splits || !new.clusters || !new.endpoints || !new.ages || !new.views) {
+		free_arrays(&new);
 		return false;
 	}
-	free(s->splits);
-	free(s->clusters);
-	free(s->endpoints);
-	s->splits = splits;
-	s->clusters = clusters;
-	s->endpoints = endpoints;
-	s->n_splits = ns;
-	s->n_clusters = nc;
-	s->n_endpoints = ne;
+	free_arrays(s);
+	*s = new;
 	return true;
+}
+
+void lb_set_now(struct lb_state *s, uint64_t now_us)
+{
+	s->now_us = now_us;
 }
 
 uint64_t lb_random(struct lb_state *s)
@@ -99,13 +119,14 @@ static uint32_t draw(struct lb_state *s, const struct cluster *c)
 {
 	switch (c->lb) {
 	case LB_ROUND_ROBIN:
-		return lb_draw_next(s, c);
+		return lb_draw_next(s, c, c->endpoints);
 	case LB_RANDOM:
-		return lb_draw_random(s, c);
+		return lb_draw_random(s, c->endpoints);
 	case LB_LEAST_REQUEST:
+	case LB_HASH: /* not drawn */
 		break;
 	}
-	return lb_draw_least(s, c);
+	return lb_draw_least(s, c->endpoints);
 }
 
 static bool is_skipped(const struct endpoint *e, const uint32_t *skip, unsigned n_skip)
@@ -132,32 +153,40 @@ static __attribute__((noinline)) uint32_t pick_avoiding(struct lb_state *s, cons
 	return drawn;
 }
 
-static __attribute__((noinline)) uint32_t pick_usable(struct lb_state *s, const struct cluster *c,
-						      const uint32_t *skip, unsigned n_skip)
-{
-	const struct endpoint_set *set = c->endpoints;
-	uint32_t drawn = 0;
-
-	/* Drawn anew, so that the share of those that are out is spread over the others. */
-	for (unsigned i = 0; i < USABLE_REDRAWS && set->n > 1; i++) {
-		drawn = draw(s, c);
-		if (lb_endpoint_usable(&set->endpoints[drawn]) &&
-		    !is_skipped(&set->endpoints[drawn], skip, n_skip))
-			return drawn;
-	}
-	return lb_pick_usable(c, drawn, skip, n_skip);
-}
-
-uint32_t lb_pick(struct lb_state *s, const struct cluster *c, const uint32_t *skip, unsigned n_skip)
+static inline uint32_t pick_plain(struct lb_state *s, const struct cluster *c, const uint32_t *skip,
+				  unsigned n_skip)
 {
 	uint32_t drawn;
 
 	if (c->endpoints->n == 0)
 		return LB_NONE;
-	if (lb_leaves_out(c))
-		return pick_usable(s, c, skip, n_skip);
 	if (c->endpoints->n == 1)
 		return 0;
 	drawn = draw(s, c);
 	return n_skip ? pick_avoiding(s, c, drawn, skip, n_skip) : drawn;
+}
+
+/* Apart from the plain case, which is not to pay for it. */
+static __attribute__((noinline)) uint32_t
+pick_elaborate(struct lb_state *s, const struct cluster *c, const uint32_t *skip, unsigned n_skip)
+{
+	if (c->affinity || c->slow_start || c->endpoints->n_parts || lb_ejected(c))
+		return lb_pick_careful(s, c, lb_random(s), skip, n_skip);
+	return pick_plain(s, c, skip, n_skip);
+}
+
+uint32_t lb_pick(struct lb_state *s, const struct cluster *c, const uint32_t *skip, unsigned n_skip)
+{
+	if (c->elaborate || c->outlier)
+		return pick_elaborate(s, c, skip, n_skip);
+	return pick_plain(s, c, skip, n_skip);
+}
+
+uint32_t lb_pick_hashed(struct lb_state *s, const struct cluster *c, uint64_t hash)
+{
+	const struct hash_table *t = c->endpoints->table;
+
+	if (!t || lb_ejected(c))
+		return lb_pick_careful(s, c, hash, NULL, 0);
+	return t->owners[lb_table_at(t, hash)];
 }

@@ -18,13 +18,20 @@ void lb_destroy(struct lb_state *s);
  * when memory is short: the old sizes stay. */
 bool lb_resize(struct lb_state *s, uint32_t n_splits, uint32_t n_clusters, uint32_t n_endpoints);
 
+/* The worker's clock: warm-up is the only user. */
+void lb_set_now(struct lb_state *s, uint64_t now_us);
+
 /* Index into split->targets. Exact over each cycle of the weights. */
 uint32_t lb_pick_target(struct lb_state *s, const struct split *split);
 
-/* Index into c->endpoints, LB_NONE when it has none. skip: endpoint ids already tried by
- * this request (n_skip of them), avoided while others exist. */
+/* Index into c->endpoints, LB_NONE when it has none that is usable. skip: endpoint ids already
+ * tried by this request (n_skip of them), avoided while others exist. */
 uint32_t lb_pick(struct lb_state *s, const struct cluster *c, const uint32_t *skip,
 		 unsigned n_skip);
+
+/* The endpoint that a hash belongs to, for clusters with affinity; the next one of its table while
+ * that one is out. Other endpoints than those tried are not looked for: Istio does not either. */
+uint32_t lb_pick_hashed(struct lb_state *s, const struct cluster *c, uint64_t hash);
 
 /* Active requests of an endpoint on this worker, for least request. */
 void lb_request_begin(struct lb_state *s, const struct endpoint *e);

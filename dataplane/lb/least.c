@@ -1,23 +1,29 @@
 /* least.c - owns the counts of active requests, and the choice by them. */
 #include <lb/state.h>
 
+uint32_t lb_less_loaded(const struct lb_state *s, const struct endpoint_set *set, uint32_t x,
+			uint32_t y)
+{
+	const struct endpoint *ex = &set->endpoints[x], *ey = &set->endpoints[y];
+	uint64_t load_x = (uint64_t)lb_active_requests(s, ex) * ey->weight;
+	uint64_t load_y = (uint64_t)lb_active_requests(s, ey) * ex->weight;
+
+	return load_y < load_x ? y : x;
+}
+
 /* Power of two choices (reference 3.3). Draws follow the weights, and loads are compared per
  * weight, so that idle endpoints share by weight and busy ones by what they can bear. */
-uint32_t lb_draw_least(struct lb_state *s, const struct cluster *c)
+uint32_t lb_draw_least(struct lb_state *s, const struct endpoint_set *set)
 {
-	const struct endpoint_set *set = c->endpoints;
-	uint32_t x = lb_draw_random(s, c), y;
-	uint64_t load_x, load_y;
+	uint32_t x = lb_draw_random(s, set), y;
 
 	if (set->slots) {
-		y = lb_draw_random(s, c);
+		y = lb_draw_random(s, set);
 	} else { /* another one, for sure */
 		y = lb_random_below(s, set->n - 1);
 		y += y >= x;
 	}
-	load_x = (uint64_t)lb_active_requests(s, &set->endpoints[x]) * set->endpoints[y].weight;
-	load_y = (uint64_t)lb_active_requests(s, &set->endpoints[y]) * set->endpoints[x].weight;
-	return load_y < load_x ? y : x;
+	return lb_less_loaded(s, set, x, y);
 }
 
 void lb_request_begin(struct lb_state *s, const struct endpoint *e)

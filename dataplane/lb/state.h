@@ -11,14 +11,35 @@ struct lb_active {
 	uint32_t requests, gen;
 };
 
+/* When this worker first considered an endpoint, for its warm-up. */
+struct lb_age {
+	uint32_t since_ms, gen; /* LB_WARM: it is over */
+};
+
 #define LB_GEN_NONE UINT32_MAX
+#define LB_WARM     UINT32_MAX
+
+#define LB_WHOLE 10000u /* of a cluster's traffic */
+
+/* How a cluster's traffic is shared by the parts of its endpoints, as their health is. */
+struct lb_view {
+	uint64_t serial;              /* of the set; 0: not looked at yet */
+	uint64_t ejections;           /* ever, and... */
+	uint32_t ejected;             /* ...now, when it was looked at */
+	uint32_t panics;              /* a bit for each part whose health is to be ignored */
+	uint64_t until_us;            /* it is looked at again, if anything is out */
+	uint16_t share[LB_PARTS_MAX]; /* of LB_WHOLE; all 0: nobody is usable */
+};
 
 struct lb_state {
 	uint64_t random;
 	uint64_t seed;
+	uint64_t now_us;
 	uint32_t n_splits, n_clusters, n_endpoints;
 	struct lb_cursor *splits, *clusters;
 	struct lb_active *endpoints;
+	struct lb_age *ages;   /* by endpoint id */
+	struct lb_view *views; /* by cluster id */
 };
 
 /* Uniform in [0, n); n is positive. The bias of n / 2^32 is far below what balancing sees. */
@@ -40,29 +61,37 @@ static inline uint32_t lb_active_requests(const struct lb_state *s, const struct
 	return s->endpoints[e->id].requests;
 }
 
+/* Draws of each policy: an index into the set, of which there are at least two (random: one). */
+uint32_t lb_draw_least(struct lb_state *s, const struct endpoint_set *set);
+uint32_t lb_draw_next(struct lb_state *s, const struct cluster *c, const struct endpoint_set *set);
+uint32_t lb_draw_random(struct lb_state *s, const struct endpoint_set *set);
+
+/* Which of two endpoints has less to do for its weight; the first when it is the same. */
+uint32_t lb_less_loaded(const struct lb_state *s, const struct endpoint_set *set, uint32_t x,
+			uint32_t y);
+
+/* The entry of a table that a hash belongs to. */
+uint32_t lb_table_at(const struct hash_table *t, uint64_t hash);
+
+/* Leaves out what is ejected, tried or warming up, and chooses among parts. hash: the request's,
+ * or random. */
+uint32_t lb_pick_careful(struct lb_state *s, const struct cluster *c, uint64_t hash,
+			 const uint32_t *skip, unsigned n_skip);
+
+/* The current view of a cluster, or the one at buf when there is no room to keep it. */
+const struct lb_view *lb_view(struct lb_state *s, const struct cluster *c, struct lb_view *buf);
+
+/* Draws whether an endpoint takes this turn: for sure, once it has warmed up. */
+bool lb_takes_turn(struct lb_state *s, const struct slow_start *w, const struct endpoint *e);
+
 /* May it be sent requests? */
 static inline bool lb_endpoint_usable(const struct endpoint *e)
 {
 	return !endpoint_is_ejected(e->health);
 }
 
-/* Is any endpoint of the cluster out, and are there enough left to leave those out? */
-static inline bool lb_leaves_out(const struct cluster *c)
+/* Is any endpoint of the cluster out? */
+static inline uint32_t lb_ejected(const struct cluster *c)
 {
-	uint32_t n = c->endpoints->n, out;
-
-	if (!c->outlier)
-		return false;
-	out = __atomic_load_n(&c->outlier_state->ejected, __ATOMIC_RELAXED);
-	return out &&
-	       (out > n ? 0 : 100ull * (n - out)) >= (uint64_t)c->outlier->min_health_percent * n;
+	return c->outlier_state ? __atomic_load_n(&c->outlier_state->ejected, __ATOMIC_RELAXED) : 0;
 }
-
-/* The endpoint drawn or, while it is out, the next one that is not; LB_NONE when all are. */
-uint32_t lb_pick_usable(const struct cluster *c, uint32_t drawn, const uint32_t *skip,
-			unsigned n_skip);
-
-/* Draws of each policy: an index into c->endpoints, of which there are at least two. */
-uint32_t lb_draw_least(struct lb_state *s, const struct cluster *c);
-uint32_t lb_draw_next(struct lb_state *s, const struct cluster *c);
-uint32_t lb_draw_random(struct lb_state *s, const struct cluster *c);

@@ -39,9 +39,8 @@ uint32_t lb_pick_target(struct lb_state *s, const struct split *split)
 	return split->slots[pos];
 }
 
-uint32_t lb_draw_next(struct lb_state *s, const struct cluster *c)
+uint32_t lb_draw_next(struct lb_state *s, const struct cluster *c, const struct endpoint_set *set)
 {
-	const struct endpoint_set *set = c->endpoints;
 	uint32_t n = set->slots ? set->n_slots : set->n, pos;
 
 	if (c->id < s->n_clusters)
@@ -51,10 +50,8 @@ uint32_t lb_draw_next(struct lb_state *s, const struct cluster *c)
 	return set->slots ? set->slots[pos] : pos;
 }
 
-uint32_t lb_draw_random(struct lb_state *s, const struct cluster *c)
+uint32_t lb_draw_random(struct lb_state *s, const struct endpoint_set *set)
 {
-	const struct endpoint_set *set = c->endpoints;
-
 	if (set->slots)
 		return set->slots[lb_random_below(s, set->n_slots)];
 	return lb_random_below(s, set->n);

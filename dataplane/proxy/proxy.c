@@ -130,6 +130,7 @@ void proxy_destroy(struct proxy *px)
 void proxy_set_now(struct proxy *px, uint64_t now_us)
 {
 	px->now_us = now_us;
+	lb_set_now(px->lb, now_us);
 }
 
 void proxy_set_epoch(struct proxy *px, int64_t offset_us)

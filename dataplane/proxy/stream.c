@@ -7,6 +7,7 @@
 #include <net/net.h>
 #include <proxy/account.h>
 #include <proxy/actions.h>
+#include <proxy/affinity.h>
 #include <proxy/mirror.h>
 #include <proxy/patience.h>
 #include <proxy/reply.h>
@@ -302,7 +303,8 @@ static bool try_upstream(struct stream *s, struct http_head *h, bool fresh)
 
 	if (unlikely(s->cluster->breaker) && !admit(s))
 		return false;
-	i = lb_pick(px->lb, s->cluster, s->tried, avoid);
+	i = s->cluster->affinity ? affinity_pick(s, h)
+				 : lb_pick(px->lb, s->cluster, s->tried, avoid);
 	if (i == LB_NONE) {
 		reply(s, REPLY_NO_HEALTHY_UPSTREAM);
 		return false;

@@ -48,6 +48,8 @@ struct stream {
 	uint64_t bytes_received, bytes_sent;
 	uint64_t request_id[2];
 	uint64_t active_us; /* last byte either way */
+	uint64_t hash;      /* of affinity, when has_hash */
+	uint64_t cookie;    /* value of the one that the client is given, when cookie_made */
 	uint32_t flags;     /* enum response_flag */
 	uint32_t tries, attempts;
 	uint32_t tried[STREAM_TRIES_MAX]; /* endpoint ids */
@@ -66,6 +68,9 @@ struct stream {
 	bool external;        /* the peer is not a trusted neighbour: reference 4.6 */
 	bool keep_request_id; /* the client's own x-request-id stays */
 	bool expects_continue;
+	bool hash_known; /* it was looked for */
+	bool has_hash;
+	bool cookie_made;
 	bool copy;         /* for a mirror: nobody waits for the response */
 	bool host_suffix;  /* a copy's host is "name-shadow" */
 	bool mirrored;     /* its copies were begun */

@@ -4,6 +4,7 @@
 #include <tmmintrin.h>
 
 #include <proxy/actions.h>
+#include <proxy/affinity.h>
 #include <proxy/mirror.h>
 
 /* ---- who is asking ---- */
@@ -223,6 +224,8 @@ void transform_response(struct stream *s, struct http_head *h)
 	if (h->status >= 200)
 		http_extra_add(&px->extra, SLICE("x-envoy-upstream-service-time"),
 			       uint_value(px, (s->response_us - s->start_us) / 1000));
+	if (s->cookie_made && h->status >= 200)
+		affinity_on_response(s);
 	if (s->route->actions)
 		actions_on_response(s, h);
 	transform_common(px, h);

@@ -8,6 +8,7 @@
 
 #include <weir/abi.h>
 #include <weir/addr.h>
+#include <weir/affinity.h>
 #include <weir/breaker.h>
 #include <weir/outlier.h>
 
@@ -18,6 +19,7 @@ enum lb_policy {
 	LB_LEAST_REQUEST, /* Istio's default: power of two choices */
 	LB_ROUND_ROBIN,
 	LB_RANDOM,
+	LB_HASH, /* consistent, by the endpoint set's table */
 };
 
 struct endpoint {
@@ -30,6 +32,11 @@ struct endpoint {
 	struct endpoint_health *health; /* NULL: nobody watches it */
 };
 
+/* Localities of one distribution, or priorities of one cluster. */
+#define LB_PARTS_MAX 32u
+
+struct endpoint_part;
+
 /* The endpoints of one cluster. Behind a pointer of its own so that it can be replaced
  * without a new snapshot. */
 struct endpoint_set {
@@ -39,7 +46,29 @@ struct endpoint_set {
 	 * as often as its weight says, spread evenly. NULL when all weights are equal. */
 	uint32_t n_slots;
 	const uint32_t *slots;
-	bool weighted; /* weights differ */
+	bool weighted;                  /* weights differ */
+	const struct hash_table *table; /* with LB_HASH */
+	/* What it is divided into, in consecutive ranges; NULL: nothing, and then slots and
+	 * table are over all of it. */
+	uint32_t n_parts;
+	const struct endpoint_part *parts;
+	/* Differs between any two sets that were ever compiled for a cluster. */
+	uint64_t serial;
+};
+
+/* Of a set: a priority (istio/reference 3.4, in order) or, with weight, a locality that is to get
+ * this share of the traffic. */
+struct endpoint_part {
+	struct endpoint_set set; /* endpoints point into the whole set's */
+	uint32_t first;          /* index of set.endpoints[0] in the whole set */
+	uint32_t weight;         /* 0: a priority */
+};
+
+/* warmup: the weight of an endpoint that is new, by its age. */
+struct slow_start {
+	uint64_t duration_us;
+	double minimum;  /* share of the weight at first, 0 to 1 */
+	double exponent; /* of age / duration: 1 / aggression */
 };
 
 struct cluster {
@@ -48,7 +77,11 @@ struct cluster {
 	const char *name; /* "outbound|9080|v1|reviews.default.svc.cluster.local" */
 
 	enum lb_policy lb;
+	/* Anything besides a plain draw: parts, hashing, warm-up. */
+	bool elaborate;
 	const struct endpoint_set *endpoints; /* never NULL; n == 0 answers 503 UH */
+	const struct affinity *affinity;      /* with LB_HASH */
+	const struct slow_start *slow_start;  /* NULL: none */
 
 	uint64_t connect_timeout_us;          /* DestinationRule tcp.connectTimeout, 10 s */
 	uint64_t idle_timeout_us;             /* http.idleTimeout or tcp.idleTimeout, 1 h */

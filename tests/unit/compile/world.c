@@ -97,6 +97,7 @@ void world_init(struct world *w, const struct world_options *opt)
 	w->compiler = compiler_create(&(struct compile_options){
 		.node_namespace = opt->ns ? opt->ns : "default",
 		.node_labels = &labels,
+		.node_locality = opt->locality,
 		.n_workers = 2,
 		.compat_08 = opt->compat_08,
 	});

@@ -25,6 +25,7 @@ struct world_options {
 	const char *ns;     /* "default" when NULL */
 	const char *labels; /* "key=value,key=value"; "istio=ingressgateway" when NULL */
 	bool compat_08;
+	const char *locality; /* "" when NULL */
 };
 
 void world_init(struct world *w, const struct world_options *opt); /* opt may be NULL */

@@ -160,10 +160,6 @@ static const struct problem rows[] = {
 	    "      connectionPool: {http: {maxConcurrentStreams: 100}}\n"),
 	 DIAG_NO_EFFECT, 9,
 	 "spec.subsets[0].trafficPolicy.connectionPool.http.maxConcurrentStreams"},
-	{"a port's hash",
-	 DR("  trafficPolicy:\n    portLevelSettings:\n    - port: {number: 80}\n"
-	    "      loadBalancer: {consistentHash: {useSourceIp: true}}\n"),
-	 DIAG_NO_EFFECT, 9, "spec.trafficPolicy.portLevelSettings[0].loadBalancer.consistentHash"},
 	{"a day without time",
 	 "apiVersion: v1\nkind: Pod\nmetadata: {name: a, creationTimestamp: 2020-01-01}\n",
 	 DIAG_TIMESTAMP, 3, "metadata.creationTimestamp"},

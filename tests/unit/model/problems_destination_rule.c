@@ -1,6 +1,12 @@
 /* problems_destination_rule.c - mistakes in DestinationRules. */
 #include "problems.h"
 
+#define LB(rest)    DR("  trafficPolicy: {loadBalancer: {" rest "}}\n")
+#define HASH(rest)  LB("consistentHash: {" rest "}")
+#define NEAR(rest)  LB("localityLbSetting: {" rest "}")
+#define LB_PATH     "spec.trafficPolicy.loadBalancer."
+#define HASH_PATH   LB_PATH "consistentHash"
+#define NEAR_PATH   LB_PATH "localityLbSetting"
 #define PORTS(list) DR("  trafficPolicy:\n    portLevelSettings:\n" list) /* list from line 8 */
 
 static const struct problem rows[] = {
@@ -92,6 +98,75 @@ static const struct problem rows[] = {
 	 DR("  trafficPolicy:\n    tunnel: {targetHost: a, targetPort: 1}\n"
 	    "    proxyProtocol: {}\n"),
 	 DIAG_DR_TUNNEL, 7, "spec.trafficPolicy"},
+	{"pass through", LB("simple: PASSTHROUGH"), DIAG_DR_PASSTHROUGH, 6, LB_PATH "simple"},
+	{"nothing to hash", HASH("ringHash: {}"), DIAG_DR_HASH_KEY, 6, HASH_PATH},
+	{"source IP switched off", HASH("useSourceIp: false"), DIAG_DR_HASH_KEY, 6, HASH_PATH},
+	{"header that cannot be", HASH("httpHeaderName: 'a b'"), DIAG_DR_HASH_KEY, 6, HASH_PATH},
+	{"cookie without name", HASH("httpCookie: {ttl: 0s}"), DIAG_DR_COOKIE, 6,
+	 HASH_PATH ".httpCookie"},
+	{"cookie of a bad name", HASH("httpCookie: {name: 'a;b'}"), DIAG_DR_COOKIE, 6,
+	 HASH_PATH ".httpCookie"},
+	{"cookie path that adds a line", HASH("httpCookie: {name: a, path: \"/\\r\\nx: y\"}"),
+	 DIAG_DR_COOKIE, 6, HASH_PATH ".httpCookie"},
+	{"cookie attribute without name", HASH("httpCookie: {name: a, attributes: [{value: b}]}"),
+	 DIAG_DR_COOKIE, 6, HASH_PATH ".httpCookie.attributes[0]"},
+	{"cookie attribute twice",
+	 HASH("httpCookie: {name: a, attributes: [{name: x}, {name: x}]}"), DIAG_DR_COOKIE, 6,
+	 HASH_PATH ".httpCookie.attributes[1]"},
+	{"two tables", HASH("useSourceIp: true, ringHash: {}, maglev: {tableSize: 7}"),
+	 DIAG_DR_RING_TWICE, 6, HASH_PATH},
+	{"old size and new", HASH("useSourceIp: true, ringHash: {}, minimumRingSize: 7"),
+	 DIAG_DR_RING_TWICE, 6, HASH_PATH},
+	{"ring too large", HASH("useSourceIp: true, ringHash: {minimumRingSize: 8388609}"),
+	 DIAG_DR_RING_SIZE, 6, HASH_PATH ".ringHash.minimumRingSize"},
+	{"maglev without size", HASH("useSourceIp: true, maglev: {}"), DIAG_DR_MAGLEV_SIZE, 6,
+	 HASH_PATH ".maglev"},
+	{"maglev 4 (B252)", HASH("useSourceIp: true, maglev: {tableSize: 4}"), DIAG_DR_MAGLEV_SIZE,
+	 6, HASH_PATH ".maglev"},
+	{"maglev 0 (B252)", HASH("useSourceIp: true, maglev: {tableSize: 0}"), DIAG_DR_MAGLEV_SIZE,
+	 6, HASH_PATH ".maglev"},
+	{"maglev 5000011 (B252)", HASH("useSourceIp: true, maglev: {tableSize: 5000011}"),
+	 DIAG_DR_MAGLEV_SIZE, 6, HASH_PATH ".maglev"},
+	{"weights 80 and 30 (B264)", NEAR("distribute: [{from: r1, to: {r1: 80, r2: 30}}]"),
+	 DIAG_DR_LOCALITY_WEIGHT, 6, NEAR_PATH ".distribute[0].to"},
+	{"weight 0", NEAR("distribute: [{from: r1, to: {r1: 100, r2: 0}}]"),
+	 DIAG_DR_LOCALITY_WEIGHT, 6, NEAR_PATH ".distribute[0].to[r2]"},
+	{"two wildcards", NEAR("distribute: [{from: '*/*', to: {r1: 100}}]"), DIAG_DR_LOCALITY, 6,
+	 NEAR_PATH ".distribute[0].from"},
+	{"wildcard inside", NEAR("distribute: [{from: 'r1/*/s', to: {r1: 100}}]"), DIAG_DR_LOCALITY,
+	 6, NEAR_PATH ".distribute[0].from"},
+	{"empty zone", NEAR("distribute: [{from: r1//s, to: {r1: 100}}]"), DIAG_DR_LOCALITY, 6,
+	 NEAR_PATH ".distribute[0].from"},
+	{"too many parts", NEAR("distribute: [{from: r1, to: {a/b/c/d: 100}}]"), DIAG_DR_LOCALITY,
+	 6, NEAR_PATH ".distribute[0].to[a/b/c/d]"},
+	{"overlapping targets", NEAR("distribute: [{from: r1, to: {r1/z1: 50, 'r1/*': 50}}]"),
+	 DIAG_DR_LOCALITY, 6, NEAR_PATH ".distribute[0].to[r1/*]"},
+	{"overlapping sources",
+	 NEAR("distribute: [{from: r1, to: {r1: 100}}, {from: r1/z1, to: {r1: 100}}]"),
+	 DIAG_DR_LOCALITY, 6, NEAR_PATH ".distribute[1].from"},
+	{"distribute and failover (B264)",
+	 NEAR("distribute: [{from: r1, to: {r1: 100}}], failover: [{from: r1, to: r2}]"),
+	 DIAG_DR_LOCALITY_BOTH, 6, NEAR_PATH},
+	{"failover to itself (B264)", NEAR("failover: [{from: r1, to: r1}]"), DIAG_DR_FAILOVER, 6,
+	 NEAR_PATH ".failover[0]"},
+	{"failover of a zone", NEAR("failover: [{from: r1/z1, to: r2}]"), DIAG_DR_FAILOVER, 6,
+	 NEAR_PATH ".failover[0]"},
+	{"failover to all", NEAR("failover: [{from: r1, to: '*'}]"), DIAG_DR_FAILOVER, 6,
+	 NEAR_PATH ".failover[0]"},
+	{"failover without health", NEAR("failover: [{from: r1, to: r2}]"), DIAG_DR_LOCALITY_HEALTH,
+	 6, NEAR_PATH},
+	{"warmup without duration", LB("simple: ROUND_ROBIN, warmup: {}"), DIAG_DR_WARMUP, 6,
+	 LB_PATH "warmup"},
+	{"warmup minimum", LB("warmup: {duration: 1s, minimumPercent: 101}"), DIAG_DR_WARMUP, 6,
+	 LB_PATH "warmup"},
+	{"warmup aggression", LB("warmup: {duration: 1s, aggression: 0}"), DIAG_DR_WARMUP, 6,
+	 LB_PATH "warmup"},
+	{"warmup twice", LB("warmupDurationSecs: 1s, warmup: {duration: 1s}"), DIAG_DR_WARMUP, 6,
+	 LB_PATH "warmup"},
+	{"warmup of random", LB("simple: RANDOM, warmup: {duration: 1s}"), DIAG_DR_WARMUP_POLICY, 6,
+	 LB_PATH "warmup"},
+	{"old warmup of a hash", LB("consistentHash: {useSourceIp: true}, warmupDurationSecs: 1s"),
+	 DIAG_DR_WARMUP_POLICY, 6, LB_PATH "warmupDurationSecs"},
 };
 
 const struct problem_table destination_rule_problems = TABLE(rows);

@@ -122,7 +122,7 @@ static void destination_rule(void **state)
 		     "spec:\n"
 		     "  host: reviews\n"
 		     "  trafficPolicy:\n"
-		     "    loadBalancer: {simple: RANDOM}\n"
+		     "    loadBalancer: {simple: RANDOM, warmup: {duration: 9s, aggression: 2}}\n"
 		     "    connectionPool:\n"
 		     "      tcp: {connectTimeout: 2s, idleTimeout: 0s, maxConnections: 5,\n"
 		     "        maxConnectionDuration: 1m, tcpKeepalive: {probes: 3, time: 7s}}\n"
@@ -143,7 +143,9 @@ static void destination_rule(void **state)
 	dr = r->dr;
 	assert_string_equal(dr->host, "reviews");
 	assert_int_equal(dr->host_pos.line, 5);
-	assert_int_equal(dr->policy->simple, MODEL_LB_RANDOM);
+	assert_int_equal(dr->policy->lb.simple, MODEL_LB_RANDOM);
+	assert_int_equal(dr->policy->lb.warmup->duration_us, 9000000);
+	assert_true(dr->policy->lb.warmup->has_aggression && !dr->policy->lb.warmup->has_minimum);
 	assert_int_equal(dr->policy->pool.connect_timeout_us, 2000000);
 	assert_int_equal(dr->policy->pool.http_idle_timeout_us, 30000000);
 	assert_int_equal(dr->policy->pool.max_requests_per_connection, 7);
@@ -160,7 +162,7 @@ static void destination_rule(void **state)
 	assert_string_equal(dr->policy->unsupported.items[0], "connectionPool.tcp.tcpKeepalive");
 	assert_int_equal(dr->n_ports, 1);
 	assert_int_equal(dr->ports[0].port, 80);
-	assert_int_equal(dr->ports[0].policy.simple, MODEL_LB_ROUND_ROBIN);
+	assert_int_equal(dr->ports[0].policy.lb.simple, MODEL_LB_ROUND_ROBIN);
 	assert_int_equal(dr->n_subsets, 1);
 	o = &dr->subsets[0].policy->outlier;
 	assert_true(o->has_5xx && o->consecutive_5xx == 0 && !o->has_gateway);
@@ -176,6 +178,46 @@ static void destination_rule(void **state)
 	assert_int_equal(dr->subsets[0].ports[0].port, 81);
 	assert_true(dr->has_workload_selector);
 	assert_int_equal(r->unsupported.n, 1);
+	load_free(&l);
+}
+
+static void load_balancer(void **state)
+{
+	const struct load_balancer *lb;
+	const struct hash_cookie *k;
+	struct loaded l;
+
+	(void)state;
+	lb = &load_one(&l, KIND_DESTINATION_RULE,
+		       ISTIO
+		       "kind: DestinationRule\nmetadata: {name: r}\n"
+		       "spec:\n"
+		       "  host: reviews\n"
+		       "  trafficPolicy:\n"
+		       "    loadBalancer:\n"
+		       "      consistentHash:\n"
+		       "        httpCookie: {name: user, path: /p, ttl: 0s,\n"
+		       "          attributes: [{name: SameSite, value: Lax}, {name: Secure}]}\n"
+		       "        maglev: {tableSize: 13}\n"
+		       "      localityLbSetting:\n"
+		       "        enabled: true\n"
+		       "        distribute: [{from: r1, to: {r1/*: 80, r2: 20}}]\n"
+		       "        failoverPriority: [a, b=c]\n")
+		      ->dr->policy->lb;
+	k = lb->hash->cookie;
+	assert_string_equal(k->name, "user");
+	assert_string_equal(k->path, "/p");
+	assert_true(k->has_ttl && k->ttl_us == 0);
+	assert_int_equal(k->n_attributes, 2);
+	assert_string_equal(k->attributes[0].value, "Lax");
+	assert_null(k->attributes[1].value);
+	assert_true(lb->hash->has_maglev && !lb->hash->has_ring);
+	assert_int_equal(lb->hash->table_size, 13);
+	assert_false(lb->locality->off);
+	assert_string_equal(lb->locality->distribute[0].from, "r1");
+	assert_string_equal(lb->locality->distribute[0].to[0].locality, "r1/*");
+	assert_int_equal(lb->locality->distribute[0].to[1].weight, 20);
+	assert_string_equal(lb->locality->failover_priority.items[1], "b=c");
 	load_free(&l);
 }
 
@@ -602,6 +644,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(virtual_service),
 		cmocka_unit_test(destination_rule),
+		cmocka_unit_test(load_balancer),
 		cmocka_unit_test(gateway),
 		cmocka_unit_test(service_entry),
 		cmocka_unit_test(workload_labels),
