@@ -16,6 +16,7 @@
 
 #include <net/port.h>
 #include <snapshot/publisher.h>
+#include <upstream/mailbox.h>
 #include <worker/worker.h>
 
 #include "bench.h"
@@ -82,6 +83,7 @@ struct gate {
 	struct worker *worker;
 	struct peers *peers;
 	uint64_t now_us;
+	struct mailbox mailbox;
 	uint64_t cycles; /* of the measured passes */
 };
 
@@ -101,6 +103,7 @@ static void open_gateway(struct gate *g)
 	memset(g->worker, 0, sizeof(*g->worker));
 	g->worker->cell = publisher_cell(g->publisher);
 	g->worker->orders = &g->orders;
+	g->worker->mailboxes = &g->mailbox;
 	bench_require(worker_init(g->worker, cfg, g->ports, g->pool, err, sizeof(err)), err);
 	publish_online(g->worker->cell, 0);
 	g->now_us = 1000000;
