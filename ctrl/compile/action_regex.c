@@ -1,11 +1,13 @@
 /* action_regex.c - owns expressions for PCRE2: those whose groups or single matches are wanted.
  *
  * Validation has made sure of RE2's syntax; what PCRE2 takes differently is switched off: "$" is
- * the very end, bytes are matched, and a named group is no shortcut for more. */
+ * the very end, and characters are matched, not bytes; what is no UTF-8 meets nothing. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <compile/action.h>
 
 #include <pcre2.h>
+
+#define EXPRESSION_FLAGS (PCRE2_DOLLAR_ENDONLY | PCRE2_UTF | PCRE2_MATCH_INVALID_UTF)
 
 struct pcre2_real_code_8 *regex_get(struct action_work *w, const char *field, struct pos pos,
 				    const char *pattern, bool whole)
@@ -14,8 +16,8 @@ struct pcre2_real_code_8 *regex_get(struct action_work *w, const char *field, st
 	PCRE2_UCHAR why[128];
 	PCRE2_SIZE at;
 	int error;
-	pcre2_code *code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
-					 PCRE2_DOLLAR_ENDONLY, &error, &at, NULL);
+	pcre2_code *code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, EXPRESSION_FLAGS,
+					 &error, &at, NULL);
 
 	if (!code) {
 		pcre2_get_error_message(error, why, sizeof(why));

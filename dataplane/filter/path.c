@@ -50,6 +50,15 @@ static void put_parts(struct writer *w, const struct path_rewrite *rw, struct sl
 	}
 }
 
+/* Behind the character at `at`. */
+static uint32_t next_char(struct slice s, uint32_t at)
+{
+	do
+		at++;
+	while (at < s.n && (s.p[at] & 0xc0) == 0x80);
+	return at;
+}
+
 /* RE2's GlobalReplace: an empty match right behind the one before does not count. */
 static struct slice replace_matches(struct regex_state *re, struct scratch *scratch,
 				    const struct path_rewrite *rw, struct slice path)
@@ -62,13 +71,13 @@ static struct slice replace_matches(struct regex_state *re, struct scratch *scra
 		uint32_t from = m.group[0].from, to = m.group[0].to;
 
 		if (from == to && from == last_end) {
-			at = to + 1;
+			at = next_char(path, to);
 			continue;
 		}
 		put(&w, path.p + done, from - done);
 		put_parts(&w, rw, path, &m);
 		done = last_end = to;
-		at = to > from ? to : to + 1;
+		at = to > from ? to : next_char(path, to);
 	}
 	if (last_end == UINT32_MAX)
 		return path;

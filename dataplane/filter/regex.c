@@ -12,14 +12,16 @@
 struct regex_state {
 	pcre2_match_data *data;
 	pcre2_match_context *context;
+	struct counters *counters;
 };
 
-struct regex_state *regex_create(void)
+struct regex_state *regex_create(struct counters *counters)
 {
 	struct regex_state *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
+	r->counters = counters;
 	r->data = pcre2_match_data_create(REGEX_GROUPS_MAX, NULL);
 	r->context = pcre2_match_context_create(NULL);
 	if (!r->data || !r->context) {
@@ -45,6 +47,8 @@ bool regex_find(struct regex_state *r, const struct pcre2_real_code_8 *code, str
 	int rc = pcre2_match(code, (PCRE2_SPTR)s.p, s.n, at, 0, r->data, r->context);
 	const PCRE2_SIZE *v = pcre2_get_ovector_pointer(r->data);
 
+	if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
+		counter_inc(r->counters, CTR_HTTP_MATCH_FAILURES);
 	if (rc < 0)
 		return false;
 	/* 0: there are more groups than we look at. */

@@ -6,13 +6,15 @@
 #include <stdbool.h>
 
 #include <base/slice.h>
+#include <weir/counters.h>
 
 #define REGEX_GROUPS_MAX 10 /* \0 to \9 */
 
 struct pcre2_real_code_8;
 struct regex_state;
 
-struct regex_state *regex_create(void); /* NULL: out of memory */
+/* counters: where matches that are given up are counted; borrowed. NULL: out of memory. */
+struct regex_state *regex_create(struct counters *counters);
 void regex_destroy(struct regex_state *r);
 
 /* Offsets of the groups of one match; a group that took no part has from == to == UINT32_MAX. */

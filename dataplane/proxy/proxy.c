@@ -92,7 +92,7 @@ struct proxy *proxy_create(const struct proxy_env *env)
 	 * values that a route makes of it. */
 	px->scratch.size = SCRATCH_HEADS * px->linear.size;
 	px->scratch.buf = malloc(px->scratch.size);
-	px->regex = regex_create();
+	px->regex = regex_create(env->counters);
 	px->kept_max = env->pool->size / KEPT_SHARE;
 	px->mirrored_max = RTE_MAX(env->max_conns / MIRRORED_SHARE, MIRRORED_MIN);
 	px->match = match_create();

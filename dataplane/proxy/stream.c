@@ -670,8 +670,10 @@ static void keep(struct stream *s, const struct mbq *data)
 	bool kept = room && h1_share(data, &s->body, px->env.pool);
 
 	px->kept += s->body.n - before;
-	if (!kept)
-		forget_body(s);
+	if (kept)
+		return;
+	counter_inc(px->env.counters, CTR_RETRY_BODY_DROPPED);
+	forget_body(s);
 }
 
 void stream_request_data(struct stream *s, struct mbq *data)

@@ -122,6 +122,8 @@
 	X(UPSTREAM_CONNECT_FAILS, "weir_upstream_connect_fails_total", "Upstream connects failed") \
 	X(UPSTREAM_REUSES, "weir_upstream_reuses_total", "Requests on a pooled connection")        \
 	X(UPSTREAM_RETRIES, "weir_upstream_retries_total", "Requests sent again")                  \
+	X(RETRY_BODY_DROPPED, "weir_retry_bodies_dropped_total",                                   \
+	  "Bodies too long, or too many, to be kept for another try")                              \
 	X(MIRRORED, "weir_mirrored_total", "Requests copied to a mirror")                          \
 	X(MIRROR_DROPPED, "weir_mirror_dropped_total",                                             \
 	  "Copies that were not made, or not to their end, for want of room")                      \

@@ -1,5 +1,8 @@
 /* test_actions.c - what rules become: the order of header operations, keys, what is refused. */
+#define PCRE2_CODE_UNIT_WIDTH 8
 #include "world.h"
+
+#include <pcre2.h>
 
 static struct world w;
 
@@ -110,6 +113,21 @@ static const struct vhost *vhost(const struct snapshot *s)
 	return match_host(l, SLICE("x.test"));
 }
 
+/* Characters, as RE2 has it, not bytes. */
+static void expressions_match_characters(void **state)
+{
+	const struct route_actions *a =
+		load(VS("rewrite: {uriRegexRewrite: {match: '^/.$', rewrite: x}}, " TO_A));
+	pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+
+	(void)state;
+	assert_int_equal(pcre2_match(a->path->regex, (PCRE2_SPTR) "/\xc3\xa9", 3, 0, 0, data, NULL),
+			 1);
+	assert_int_equal(pcre2_match(a->path->regex, (PCRE2_SPTR) "/ab", 3, 0, 0, data, NULL),
+			 PCRE2_ERROR_NOMATCH);
+	pcre2_match_data_free(data);
+}
+
 /* A change of any field is seen; the same text again gives the same object. */
 static void every_field_is_in_the_key(void **state)
 {
@@ -181,6 +199,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(framing_is_the_gateways, setup, teardown),
 		cmocka_unit_test_setup_teardown(unknown_variables_are_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(arguments_with_percent_signs, setup, teardown),
+		cmocka_unit_test_setup_teardown(expressions_match_characters, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_field_is_in_the_key, setup, teardown),
 	};
 

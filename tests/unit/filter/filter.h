@@ -13,10 +13,12 @@
 #include <base/scratch.h>
 #include <base/slice.h>
 #include <weir/action.h>
+#include <weir/counters.h>
 
 #define TEXT(s) ((struct action_text){(s), sizeof(s) - 1})
 
 static char scratch_bytes[4096];
+__attribute__((unused)) static struct counters counters;
 
 static inline struct scratch fresh_scratch(void)
 {
@@ -28,7 +30,8 @@ static inline pcre2_code *expression(const char *pattern)
 	PCRE2_SIZE at;
 	int error;
 	pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
-					 PCRE2_DOLLAR_ENDONLY, &error, &at, NULL);
+					 PCRE2_DOLLAR_ENDONLY | PCRE2_UTF | PCRE2_MATCH_INVALID_UTF,
+					 &error, &at, NULL);
 
 	assert_non_null(code);
 	return code;

@@ -10,7 +10,7 @@ static struct cors policy;
 static int setup(void **state)
 {
 	(void)state;
-	re = regex_create();
+	re = regex_create(&counters);
 	origins[0] = (struct cors_origin){.match = TEXT_EXACT, .text = TEXT("http://a")};
 	origins[1] = (struct cors_origin){.match = TEXT_PREFIX, .text = TEXT("http://b")};
 	origins[2] = (struct cors_origin){.match = TEXT_REGEX,

@@ -8,7 +8,7 @@ static struct regex_state *re;
 static int setup(void **state)
 {
 	(void)state;
-	re = regex_create();
+	re = regex_create(&counters);
 	return re ? 0 : -1;
 }
 
@@ -62,6 +62,10 @@ static void every_match(void **state)
 		{"(b*)", "abc", "<|>a<b|>c<|>"},
 		{"(c)$", "/c/c", "/c/<c|>"},
 		{"(q)?/", "/a/", "<|>a<|>"},
+		/* Characters, not bytes; what is no UTF-8 stays as it is. */
+		{"^/(.)$", "/\xc3\xa9", "<\xc3\xa9|>"},
+		{"(x*)", "\xc3\xa9", "<|>\xc3\xa9<|>"},
+		{"^/(.)$", "/\xff", "/\xff"},
 	};
 
 	(void)state;
@@ -99,6 +103,7 @@ static void endless_matching_gives_up(void **state)
 	(void)state;
 	assert_slice(change(&w, "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"),
 		     "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab");
+	assert_int_equal(counter_read(&counters, CTR_HTTP_MATCH_FAILURES), 1);
 	pcre2_code_free(code);
 }
 

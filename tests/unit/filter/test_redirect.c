@@ -9,7 +9,7 @@ static struct regex_state *re;
 static int setup(void **state)
 {
 	(void)state;
-	re = regex_create();
+	re = regex_create(&counters);
 	return re ? 0 : -1;
 }
 

@@ -335,6 +335,7 @@ static void no_retry_with_too_much_body(void **state)
 	rig_expect_response(r, client, 500);
 	rig_check_log(r, 500, 0, "via_upstream");
 	assert_int_equal(r->px->kept, 0);
+	assert_int_equal(rig_count(r, CTR_RETRY_BODY_DROPPED), 1);
 }
 
 /* ---- conditions ---- */
