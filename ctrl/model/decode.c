@@ -9,15 +9,15 @@
 #include <model/schema.h>
 
 static const struct schema schemas[KIND_COUNT] = {
-	[KIND_VIRTUAL_SERVICE] = {&schema_virtual_service, false},
-	[KIND_DESTINATION_RULE] = {&schema_destination_rule, false},
-	[KIND_GATEWAY] = {&schema_gateway, false},
-	[KIND_SERVICE_ENTRY] = {&schema_service_entry, false},
-	[KIND_WORKLOAD_ENTRY] = {&schema_workload_entry, false},
-	[KIND_SERVICE] = {&schema_service, true},
-	[KIND_POD] = {&schema_pod, true},
-	[KIND_ENDPOINTS] = {&schema_endpoints, true},
-	[KIND_ENDPOINT_SLICE] = {&schema_endpoint_slice, true},
+	[KIND_VIRTUAL_SERVICE] = {&schema_virtual_service, false, &annotations_virtual_service},
+	[KIND_DESTINATION_RULE] = {&schema_destination_rule, false, &annotations_destination_rule},
+	[KIND_GATEWAY] = {&schema_gateway, false, &annotations_gateway},
+	[KIND_SERVICE_ENTRY] = {&schema_service_entry, false, &annotations_service_entry},
+	[KIND_WORKLOAD_ENTRY] = {&schema_workload_entry, false, &annotations_none},
+	[KIND_SERVICE] = {&schema_service, true, &annotations_service},
+	[KIND_POD] = {&schema_pod, true, &annotations_none},
+	[KIND_ENDPOINTS] = {&schema_endpoints, true, &annotations_none},
+	[KIND_ENDPOINT_SLICE] = {&schema_endpoint_slice, true, &annotations_none},
 };
 
 static const struct {
@@ -239,6 +239,7 @@ static void decode_object(struct reading *rd, const struct yaml_node *node, enum
 	field_path_init(&dec.path);
 	decode_message(&dec, is_istio(kind) ? &envelope : &core_envelope, node, r);
 	decode_spec(&dec, r, node);
+	decode_annotations(&dec, schemas[kind].annotations, node, r->spec);
 	if (rd->d->errors != errors) {
 		resource_destroy(r);
 		return;

@@ -43,8 +43,9 @@ static void report_unknown(struct decoder *dec, const struct message *m,
 
 	for (f = m->fields; f->name; f++)
 		near = nearest_pick(key->text, near, f->name);
-	decode_error(dec, DIAG_UNKNOWN_FIELD, key, "%s has no field \"%s\"%s%s%s", m->name,
-		     key->text, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	decode_error(dec, DIAG_UNKNOWN_FIELD, key, "%s has no %s \"%s\"%s%s%s", m->name,
+		     m->keyed ? "annotation" : "field", key->text, near ? "; did you mean " : "",
+		     near ? near : "", near ? "?" : "");
 }
 
 static void record_place(struct decoder *dec, const struct yaml_node *node)
@@ -167,7 +168,14 @@ static void store_int(const struct field *f, void *at, int64_t value)
 static void decode_scalar(struct decoder *dec, const struct field *f, const struct yaml_node *node,
 			  void *at)
 {
+	struct yaml_node plain;
 	int64_t value;
+
+	if (f->flags & FIELD_QUOTED) {
+		plain = *node;
+		plain.quoted = false;
+		node = &plain;
+	}
 
 	switch (f->type) {
 	case FIELD_STRING:
@@ -236,10 +244,15 @@ static void decode_value(struct decoder *dec, const struct field *f, const struc
 	}
 }
 
-static void decode_field(struct decoder *dec, const struct field *f, const struct yaml_node *node,
-			 void *out)
+static size_t push_name(struct decoder *dec, const struct message *m, const char *name)
 {
-	size_t before = field_path_push(&dec->path, f->name);
+	return m->keyed ? field_path_push_key(&dec->path, name) : field_path_push(&dec->path, name);
+}
+
+static void decode_field(struct decoder *dec, const struct message *m, const struct field *f,
+			 const struct yaml_node *node, void *out)
+{
+	size_t before = push_name(dec, m, f->name);
 
 	record_place(dec, node);
 	if (f->today)
@@ -259,7 +272,7 @@ static void decode_entry(struct decoder *dec, const struct message *m, const str
 	const struct field *f = find_field(m, e->key->text, &snake);
 
 	if (!f) {
-		size_t before = field_path_push(&dec->path, e->key->text);
+		size_t before = push_name(dec, m, e->key->text);
 
 		if (!m->lenient)
 			report_unknown(dec, m, e->key);
@@ -273,7 +286,7 @@ static void decode_entry(struct decoder *dec, const struct message *m, const str
 		return;
 	}
 	if (!yaml_is_null(e->value))
-		decode_field(dec, f, e->value, out);
+		decode_field(dec, m, f, e->value, out);
 }
 
 /* Given in either spelling and not null. */

@@ -39,6 +39,7 @@ enum field_flag {
 	FIELD_ZERO_OK = 1 << 3,    /* FIELD_DURATION: 0s is allowed */
 	FIELD_ANY_CASE = 1 << 4,   /* FIELD_ENUM: names match without regard to case */
 	FIELD_NAMES_ONLY = 1 << 5, /* FIELD_ENUM: numbers are not accepted */
+	FIELD_QUOTED = 1 << 6,     /* a number or boolean, in quotes: annotations are strings */
 };
 
 #define FIELD_NOT_KEPT UINT16_MAX
@@ -74,6 +75,7 @@ struct message {
 	uint16_t unsupported;       /* struct string_list of it, or FIELD_NOT_KEPT */
 	const char *const *one_of;  /* names of which one may be set; ends with NULL */
 	bool lenient;               /* unknown fields are ignored: other people's objects */
+	bool keyed;                 /* names are keys of a map: path "around[name]" */
 };
 
 /* Row makers: storage in member m of struct s. */

@@ -6,6 +6,7 @@
 struct schema {
 	const struct message *message;
 	bool whole; /* message describes the whole document, not only its spec */
+	const struct message *annotations;
 };
 
 extern const struct message schema_virtual_service;
@@ -17,6 +18,21 @@ extern const struct message schema_service;
 extern const struct message schema_pod;
 extern const struct message schema_endpoints;
 extern const struct message schema_endpoint_slice;
+
+/* weir's own annotations start with this; those that a kind does not know are errors. Their
+ * messages are keyed, and their rows store in the kind's spec. */
+#define ANNOTATION_PREFIX "weir.io/"
+
+extern const struct message annotations_virtual_service;
+extern const struct message annotations_destination_rule;
+extern const struct message annotations_gateway;
+extern const struct message annotations_service_entry;
+extern const struct message annotations_service;
+extern const struct message annotations_none;
+
+/* Decodes those of the object `node`; its absent ones get their initial values. */
+void decode_annotations(struct decoder *dec, const struct message *m, const struct yaml_node *node,
+			void *spec);
 
 /* trafficPolicy.loadBalancer, into a struct load_balancer. */
 extern const struct message schema_load_balancer;

@@ -32,6 +32,10 @@ static const struct problem rows[] = {
 	{"dry run", META("  name: x\n  annotations: {istio.io/dry-run: \"true\"}\n"),
 	 DIAG_ANNOTATION_REFUSED, 5, "metadata.annotations[istio.io/dry-run]"},
 
+	{"an annotation of ours that the kind does not know",
+	 META("  name: x\n  annotations: {other.io/a: b, weir.io/rate-limits: b}\n"),
+	 DIAG_UNKNOWN_FIELD, 5, "metadata.annotations[weir.io/rate-limits]"},
+
 	{"exportTo twice", DR("  exportTo: [a, a]\n"), DIAG_EXPORT_TO, 6, "spec.exportTo[1]"},
 	{"exportTo . and its name", DR("  exportTo: [., default]\n"), DIAG_EXPORT_TO, 6,
 	 "spec.exportTo[1]"},
