@@ -31,7 +31,7 @@
 
 struct control {
 	const struct node_config *cfg;
-	struct compiler *compiler;
+	struct load_stages stages;
 	struct publisher *publisher;
 	struct dataplane *dataplane;
 	struct admin *admin;
@@ -107,13 +107,12 @@ static void keep_report(struct control *c, struct load_report *next, uint64_t be
 		c->state.loads_failed++;
 }
 
-static void publish(struct control *c, struct snapshot *snap, const struct source_files *files,
-		    struct load_report *report)
+static void publish(struct control *c, struct snapshot *snap, struct load_report *report)
 {
 	publisher_publish(c->publisher, snap, wake, c);
 	outlier_sweep_follow(&c->outliers, snap, dataplane_now_us(c->dataplane));
 	c->published = true;
-	c->published_hash = files->hash;
+	c->published_hash = store_hash(c->stages.store);
 	c->published_resources = report->resources;
 	report->ok = true;
 	refresh_state(c);
@@ -149,27 +148,34 @@ static void load_unchanged(struct control *c, struct load_report *report, uint64
 		report_line("the resources are unchanged");
 }
 
+static void read_texts(struct control *c, bool everything)
+{
+	struct source_changes changes;
+
+	watch_take(c->watch, &changes);
+	changes.all |= everything;
+	store_refresh(c->stages.store, &changes);
+}
+
 /* asked: somebody waits for a word, even when nothing changed. */
 static void load(struct control *c, bool asked)
 {
 	struct load_report report = {.when_us = clock_us(CLOCK_REALTIME)};
-	struct source_files files;
 	struct snapshot *snap;
 	uint64_t began_us = now_us();
 
-	watch_clear(c->watch);
 	diags_init(&report.diags);
-	source_read(c->cfg->directories.items, c->cfg->directories.n, &files, &report.diags);
-	if (report.diags.errors == 0 && c->published && files.hash == c->published_hash) {
+	read_texts(c, asked);
+	if (c->published && store_hash(c->stages.store) == c->published_hash &&
+	    store_readable(c->stages.store)) {
 		load_unchanged(c, &report, began_us, asked);
-	} else {
-		snap = load_build(c->compiler, &files, &report);
-		if (snap)
-			publish(c, snap, &files, &report);
-		keep_report(c, &report, began_us);
-		say_result(c, &c->state.last_load);
+		return;
 	}
-	source_files_fini(&files);
+	snap = load_build(&c->stages, &report);
+	if (snap)
+		publish(c, snap, &report);
+	keep_report(c, &report, began_us);
+	say_result(c, &c->state.last_load);
 }
 
 static void reload(struct control *c, bool asked)
@@ -407,8 +413,8 @@ static bool open_log(struct control *c, char *err, size_t err_len)
 /* In the order in which control_destroy() undoes it, from the end. */
 static bool open_all(struct control *c, char *err, size_t err_len)
 {
-	c->compiler = load_create_compiler(c->cfg);
-	c->publisher = publisher_create(c->compiler, c->cfg->dataplane.n_workers);
+	load_init(&c->stages, c->cfg);
+	c->publisher = publisher_create(c->stages.compiler, c->cfg->dataplane.n_workers);
 	if (!c->publisher) {
 		snprintf(err, err_len, "cannot start: no memory for %u workers' snapshots",
 			 c->cfg->dataplane.n_workers);
@@ -481,7 +487,7 @@ void control_destroy(struct control *c)
 	outlier_sweep_fini(&c->outliers);
 	if (c->publisher)
 		publisher_destroy(c->publisher);
-	compiler_destroy(c->compiler);
+	load_fini(&c->stages);
 	diags_fini(&c->state.last_load.diags);
 	free(c);
 }

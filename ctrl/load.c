@@ -2,35 +2,7 @@
  * references to a resource that did not decode would be reported as missing. */
 #include "load.h"
 
-#include <validate/validate.h>
-
-static void validate(struct resource_set *set, struct diags *d)
-{
-	for (size_t i = 0; i < set->n; i++)
-		validate_resource(set->items[i], d);
-	if (d->errors)
-		return;
-	resource_set_sort(set);
-	validate_references(set, d);
-}
-
-struct snapshot *load_build(struct compiler *c, const struct source_files *files,
-			    struct load_report *report)
-{
-	struct resource_set set;
-	struct snapshot *snap = NULL;
-
-	resource_set_init(&set);
-	source_decode(files, &set, &report->diags);
-	report->resources = set.n;
-	validate(&set, &report->diags);
-	if (report->diags.errors == 0)
-		snap = compiler_build(c, &set, &report->diags);
-	resource_set_fini(&set);
-	return snap;
-}
-
-struct compiler *load_create_compiler(const struct node_config *cfg)
+void load_init(struct load_stages *l, const struct node_config *cfg)
 {
 	struct compile_options opt = {
 		.node_namespace = cfg->ns,
@@ -40,29 +12,53 @@ struct compiler *load_create_compiler(const struct node_config *cfg)
 		.compat_08 = cfg->compat_08,
 	};
 
-	return compiler_create(&opt);
+	l->store = store_create(cfg->directories.items, cfg->directories.n);
+	l->references = references_create();
+	l->compiler = compiler_create(&opt);
+}
+
+void load_fini(struct load_stages *l)
+{
+	compiler_destroy(l->compiler);
+	references_destroy(l->references);
+	store_destroy(l->store);
+}
+
+struct snapshot *load_build(struct load_stages *l, struct load_report *report)
+{
+	const struct resource_set *set = store_resources(l->store);
+	struct snapshot *snap = NULL;
+
+	report->resources = set->n;
+	store_report(l->store, &report->diags);
+	if (report->diags.errors)
+		validate_duplicates(set, &report->diags);
+	else
+		references_check(l->references, set, &report->diags);
+	if (report->diags.errors == 0)
+		snap = compiler_build(l->compiler, set, &report->diags);
+	return snap;
 }
 
 bool load_check(const struct node_config *cfg, const struct diags *node, FILE *out, FILE *err)
 {
 	struct load_report report = {0};
-	struct source_files files;
-	struct compiler *c = load_create_compiler(cfg);
+	struct load_stages l;
 	struct snapshot *snap;
 	bool ok;
 
 	diags_init(&report.diags);
-	source_read(cfg->directories.items, cfg->directories.n, &files, &report.diags);
-	snap = load_build(c, &files, &report);
+	load_init(&l, cfg);
+	store_refresh(l.store, NULL);
+	snap = load_build(&l, &report);
 	if (snap)
-		compiler_free_snapshot(c, snap);
-	compiler_destroy(c);
+		compiler_free_snapshot(l.compiler, snap);
 	diags_print(&report.diags, err);
 	ok = report.diags.errors + node->errors == 0;
 	fprintf(ok ? out : err, "%s: %zu resources in %zu files, %zu errors, %zu warnings\n",
-		ok ? "OK" : "FAILED", report.resources, files.n, report.diags.errors + node->errors,
-		report.diags.warnings + node->warnings);
-	source_files_fini(&files);
+		ok ? "OK" : "FAILED", report.resources, store_files(l.store),
+		report.diags.errors + node->errors, report.diags.warnings + node->warnings);
+	load_fini(&l);
 	diags_fini(&report.diags);
 	return ok;
 }

@@ -54,6 +54,14 @@ static void reserve(struct diags *d, size_t more)
 	d->cap = cap;
 }
 
+static void count(struct diags *d, enum diag_severity sev)
+{
+	if (sev == DIAG_ERROR)
+		d->errors++;
+	else
+		d->warnings++;
+}
+
 void diag_vadd(struct diags *d, enum diag_severity sev, const char *code, struct pos pos,
 	       const char *resource, const char *field, const char *fmt, va_list ap)
 {
@@ -75,10 +83,31 @@ void diag_vadd(struct diags *d, enum diag_severity sev, const char *code, struct
 		.field = copy(field),
 		.message = checked(message),
 	};
-	if (sev == DIAG_ERROR)
-		d->errors++;
-	else
-		d->warnings++;
+	count(d, sev);
+}
+
+void diag_append(struct diags *to, const struct diag *d)
+{
+	reserve(to, 1);
+	to->items[to->n++] = (struct diag){
+		.severity = d->severity,
+		.code = copy(d->code),
+		.file = copy(d->file),
+		.line = d->line,
+		.col = d->col,
+		.resource = copy(d->resource),
+		.field = copy(d->field),
+		.message = copy(d->message),
+	};
+	count(to, d->severity);
+}
+
+void diags_append(struct diags *to, const struct diags *from)
+{
+	size_t i;
+
+	for (i = 0; i < from->n; i++)
+		diag_append(to, &from->items[i]);
 }
 
 void diag_add(struct diags *d, enum diag_severity sev, const char *code, struct pos pos,

@@ -46,5 +46,8 @@ void diag_vadd(struct diags *d, enum diag_severity sev, const char *code, struct
 /* "FILE:LINE:COL: error: KIND ns/name: FIELD: message [CODE]\n" */
 void diag_print(const struct diag *d, FILE *out);
 void diags_print(const struct diags *d, FILE *out);
+/* Copies to the end of `to`. */
+void diag_append(struct diags *to, const struct diag *d);
+void diags_append(struct diags *to, const struct diags *from);
 /* Moves everything of `from` to the end of `to`. */
 void diags_move(struct diags *to, struct diags *from);

@@ -241,7 +241,7 @@ static void decode_object(struct reading *rd, const struct yaml_node *node, enum
 	decode_spec(&dec, r, node);
 	decode_annotations(&dec, schemas[kind].annotations, node, r->spec);
 	if (rd->d->errors != errors) {
-		resource_destroy(r);
+		resource_put(r);
 		return;
 	}
 	finish(r, &dec);

@@ -516,7 +516,8 @@ struct resource {
 	};
 	struct unsupported_fields unsupported;
 	struct field_places places;
-	struct arena *arena; /* owns everything above, this struct included */
+	struct arena *arena;   /* owns everything above, this struct included */
+	uint32_t more_holders; /* besides the first */
 };
 
 /* Where the field of a path was written, or the nearest one around it that was. */
@@ -533,14 +534,33 @@ struct resource_set {
 };
 
 void resource_set_init(struct resource_set *s);
-void resource_set_fini(struct resource_set *s);                    /* destroys the resources */
+void resource_set_fini(struct resource_set *s);                    /* puts the resources */
 void resource_set_add(struct resource_set *s, struct resource *r); /* takes r */
 void resource_set_sort(struct resource_set *s);
 /* The resources of a kind are consecutive after sorting: [*first, *last). */
 void resource_set_range(const struct resource_set *s, enum resource_kind kind, size_t *first,
 			size_t *last);
 const char *resource_kind_name(enum resource_kind kind);
-void resource_destroy(struct resource *r);
+
+/* A resource does not change, and is shared by those that hold it, all in the control thread.
+ * One that was just decoded is held once. */
+struct resource *resource_get(struct resource *r);
+void resource_put(struct resource *r); /* NULL is fine; the last one frees it */
+
+/* VirtualServices that differ in their rules at most: same identity, age, hosts, gateways and
+ * visibility. False for other kinds. */
+bool resource_same_place(const struct resource *a, const struct resource *b);
+
+/* ---- of a sorted set ---- */
+void resource_set_insert(struct resource_set *s, struct resource *r); /* takes r */
+void resource_set_remove(struct resource_set *s, struct resource *r); /* puts r */
+/* Calls each for what from and to do not have in common, in order: with one of the two NULL for
+ * what was removed or added; with both, one may have taken the other's place. */
+void resource_set_diff(const struct resource_set *from, const struct resource_set *to,
+		       void (*each)(struct resource *old, struct resource *now, void *arg),
+		       void *arg);
+/* Makes held the same set as s, with holds of its own. */
+void resource_set_follow(struct resource_set *held, const struct resource_set *s);
 
 /* Decodes every document of a YAML stream (JSON included), `kind: List` too. Resources that
  * decode without error are added to out; problems go to diags. `file` is copied. Kinds that

@@ -1,4 +1,4 @@
-/* resource.c - sets of decoded resources: their order, their lifetime, and label lookups. */
+/* resource.c - one decoded resource: its names, places, labels, and who holds it. */
 #include <model/model.h>
 
 #include <stdlib.h>
@@ -85,91 +85,33 @@ struct pos resource_pos(const struct resource *r, const char *path)
 	return r->pos;
 }
 
-void resource_destroy(struct resource *r)
+struct resource *resource_get(struct resource *r)
 {
-	if (r)
+	r->more_holders++;
+	return r;
+}
+
+void resource_put(struct resource *r)
+{
+	if (r && r->more_holders-- == 0)
 		arena_destroy(r->arena);
 }
 
-void resource_set_init(struct resource_set *s)
+static bool same_strings(const struct string_list *a, const struct string_list *b)
 {
-	memset(s, 0, sizeof(*s));
+	uint32_t i;
+
+	for (i = 0; a->n == b->n && i < a->n; i++)
+		if (strcmp(a->items[i], b->items[i]) != 0)
+			return false;
+	return a->n == b->n;
 }
 
-void resource_set_fini(struct resource_set *s)
+bool resource_same_place(const struct resource *a, const struct resource *b)
 {
-	size_t i;
-
-	for (i = 0; i < s->n; i++)
-		resource_destroy(s->items[i]);
-	free(s->items);
-	resource_set_init(s);
-}
-
-void resource_set_add(struct resource_set *s, struct resource *r)
-{
-	if (s->n == s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 32;
-		struct resource **items = realloc(s->items, cap * sizeof(*items));
-
-		if (!items) {
-			fputs("weir: out of memory while reading resources\n", stderr);
-			abort();
-		}
-		s->items = items;
-		s->cap = cap;
-	}
-	s->items[s->n++] = r;
-}
-
-/* Objects without a timestamp have time 0 and come first; among them, and among equals, the
- * name decides, then the namespace (reference 1.1). File order never does, except between
- * two copies of one object, where it keeps the sort stable. */
-static int compare_resources(const void *a, const void *b)
-{
-	const struct resource *x = *(struct resource *const *)a;
-	const struct resource *y = *(struct resource *const *)b;
-	int order;
-
-	if (x->kind != y->kind)
-		return x->kind < y->kind ? -1 : 1;
-	if (x->creation_time != y->creation_time)
-		return x->creation_time < y->creation_time ? -1 : 1;
-	order = strcmp(x->name, y->name);
-	if (!order)
-		order = strcmp(x->ns, y->ns);
-	if (!order)
-		order = strcmp(x->pos.file ? x->pos.file : "", y->pos.file ? y->pos.file : "");
-	if (!order && x->pos.line != y->pos.line)
-		order = x->pos.line < y->pos.line ? -1 : 1;
-	return order;
-}
-
-void resource_set_sort(struct resource_set *s)
-{
-	if (s->n > 1)
-		qsort(s->items, s->n, sizeof(*s->items), compare_resources);
-}
-
-/* First index whose kind is at least `kind`. */
-static size_t lower_bound(const struct resource_set *s, unsigned kind)
-{
-	size_t low = 0, high = s->n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if ((unsigned)s->items[mid]->kind < kind)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-void resource_set_range(const struct resource_set *s, enum resource_kind kind, size_t *first,
-			size_t *last)
-{
-	*first = lower_bound(s, kind);
-	*last = lower_bound(s, (unsigned)kind + 1);
+	return a->kind == KIND_VIRTUAL_SERVICE && b->kind == KIND_VIRTUAL_SERVICE &&
+	       a->creation_time == b->creation_time && strcmp(a->name, b->name) == 0 &&
+	       strcmp(a->ns, b->ns) == 0 && same_strings(&a->vs->hosts, &b->vs->hosts) &&
+	       same_strings(&a->vs->gateways, &b->vs->gateways) &&
+	       same_strings(&a->vs->export_to, &b->vs->export_to);
 }

@@ -38,6 +38,7 @@ struct watch {
 	uint64_t first_us, last_us; /* of the pending change */
 	size_t n_writers;
 	struct writer writers[WRITERS_MAX];
+	struct source_changes changes; /* of the pending change */
 };
 
 static void changed(struct watch *w, uint64_t now_us)
@@ -46,6 +47,28 @@ static void changed(struct watch *w, uint64_t now_us)
 		w->first_us = now_us;
 	w->pending = true;
 	w->last_us = now_us;
+}
+
+static void changed_all(struct watch *w, uint64_t now_us)
+{
+	w->changes.all = true;
+	changed(w, now_us);
+}
+
+static void changed_file(struct watch *w, size_t dir, const char *name, uint64_t now_us)
+{
+	struct source_changes *c = &w->changes;
+
+	changed(w, now_us);
+	for (size_t i = 0; i < c->n; i++)
+		if (c->items[i].dir == dir && strcmp(c->items[i].name, name) == 0)
+			return;
+	if (c->n == SOURCE_CHANGES_MAX) {
+		c->all = true;
+		return;
+	}
+	c->items[c->n].dir = dir;
+	snprintf(c->items[c->n++].name, sizeof(c->items[0].name), "%s", name);
 }
 
 static void forget_writers(struct watch *w, int wd)
@@ -195,7 +218,10 @@ static void on_entry(struct watch *w, const struct watched_dir *d, const struct 
 		writer_began(w, e->wd, name);
 	if (e->mask & (IN_CLOSE_WRITE | IN_MOVED_FROM | IN_DELETE))
 		writer_ended(w, e->wd, name);
-	changed(w, now_us);
+	if (source_file_selects(name))
+		changed_file(w, (size_t)(d - w->dirs), name, now_us);
+	else
+		changed_all(w, now_us);
 }
 
 static void on_event(struct watch *w, const struct inotify_event *e, uint64_t now_us)
@@ -204,7 +230,7 @@ static void on_event(struct watch *w, const struct inotify_event *e, uint64_t no
 
 	if (e->mask & IN_Q_OVERFLOW) {
 		w->n_writers = 0;
-		changed(w, now_us);
+		changed_all(w, now_us);
 		return;
 	}
 	d = find_dir(w, e->wd);
@@ -212,11 +238,11 @@ static void on_event(struct watch *w, const struct inotify_event *e, uint64_t no
 		return; /* of a watch that was dropped */
 	if (e->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)) {
 		drop(w, d);
-		changed(w, now_us);
+		changed_all(w, now_us);
 	} else if (e->mask & IN_ISDIR) {
 		/* Some file may be a link into it. */
 		if (e->mask & (IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE))
-			changed(w, now_us);
+			changed_all(w, now_us);
 	} else {
 		on_entry(w, d, e, now_us);
 	}
@@ -247,10 +273,10 @@ void watch_rescan(struct watch *w, uint64_t now_us)
 			continue;
 		if (d->wd >= 0) {
 			drop(w, d);
-			changed(w, now_us);
+			changed_all(w, now_us);
 		}
 		if (there && add(w, d))
-			changed(w, now_us);
+			changed_all(w, now_us);
 	}
 }
 
@@ -265,7 +291,10 @@ uint64_t watch_due_us(const struct watch *w)
 	return settled < burst ? settled : burst;
 }
 
-void watch_clear(struct watch *w)
+void watch_take(struct watch *w, struct source_changes *out)
 {
+	*out = w->changes;
+	w->changes.all = false;
+	w->changes.n = 0;
 	w->pending = false;
 }

@@ -1,4 +1,6 @@
 /* refs.c - what objects refer to, and whether it exists. */
+#include <validate/refs.h>
+
 #include <validate/validate.h>
 
 #include <stdlib.h>
@@ -347,7 +349,7 @@ static void report_claims(const struct claim *claims, size_t n, struct diags *d)
 	}
 }
 
-static void check_mesh_hosts(const struct registry *reg, struct diags *d)
+void refs_mesh_hosts(const struct registry *reg, struct arena *scratch, struct diags *d)
 {
 	char buf[REGISTRY_HOST_SIZE];
 	struct claim *claims;
@@ -357,13 +359,13 @@ static void check_mesh_hosts(const struct registry *reg, struct diags *d)
 	resource_set_range(reg->set, KIND_VIRTUAL_SERVICE, &first, &last);
 	for (i = first; i < last; i++)
 		n += reg->set->items[i]->vs->hosts.n;
-	claims = arena_array(reg->arena, n, sizeof(*claims));
+	claims = arena_array(scratch, n, sizeof(*claims));
 	for (i = first, n = 0; i < last; i++) {
 		const struct resource *r = reg->set->items[i];
 
 		for (k = 0; k < r->vs->hosts.n && is_on_mesh(r->vs); k++)
 			claims[n++] = (struct claim){
-				.host = arena_strdup(reg->arena,
+				.host = arena_strdup(scratch,
 						     registry_full_host(r->vs->hosts.items[k],
 									r->ns, buf, sizeof(buf))),
 				.r = r,
@@ -394,10 +396,9 @@ static void check_rule_host(struct check *c, const struct registry *reg)
 	check_leave(c, mark);
 }
 
-static int compare_identity(const void *a, const void *b)
+/* By identity, then by where they were read: the first of several is the one that stays. */
+static int compare_identity(const struct resource *x, const struct resource *y)
 {
-	const struct resource *x = *(const struct resource *const *)a;
-	const struct resource *y = *(const struct resource *const *)b;
 	int order = x->kind < y->kind ? -1 : x->kind > y->kind;
 
 	if (!order)
@@ -405,50 +406,59 @@ static int compare_identity(const void *a, const void *b)
 	return order ? order : strcmp(x->name, y->name);
 }
 
-static void check_twice(const struct registry *reg, struct diags *d)
+static int compare_reading(const void *a, const void *b)
 {
-	const struct resource **sorted;
-	size_t i, n = reg->set->n;
-	struct check c;
+	const struct resource *x = *(const struct resource *const *)a;
+	const struct resource *y = *(const struct resource *const *)b;
+	int order = compare_identity(x, y);
 
-	sorted = arena_array(reg->arena, n, sizeof(*sorted));
-	for (i = 0; i < n; i++)
-		sorted[i] = reg->set->items[i];
-	if (n > 1)
-		qsort(sorted, n, sizeof(*sorted), compare_identity);
-	for (i = 1; i < n; i++) {
-		if (compare_identity(&sorted[i - 1], &sorted[i]) != 0)
-			continue;
-		check_start(&c, sorted[i], d);
-		check_report(&c, DIAG_DUPLICATE_OBJECT,
-			     "this object is defined in %s line %u too: remove one",
-			     sorted[i - 1]->pos.file, sorted[i - 1]->pos.line);
-	}
+	if (!order)
+		order = strcmp(x->pos.file, y->pos.file);
+	if (!order && x->pos.line != y->pos.line)
+		order = x->pos.line < y->pos.line ? -1 : 1;
+	return order;
 }
 
-void validate_references(const struct resource_set *s, struct diags *d)
+void validate_duplicates(const struct resource_set *s, struct diags *d)
 {
-	struct registry reg;
+	struct arena *scratch = arena_create();
+	const struct resource **sorted;
+	size_t i, n = s->n, first = 0;
 	struct check c;
-	size_t i;
 
-	registry_init(&reg, s);
-	check_twice(&reg, d);
-	for (i = 0; i < s->n; i++) {
-		const struct resource *r = s->items[i];
-
-		if (r->kind == KIND_VIRTUAL_SERVICE) {
-			start(&c, r, d);
-			check_destinations(&c, &reg, r->vs);
-			check_gateways(&c, &reg, &r->vs->gateways);
-			check_gateway_hosts(&c, &reg, r->vs);
-			check_match_gateways(&c, &reg, r->vs);
-		} else if (r->kind == KIND_DESTINATION_RULE) {
-			start(&c, r, d);
-			check_rule_host(&c, &reg);
+	sorted = arena_array(scratch, n, sizeof(*sorted));
+	for (i = 0; i < n; i++)
+		sorted[i] = s->items[i];
+	if (n > 1)
+		qsort(sorted, n, sizeof(*sorted), compare_reading);
+	for (i = 1; i < n; i++) {
+		if (compare_identity(sorted[first], sorted[i]) != 0) {
+			first = i;
+			continue;
 		}
+		check_start(&c, sorted[i], d);
+		check_field(&c, "metadata");
+		check_field(&c, "name");
+		check_report(&c, DIAG_DUPLICATE_OBJECT,
+			     "already defined at %s:%u:%u: remove one of the two",
+			     sorted[first]->pos.file, sorted[first]->pos.line,
+			     sorted[first]->pos.col);
 	}
-	check_mesh_hosts(&reg, d);
-	check_delegates(s, reg.arena, d);
-	registry_fini(&reg);
+	arena_destroy(scratch);
+}
+
+void refs_resource(const struct registry *reg, const struct resource *r, struct diags *d)
+{
+	struct check c;
+
+	if (r->kind == KIND_VIRTUAL_SERVICE) {
+		start(&c, r, d);
+		check_destinations(&c, reg, r->vs);
+		check_gateways(&c, reg, &r->vs->gateways);
+		check_gateway_hosts(&c, reg, r->vs);
+		check_match_gateways(&c, reg, r->vs);
+	} else if (r->kind == KIND_DESTINATION_RULE) {
+		start(&c, r, d);
+		check_rule_host(&c, reg);
+	}
 }

@@ -101,7 +101,7 @@ static const struct problem rows[] = {
 	 "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nstatus:\n  podIP: nowhere\n",
 	 DIAG_ADDRESS_INVALID, 5, "status.podIP"},
 	{"one object twice", WE("  address: 10.0.0.1\n") "---\n" WE("  address: 10.0.0.2\n"),
-	 DIAG_DUPLICATE_OBJECT, 7, ""},
+	 DIAG_DUPLICATE_OBJECT, 9, "metadata.name"},
 };
 
 const struct problem_table common_problems = TABLE(rows);

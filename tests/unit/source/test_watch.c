@@ -7,6 +7,7 @@ struct fixture {
 	struct dir dir;
 	struct watch *watch;
 	uint64_t now_us;
+	struct source_changes changes; /* taken last */
 };
 
 static void open_watch(struct fixture *f)
@@ -56,15 +57,71 @@ static void assert_quiet(struct fixture *f)
 	assert_int_equal(watch_due_us(f->watch), WATCH_NEVER);
 }
 
+static void take(struct fixture *f)
+{
+	watch_take(f->watch, &f->changes);
+}
+
 static void settle(struct fixture *f)
 {
 	drain(f);
 	f->now_us += 10 * WATCH_WRITER_US;
-	watch_clear(f->watch);
+	take(f);
 	assert_quiet(f);
 }
 
+/* What the change is about: exactly this file of directory 0; NULL: everything. */
+static void assert_change(struct fixture *f, const char *name)
+{
+	settle(f);
+	assert_int_equal(f->changes.all, !name);
+	if (!name)
+		return;
+	assert_int_equal(f->changes.n, 1);
+	assert_int_equal(f->changes.items[0].dir, 0);
+	assert_string_equal(f->changes.items[0].name, name);
+}
+
 /* ---- files ---- */
+
+static void changes_name_files(void **state)
+{
+	struct fixture *f = *state;
+
+	dir_write(&f->dir, "r/a.yaml", "x");
+	dir_write(&f->dir, "r/a.yaml", "y");
+	assert_change(f, "a.yaml");
+	dir_delete(&f->dir, "r/a.yaml");
+	assert_change(f, "a.yaml");
+	settle(f);
+	assert_false(f->changes.all);
+	assert_int_equal(f->changes.n, 0);
+	dir_mkdir(&f->dir, "r/..1");
+	dir_rename(&f->dir, "r/..1", "r/..2");
+	assert_change(f, NULL);
+}
+
+static void many_changes_are_everything(void **state)
+{
+	struct fixture *f = *state;
+	char name[32];
+
+	for (unsigned i = 0; i <= SOURCE_CHANGES_MAX; i++) {
+		settle(f);
+		for (unsigned k = 0; k < i; k++) {
+			snprintf(name, sizeof(name), "r/%u.yaml", k);
+			dir_write(&f->dir, name, "x");
+		}
+		settle(f);
+		assert_int_equal(f->changes.n, i);
+		assert_false(f->changes.all);
+	}
+	for (unsigned k = 0; k <= SOURCE_CHANGES_MAX; k++) {
+		snprintf(name, sizeof(name), "r/%u.yaml", k);
+		dir_write(&f->dir, name, "y");
+	}
+	assert_change(f, NULL);
+}
 
 static void nothing_happens(void **state)
 {
@@ -77,7 +134,7 @@ static void created_file(void **state)
 
 	dir_write(&f->dir, "r/a.yaml", "x");
 	assert_due_in(f, WATCH_SETTLE_US);
-	watch_clear(f->watch);
+	take(f);
 	assert_quiet(f);
 }
 
@@ -218,7 +275,7 @@ static void writer_that_never_ends_is_not_waited_for(void **state)
 		assert_int_equal(watch_due_us(f->watch), first + WATCH_WRITER_US);
 		f->now_us += 100000;
 	}
-	watch_clear(f->watch);
+	take(f);
 	assert_quiet(f);
 	close(fd); /* complete now: read again */
 	assert_due_in(f, WATCH_SETTLE_US);
@@ -372,6 +429,8 @@ static void queue_overflow_is_a_change(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(changes_name_files),
+		T(many_changes_are_everything),
 		T(nothing_happens),
 		T(created_file),
 		T(modified_renamed_deleted_file),
