@@ -222,6 +222,18 @@ void cluster_make_all(struct build *b, const struct registry *reg, const struct 
 	}
 }
 
+void cluster_take_over(struct build *b)
+{
+	const struct list *from = &b->from->clusters;
+
+	for (uint32_t i = 0; i < from->n; i++) {
+		struct cluster_object *o = from->items[i];
+
+		cache_hold(&o->cached);
+		list_add(b->box->arena, &b->box->clusters, o);
+	}
+}
+
 static void put_kept(struct compiler *c, struct cluster_object *o)
 {
 	const struct cluster *cl = &o->cluster;

@@ -12,4 +12,6 @@ struct cluster_object {
 
 /* Makes every cluster of the registry, held by the snapshot under construction. */
 void cluster_make_all(struct build *b, const struct registry *reg, const struct policies *policies);
+/* Holds those of the snapshot that the build is based on. */
+void cluster_take_over(struct build *b);
 void cluster_put(struct compiler *c, struct cluster_object *o);

@@ -5,8 +5,7 @@
 
 #include <compile/build.h>
 #include <compile/cluster.h>
-#include <compile/delegate.h>
-#include <compile/listeners.h>
+#include <compile/fill.h>
 #include <compile/memory.h>
 #include <compile/names.h>
 #include <compile/sources.h>
@@ -75,10 +74,39 @@ struct compiler *compiler_create(const struct compile_options *opt)
 	return c;
 }
 
+/* Pins have cache lines of their own, so the box is aligned to them. */
+static struct snapshot_box *box_create(void)
+{
+	size_t size = (sizeof(struct snapshot_box) + WEIR_CACHE_LINE - 1) / WEIR_CACHE_LINE *
+		      WEIR_CACHE_LINE;
+	struct snapshot_box *box = memory_check(aligned_alloc(WEIR_CACHE_LINE, size));
+
+	memset(box, 0, size);
+	box->arena = arena_create();
+	box->refs = 1;
+	return box;
+}
+
+static void box_put(struct compiler *c, struct snapshot_box *box)
+{
+	if (!box || --box->refs)
+		return;
+	for (uint32_t i = 0; i < box->vhosts.n; i++)
+		vhost_put(c, box->vhosts.items[i]);
+	for (uint32_t i = 0; i < box->clusters.n; i++)
+		cluster_put(c, box->clusters.items[i]);
+	layout_put(c, box->layout);
+	pattern_free_scratch(box->snapshot.scratch, WEIR_WORKERS_MAX);
+	arena_destroy(box->arena);
+	free(box);
+}
+
 void compiler_destroy(struct compiler *c)
 {
 	if (!c)
 		return;
+	box_put(c, c->last);
+	resource_set_fini(&c->set);
 	cache_fini(&c->vhosts);
 	cache_fini(&c->clusters);
 	cache_fini(&c->patterns);
@@ -91,31 +119,6 @@ void compiler_destroy(struct compiler *c)
 	intern_fini(&c->split_ids);
 	arena_destroy(c->arena);
 	free(c);
-}
-
-/* Pins have cache lines of their own, so the box is aligned to them. */
-static struct snapshot_box *box_create(void)
-{
-	size_t size = (sizeof(struct snapshot_box) + WEIR_CACHE_LINE - 1) / WEIR_CACHE_LINE *
-		      WEIR_CACHE_LINE;
-	struct snapshot_box *box = memory_check(aligned_alloc(WEIR_CACHE_LINE, size));
-
-	memset(box, 0, size);
-	box->arena = arena_create();
-	return box;
-}
-
-static void box_destroy(struct compiler *c, struct snapshot_box *box)
-{
-	for (uint32_t i = 0; i < box->listeners.n; i++)
-		intern_put(&c->listener_ids, ((struct listener *)box->listeners.items[i])->id);
-	for (uint32_t i = 0; i < box->vhosts.n; i++)
-		vhost_put(c, box->vhosts.items[i]);
-	for (uint32_t i = 0; i < box->clusters.n; i++)
-		cluster_put(c, box->clusters.items[i]);
-	pattern_free_scratch(box->snapshot.scratch, WEIR_WORKERS_MAX);
-	arena_destroy(box->arena);
-	free(box);
 }
 
 static void fill_clusters(struct build *b)
@@ -141,91 +144,117 @@ static void fill_clusters(struct build *b)
 	s->n_split_ids = intern_bound(&b->c->split_ids);
 }
 
-static void fill_listeners(struct build *b)
+/* ---- what differs from the last snapshot ---- */
+
+struct difference {
+	struct build *b;
+	bool rules_only;
+};
+
+static bool is_delegate(const struct resource *r)
 {
-	struct snapshot *s = &b->box->snapshot;
-	uint32_t n = intern_bound(&b->c->listener_ids);
-	const struct listener **by_id = arena_array(b->box->arena, n, sizeof(*by_id));
-
-	for (uint32_t i = 0; i < b->box->listeners.n; i++) {
-		const struct listener *l = b->box->listeners.items[i];
-
-		by_id[l->id] = l;
-	}
-	s->n_listener_ids = n;
-	s->listener_by_id = by_id;
-	listeners_table(b);
+	return r->kind == KIND_VIRTUAL_SERVICE && r->vs->hosts.n == 0;
 }
 
-static void fill_scratch(struct build *b)
+static void note(struct resource *old, struct resource *now, void *arg)
 {
-	struct hs_scratch *first = NULL;
-	bool ok = true;
+	struct difference *diff = arg;
+	struct build *b = diff->b;
 
-	for (uint32_t i = 0; i < b->box->vhosts.n; i++) {
-		const struct vhost_object *o = b->box->vhosts.items[i];
+	if (!old || !now || !resource_same_place(old, now) || is_delegate(now) ||
+	    b->n_replaced == REPLACED_MAX)
+		diff->rules_only = false;
+	else
+		b->replaced[b->n_replaced++] = (struct replacement){old, now};
+}
 
-		for (uint32_t k = 0; k < o->patterns.n; k++)
-			ok &= pattern_fit_scratch(b, o->patterns.items[k], &first);
-	}
-	if (first)
-		ok &= pattern_clone_scratch(first, b->box->snapshot.scratch, b->c->n_workers);
-	if (!ok)
-		build_report(b, PROBLEM_LIMIT, NULL, (struct pos){0}, "",
-			     "memory to match regular expressions with cannot be allocated");
+/* What was worth a warning is looked at again, so that every load gives it. */
+static bool differs_in_rules_only(struct build *b)
+{
+	struct difference diff = {b, b->c->last && b->c->last->layout->quiet};
+
+	if (diff.rules_only)
+		resource_set_diff(&b->c->set, b->set, note, &diff);
+	if (!diff.rules_only)
+		b->n_replaced = 0;
+	return diff.rules_only;
+}
+
+/* ---- one build ---- */
+
+static void make_clusters(struct build *b)
+{
+	struct policies policies;
+
+	policies_init(&policies, b);
+	cluster_make_all(b, &b->layout->registry, &policies);
+	policies_fini(&policies);
 }
 
 static void build_all(struct build *b)
 {
-	struct registry reg;
-	struct policies policies;
-	struct bindings bindings;
-
-	registry_collect(&reg, b);
-	policies_init(&policies, b);
-	bindings_init(&bindings, b);
-	delegates_init(b);
-	cluster_make_all(b, &reg, &policies);
-	gateway_listeners(b, &reg, &bindings);
-	mesh_listeners(b, &reg, &bindings);
-	delegates_fini(b);
-	bindings_fini(&bindings);
-	policies_fini(&policies);
-	registry_drop(&reg);
-	fill_clusters(b);
+	if (differs_in_rules_only(b)) {
+		b->from = b->c->last;
+		b->layout = b->from->layout;
+		b->layout->refs++;
+		b->c->rules_only++;
+	} else {
+		layout_create(b);
+	}
+	b->box->layout = b->layout;
+	b->tmp = arena_create();
+	if (b->from)
+		cluster_take_over(b);
+	else
+		make_clusters(b);
+	fill_hosts(b);
+	fill_clusters(b); /* when every id is given */
 	fill_listeners(b);
 	fill_scratch(b);
 }
 
+static void commit(struct build *b)
+{
+	struct compiler *c = b->c;
+
+	fill_commit(b);
+	b->layout->quiet = b->n_reports == 0;
+	b->box->refs++;
+	box_put(c, c->last);
+	c->last = b->box;
+	resource_set_follow(&c->set, b->set);
+	b->box->snapshot.generation = ++c->generation;
+}
+
 struct snapshot *compiler_build(struct compiler *c, const struct resource_set *set, struct diags *d)
 {
-	struct build b = {.c = c, .set = set, .d = d, .tmp = arena_create(), .box = box_create()};
+	struct build b = {.c = c, .set = set, .d = d, .box = box_create()};
 	size_t errors = d->errors;
+	bool ok;
 
 	keep_sweep(&c->keep);
 	c->builds++;
 	map_init(&b.said);
-	map_init(&b.addresses);
 	build_all(&b);
+	ok = d->errors == errors;
+	if (ok)
+		commit(&b);
 	map_fini(&b.said);
-	map_fini(&b.addresses);
 	sources_fini(&b);
 	cache_key_fini(&b.key);
 	cache_key_fini(&b.planned_from);
 	arena_destroy(b.tmp);
-	if (d->errors > errors) {
-		box_destroy(c, b.box);
-		return NULL;
-	}
-	b.box->snapshot.generation = ++c->generation;
-	return &b.box->snapshot;
+	if (ok)
+		return &b.box->snapshot;
+	box_put(c, b.box);
+	return NULL;
 }
 
 void compiler_free_snapshot(struct compiler *c, struct snapshot *s)
 {
 	static_assert(offsetof(struct snapshot_box, snapshot) == 0, "a snapshot is its box");
 	if (s)
-		box_destroy(c, (struct snapshot_box *)s);
+		box_put(c, (struct snapshot_box *)s);
 }
 
 struct compiler_work compiler_work(const struct compiler *c)
@@ -234,5 +263,6 @@ struct compiler_work compiler_work(const struct compiler *c)
 		.vhosts = c->vhosts.added,
 		.clusters = c->clusters.added,
 		.patterns = c->patterns.added,
+		.rules_only = c->rules_only,
 	};
 }

@@ -21,7 +21,10 @@ struct compiler *compiler_create(const struct compile_options *opt);
 void compiler_destroy(struct compiler *c); /* after all its snapshots are freed */
 
 /* Builds the next snapshot (generation counts up from 1). set is sorted and borrowed for the
- * call. Returns NULL when d got an error; warnings do not prevent a snapshot. */
+ * call; its resources are held until the next snapshot: one that is found again, by its address,
+ * is known not to have changed. When VirtualServices got other rules in the same places, and
+ * nothing else happened, only their virtual hosts are looked into. Returns NULL when d got an
+ * error; warnings do not prevent a snapshot. */
 struct snapshot *compiler_build(struct compiler *c, const struct resource_set *set,
 				struct diags *d);
 
@@ -32,6 +35,7 @@ void compiler_free_snapshot(struct compiler *c, struct snapshot *s);
  * from the one before do not count. */
 struct compiler_work {
 	uint64_t vhosts, clusters, patterns;
+	uint64_t rules_only; /* builds that took everything else from the one before */
 };
 
 struct compiler_work compiler_work(const struct compiler *c);

@@ -6,6 +6,7 @@
 
 #include <strings.h>
 
+#include <compile/layout.h>
 #include <compile/names.h>
 #include <compile/plan.h>
 
@@ -14,23 +15,18 @@ static const char *key_of(struct arena *a, const char *ns, const char *name)
 	return arena_printf(a, "%s/%s", ns, name);
 }
 
-void delegates_init(struct build *b)
+void delegates_collect(struct map *delegates, struct build *b)
 {
 	size_t i, last;
 
-	map_init(&b->delegates);
+	map_init(delegates);
 	resource_set_range(b->set, KIND_VIRTUAL_SERVICE, &i, &last);
 	for (; i < last; i++) {
 		struct resource *r = b->set->items[i];
 
 		if (r->vs->hosts.n == 0)
-			*map_slot_str(&b->delegates, key_of(b->tmp, r->ns, r->name)) = r;
+			*map_slot_str(delegates, key_of(b->tmp, r->ns, r->name)) = r;
 	}
-}
-
-void delegates_fini(struct build *b)
-{
-	map_fini(&b->delegates);
 }
 
 /* ---- does a match of the delegate lie inside one of the root's? ---- */
@@ -372,7 +368,7 @@ void delegate_rules(struct build *b, const struct resource *root, const struct h
 	const struct http_delegate *d = rule->delegate;
 	const char *ns = given(d->ns) ? d->ns : root->ns;
 	const struct resource *leaf =
-		d->name ? map_get_str(&b->delegates, key_of(b->tmp, ns, d->name)) : NULL;
+		d->name ? map_get_str(&b->layout->delegates, key_of(b->tmp, ns, d->name)) : NULL;
 
 	if (!leaf || name_visibility(&leaf->vs->export_to, leaf->ns, root->ns) == VISIBLE_NOT)
 		return; /* validation warns */

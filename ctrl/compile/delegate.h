@@ -14,9 +14,8 @@ struct delegated_rule {
 			   * BLOCK_NONE for those that are the root's alone */
 };
 
-/* Indexes the delegates of the set for the build. */
-void delegates_init(struct build *b);
-void delegates_fini(struct build *b);
+/* Indexes the delegates of the build's set, by "ns/name". */
+void delegates_collect(struct map *delegates, struct build *b);
 
 /* Appends to out the struct delegated_rule that stand for a rule of root that delegates, in
  * order: none when the delegate is missing or not exported to the root's namespace. */

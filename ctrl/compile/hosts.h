@@ -1,4 +1,4 @@
-/* hosts.h - collects the domains of a listener and makes its host table.
+/* hosts.h - the domains of one listener, and the table in which workers look them up.
  *
  * Suffix entries start with a dot ("*.foo.com" is filed as ".foo.com"). A wildcard that does
  * not ("*-a.foo.com") is filed as it is, together with an entry of length 0, which tells the
@@ -6,21 +6,17 @@
 #pragma once
 #include <compile/build.h>
 
-struct domain {
-	const char *name; /* as in the table */
-	const struct vhost *vhost;
-};
+struct layout_host;
 
 struct hosts {
-	struct map by_domain;      /* -> struct domain */
-	struct list exact, suffix; /* struct domain */
-	const struct vhost *any;
-	bool partial;
+	struct list exact, suffix; /* struct domain, in order */
+	struct list any;           /* struct layout_host */
 };
 
-void hosts_init(struct hosts *h);
-void hosts_fini(struct hosts *h);
+/* Gives a domain (host, "*.suffix" or "*", any case) to a virtual host. The first one that has
+ * routes keeps it. */
+void hosts_add(struct hosts *h, struct arena *a, const char *domain,
+	       const struct layout_host *host);
 
-/* Gives a domain (host, "*.suffix" or "*", any case) to vh unless somebody has it already. */
-void hosts_add(struct hosts *h, struct arena *tmp, const char *domain, const struct vhost *vh);
+/* With the virtual hosts as they are now; keys are borrowed from where h is. */
 void hosts_table(const struct hosts *h, struct arena *a, struct host_table *out);

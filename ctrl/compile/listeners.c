@@ -1,4 +1,4 @@
-/* listeners.c - owns the listener table and the order of VirtualServices. */
+/* listeners.c - owns the order of VirtualServices. */
 #include <compile/listeners.h>
 
 #include <compile/names.h>
@@ -54,51 +54,4 @@ void bindings_fini(struct bindings *x)
 const struct list *bindings_of(const struct bindings *x, const char *gateway)
 {
 	return map_get_str(&x->by_gateway, gateway);
-}
-
-static const char *listener_name(struct arena *a, const struct net_addr *addr)
-{
-	char text[NET_ADDR_STRLEN];
-
-	if (ip_addr_is_any(&addr->ip))
-		return arena_printf(a, "0.0.0.0:%u", addr->port);
-	return arena_strdup(a, net_addr_format(addr, text));
-}
-
-bool listeners_add(struct build *b, const struct listener *l)
-{
-	struct arena *a = b->box->arena;
-	const char *name = listener_name(a, &l->addr);
-	void **taken = map_slot_str(&b->addresses, name);
-	struct listener *copy;
-
-	if (*taken)
-		return false;
-	copy = *taken = arena_alloc(a, sizeof(*copy));
-	*copy = *l;
-	copy->name = name;
-	copy->id = intern_get(&b->c->listener_ids, name, &copy->gen);
-	list_add(a, &b->box->listeners, copy);
-	return true;
-}
-
-void listeners_table(struct build *b)
-{
-	const struct list *l = &b->box->listeners;
-	struct listener_table *t = &b->box->snapshot.listeners;
-	const struct listener **slots;
-	uint32_t size = 4;
-
-	while (size < l->n * 2)
-		size *= 2;
-	slots = arena_array(b->box->arena, size, sizeof(*slots));
-	for (uint32_t i = 0; i < l->n; i++) {
-		const struct listener *li = l->items[i];
-		uint32_t at = listener_hash(&li->addr.ip, li->addr.port) & (size - 1);
-
-		while (slots[at])
-			at = (at + 1) & (size - 1);
-		slots[at] = li;
-	}
-	*t = (struct listener_table){.n = l->n, .slots = slots, .mask = size - 1};
 }

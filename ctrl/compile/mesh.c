@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
+#include <compile/layout.h>
 #include <compile/names.h>
-#include <compile/vhost.h>
 
 struct mesh {
 	struct build *b;
@@ -26,8 +26,10 @@ struct bound_host {
 struct mesh_port {
 	uint32_t number;
 	bool has_vip;
+	const struct route_scope *scope;
+	struct hosts *table;
 	struct list members; /* struct reg_service */
-	struct list vhosts;  /* struct vhost, by member; NULL where it was refused */
+	struct list hosts;   /* struct layout_host, by member */
 };
 
 static void index_host(struct mesh *m, const struct resource *vs, const char *host)
@@ -132,69 +134,41 @@ static void index_ports(struct mesh *m)
 	}
 }
 
-/* A VirtualService of which no block counts for a source does not exist for it (2.3): the service
- * is then reached by its default route. */
-static void add_default_for_others(struct mesh *m, struct vhost_plan *plan, const char *host,
-				   uint32_t port)
+/* service: it has a default route, for when vs is NULL or has nothing to say on this port. */
+static struct layout_host *add_host(struct mesh *m, const struct mesh_port *p, const char *host,
+				    const struct resource *vs, bool service)
 {
-	struct route_plan *p = route_plan_default(m->b, host, port);
+	struct layout_host *h = layout_add_host(m->b, host, p->number);
 
-	p->conds = arena_array(m->b->tmp, plan->routes.n, sizeof(*p->conds));
-	for (uint32_t i = 0; i < plan->routes.n; i++) {
-		const struct route_plan *r = plan->routes.items[i];
-
-		if (!r->of_sources)
-			return;
-		/* The source is the last of a block's conditions. */
-		p->conds[p->n_conds++] = route_plan_source(r->conds[r->n_conds - 1].sources, true);
-	}
-	p->catch_all = false;
-	list_add(m->b->tmp, &plan->routes, p);
-}
-
-/* service: whose default route stands in when vs is NULL or has nothing to say on this port;
- * NULL: none. */
-static const struct vhost *host_vhost(struct mesh *m, const char *host, uint32_t port,
-				      const struct resource *vs, bool service)
-{
-	struct route_scope scope = {m->registry, GATEWAY_MESH, port};
-	struct vhost_plan plan = {.name = arena_printf(m->b->tmp, "%s:%u", host, port)};
-
+	h->service = service ? host : NULL;
 	if (vs)
-		route_plan_rules(m->b, vs, &scope, &plan.routes);
-	if (plan.routes.n == 0) {
-		if (!service)
-			return NULL;
-		list_add(m->b->tmp, &plan.routes, route_plan_default(m->b, host, port));
-	} else if (service) {
-		add_default_for_others(m, &plan, host, port);
-	}
-	return vhost_get(m->b, &plan);
+		layout_add_source(m->b, h, vs, p->scope);
+	return h;
 }
 
 static void add_vips(struct mesh *m, struct hosts *h, const struct reg_service *s,
-		     const struct vhost *vh)
+		     const struct layout_host *host)
 {
 	char text[IP_ADDR_STRLEN];
 
 	for (uint32_t i = 0; i < s->n_vips; i++)
 		hosts_add(h, m->b->tmp, arena_strdup(m->b->tmp, ip_addr_format(&s->vips[i], text)),
-			  vh);
+			  host);
 }
 
 /* Short names of a Kubernetes Service. The bare name means the client's own namespace, which
  * the VIP says better than the name when several services share it. */
 static void add_aliases(struct mesh *m, struct hosts *h, const struct reg_service *s,
-			const struct vhost *vh, const struct map *ambiguous)
+			const struct layout_host *host, const struct map *ambiguous)
 {
 	struct arena *tmp = m->b->tmp;
 
 	if (!s->platform)
 		return;
-	hosts_add(h, tmp, arena_printf(tmp, "%s.%s.svc", s->name, s->ns), vh);
-	hosts_add(h, tmp, arena_printf(tmp, "%s.%s", s->name, s->ns), vh);
+	hosts_add(h, tmp, arena_printf(tmp, "%s.%s.svc", s->name, s->ns), host);
+	hosts_add(h, tmp, arena_printf(tmp, "%s.%s", s->name, s->ns), host);
 	if ((uintptr_t)map_get_str(ambiguous, s->name) == 1)
-		hosts_add(h, tmp, s->name, vh);
+		hosts_add(h, tmp, s->name, host);
 }
 
 static void count_names(const struct mesh_port *p, struct map *counts)
@@ -211,60 +185,55 @@ static void count_names(const struct mesh_port *p, struct map *counts)
 	}
 }
 
-static void make_vhosts(struct mesh *m, struct mesh_port *p, struct hosts *h)
+static void add_hosts(struct mesh *m, struct mesh_port *p)
 {
 	for (uint32_t i = 0; i < p->members.n; i++) {
 		const struct reg_service *s = p->members.items[i];
-		const struct resource *vs = service_rules(m, s->host);
-		const struct vhost *vh = host_vhost(m, s->host, p->number, vs, true);
+		struct layout_host *h = add_host(m, p, s->host, service_rules(m, s->host), true);
 
-		list_add(m->b->tmp, &p->vhosts, (void *)(uintptr_t)vh);
-		if (vh)
-			hosts_add(h, m->b->tmp, s->host, vh);
+		list_add(m->b->tmp, &p->hosts, h);
+		hosts_add(p->table, m->b->tmp, s->host, h);
 	}
 	for (uint32_t i = 0; i < m->outside.n; i++) {
 		const struct bound_host *o = m->outside.items[i];
-		const struct vhost *vh = host_vhost(m, o->host, p->number, o->vs, false);
 
-		if (vh)
-			hosts_add(h, m->b->tmp, o->host, vh);
+		hosts_add(p->table, m->b->tmp, o->host, add_host(m, p, o->host, o->vs, false));
 	}
 }
 
 /* Full names first: an alias never takes the name of another service. */
-static void make_hosts(struct mesh *m, struct mesh_port *p, struct host_table *out)
+static void make_table(struct mesh *m, struct mesh_port *p)
 {
-	struct hosts h;
+	struct route_scope *scope = arena_alloc(m->b->tmp, sizeof(*scope));
 	struct map counts;
 
-	hosts_init(&h);
+	*scope = (struct route_scope){m->registry, GATEWAY_MESH, p->number};
+	p->scope = scope;
+	p->table = layout_add_table(m->b);
 	count_names(p, &counts);
-	make_vhosts(m, p, &h);
+	add_hosts(m, p);
 	for (uint32_t i = 0; i < p->members.n; i++) {
-		if (!p->vhosts.items[i])
-			continue;
-		add_vips(m, &h, p->members.items[i], p->vhosts.items[i]);
-		add_aliases(m, &h, p->members.items[i], p->vhosts.items[i], &counts);
+		add_vips(m, p->table, p->members.items[i], p->hosts.items[i]);
+		add_aliases(m, p->table, p->members.items[i], p->hosts.items[i], &counts);
 	}
-	hosts_table(&h, m->b->box->arena, out);
 	map_fini(&counts);
-	hosts_fini(&h);
 }
 
-static void add_listeners(struct mesh *m, const struct mesh_port *p, const struct host_table *hosts)
+static void add_listeners(struct mesh *m, const struct mesh_port *p)
 {
 	for (uint32_t i = 0; i < p->members.n; i++) {
 		const struct reg_service *s = p->members.items[i];
 
 		for (uint32_t k = 0; k < s->n_vips; k++) {
-			struct listener l = {
-				.addr = {.ip = s->vips[k], .port = (uint16_t)p->number},
-				.kind = LISTENER_MESH,
-				.hosts = *hosts,
-				.fallback = p->vhosts.items[i],
+			struct layout_listener l = {
+				.listener = {.addr = {.ip = s->vips[k],
+						      .port = (uint16_t)p->number},
+					     .kind = LISTENER_MESH},
+				.hosts = p->table,
+				.fallback = p->hosts.items[i],
 			};
 
-			if (!listeners_add(m->b, &l))
+			if (!layout_add_listener(m->b, &l))
 				build_report(m->b, PROBLEM_SERVER_DROPPED, s->from, s->from->pos,
 					     "", "address and port of %s:%u are taken already",
 					     s->host, p->number);
@@ -280,9 +249,9 @@ static int by_number(const void *x, const void *y)
 	return a->number < b->number ? -1 : a->number > b->number;
 }
 
-void mesh_listeners(struct build *b, const struct registry *reg, const struct bindings *x)
+void mesh_listeners(struct build *b, const struct bindings *x)
 {
-	struct mesh m = {.b = b, .registry = reg};
+	struct mesh m = {.b = b, .registry = &b->layout->registry};
 
 	map_init(&m.by_host);
 	map_init(&m.by_number);
@@ -293,12 +262,11 @@ void mesh_listeners(struct build *b, const struct registry *reg, const struct bi
 		qsort(m.ports.items, m.ports.n, sizeof(*m.ports.items), by_number);
 	for (uint32_t i = 0; i < m.ports.n; i++) {
 		struct mesh_port *p = m.ports.items[i];
-		struct host_table hosts = {0};
 
 		if (!p->has_vip)
 			continue;
-		make_hosts(&m, p, &hosts);
-		add_listeners(&m, p, &hosts);
+		make_table(&m, p);
+		add_listeners(&m, p);
 	}
 	map_fini(&m.by_host);
 	map_fini(&m.by_number);

@@ -524,21 +524,42 @@ const struct vhost *vhost_get(struct build *b, const struct vhost_plan *plan)
 	return &o->vhost;
 }
 
+static struct vhost_object *object_of(const struct vhost *vh)
+{
+	return (struct vhost_object *)((uintptr_t)vh - offsetof(struct vhost_object, vhost));
+}
+
+void vhost_hold(struct build *b, const struct vhost *vh)
+{
+	struct vhost_object *o = object_of(vh);
+
+	cache_hold(&o->cached);
+	list_add(b->box->arena, &b->box->vhosts, o);
+}
+
 const struct vhost *vhost_find(struct build *b, const struct cache_key *sources)
 {
 	struct vhost_object *o = map_get(&b->c->by_sources, sources->bytes, sources->len);
 
 	if (!o)
 		return NULL;
-	cache_hold(&o->cached);
-	list_add(b->box->arena, &b->box->vhosts, o);
+	vhost_hold(b, &o->vhost);
 	return &o->vhost;
+}
+
+bool vhost_fit_scratch(struct build *b, const struct vhost *vh, struct hs_scratch **scratch)
+{
+	const struct vhost_object *o = object_of(vh);
+	bool ok = true;
+
+	for (uint32_t i = 0; i < o->patterns.n; i++)
+		ok &= pattern_fit_scratch(b, o->patterns.items[i], scratch);
+	return ok;
 }
 
 void vhost_remember(struct build *b, const struct vhost *vh, const struct cache_key *sources)
 {
-	struct vhost_object *o =
-		(struct vhost_object *)((uintptr_t)vh - offsetof(struct vhost_object, vhost));
+	struct vhost_object *o = object_of(vh);
 
 	if (map_get(&b->c->by_sources, sources->bytes, sources->len))
 		return;

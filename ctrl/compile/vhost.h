@@ -34,6 +34,11 @@ const struct vhost *vhost_find(struct build *b, const struct cache_key *sources)
 /* Lets vhost_find() find vh from the next build on. */
 void vhost_remember(struct build *b, const struct vhost *vh, const struct cache_key *sources);
 
+/* Holds one that another snapshot has. */
+void vhost_hold(struct build *b, const struct vhost *vh);
+/* Makes *scratch fit its expressions too; false when memory is short. */
+bool vhost_fit_scratch(struct build *b, const struct vhost *vh, struct hs_scratch **scratch);
+
 /* The compiled form of a plan, held by the snapshot under construction; NULL when it cannot
  * be compiled (reported). */
 const struct vhost *vhost_get(struct build *b, const struct vhost_plan *plan);

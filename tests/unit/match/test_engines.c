@@ -172,10 +172,12 @@ static size_t random_value(char *out)
 
 static struct resource *new_resource(enum resource_kind kind, size_t size, const char *name)
 {
+	static uint64_t serial;
 	struct arena *a = arena_create();
 	struct resource *r = arena_alloc(a, sizeof(*r));
 
 	r->kind = kind;
+	r->hash = ++serial; /* no two are known to be equal */
 	r->arena = a;
 	r->name = arena_strdup(a, name);
 	r->ns = "default";

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include <admin/explain_host.h>
-#include <compile/hosts.h>
+#include <compile/layout.h>
 #include <match/match.h>
 
 #define DOMAINS_MAX 8
@@ -62,15 +62,16 @@ static void random_authority(char *text)
 /* The listener with these domains, each with a virtual host of its own. */
 static void random_listener(struct arena *a, struct vhost *vhosts, struct listener *l)
 {
+	struct layout_host *hosts = arena_array(a, DOMAINS_MAX, sizeof(*hosts));
 	uint32_t n = below(DOMAINS_MAX);
-	struct hosts h;
+	struct hosts h = {0};
 
 	memset(l, 0, sizeof(*l));
-	hosts_init(&h);
-	for (uint32_t i = 0; i < n; i++)
-		hosts_add(&h, a, random_domain(a), &vhosts[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		hosts[i].next = below(8) ? &vhosts[i] : NULL; /* without routes */
+		hosts_add(&h, a, random_domain(a), &hosts[i]);
+	}
 	hosts_table(&h, a, &l->hosts);
-	hosts_fini(&h);
 	if (below(4) == 0)
 		l->fallback = &vhosts[DOMAINS_MAX];
 }
@@ -107,17 +108,16 @@ static void long_authorities(void **state)
 	static struct vhost x, any;
 	struct arena *a = arena_create();
 	char name[600];
+	struct layout_host x_host = {.next = &x}, any_host = {.next = &any};
 	struct listener l = {0};
-	struct hosts h;
+	struct hosts h = {0};
 
 	(void)state;
 	memset(name, 'a', sizeof(name));
-	hosts_init(&h);
-	hosts_add(&h, a, "*.a", &x);
-	hosts_add(&h, a, "*a", &x);
-	hosts_add(&h, a, "*", &any);
+	hosts_add(&h, a, "*.a", &x_host);
+	hosts_add(&h, a, "*a", &x_host);
+	hosts_add(&h, a, "*", &any_host);
 	hosts_table(&h, a, &l.hosts);
-	hosts_fini(&h);
 	for (uint32_t n = 500; n <= sizeof(name); n++)
 		assert_ptr_equal(explain_find_host(&l, span_of(name, n)).vhost,
 				 match_host(&l, slice_of(name, n)));

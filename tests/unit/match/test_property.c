@@ -220,10 +220,12 @@ static void random_rule(struct arena *a, struct http_rule *r, uint32_t number, b
 
 static struct resource *new_resource(enum resource_kind kind, size_t size)
 {
+	static uint64_t serial;
 	struct arena *a = arena_create();
 	struct resource *r = arena_alloc(a, sizeof(*r));
 
 	r->kind = kind;
+	r->hash = ++serial; /* no two are known to be equal */
 	r->arena = a;
 	r->name = "gw";
 	r->ns = "default";
