@@ -54,8 +54,10 @@ def start_weir():
     """Starts gateways that are stopped, and must have been well, when the file is through."""
     started = []
 
-    def start(lab, resources, **node):
+    def start(lab, resources, before=None, **node):
         weir = Weir(lab, resources, **node)
+        if before:
+            before(weir)
         started.append(weir)
         RUNNING.append(weir)
         return weir.start()
