@@ -204,7 +204,12 @@ static uint32_t count_hosts(const struct host_entry *table, uint32_t mask)
 	return n;
 }
 
-json_t *describe_listener(const struct listener *l, bool hosts)
+bool describe_shares_hosts(const struct listener *a, const struct listener *b)
+{
+	return a && a->hosts.exact && a->hosts.exact == b->hosts.exact;
+}
+
+json_t *describe_listener(const struct listener *l, bool hosts, const struct listener *like)
 {
 	json_t *j = json_object();
 	const struct host_table *t = &l->hosts;
@@ -217,7 +222,9 @@ json_t *describe_listener(const struct listener *l, bool hosts)
 	json_put_int(j, "host_count",
 		     count_hosts(t->exact, t->exact_mask) + count_hosts(t->suffix, t->suffix_mask) +
 			     (t->any != NULL));
-	if (hosts)
+	if (hosts && like)
+		json_put_string(j, "same_hosts_as", like->name);
+	else if (hosts)
 		json_object_set_new(j, "hosts", hosts_json(t));
 	if (l->fallback)
 		json_put_string(j, "fallback", l->fallback->name);

@@ -6,8 +6,11 @@
 
 #include "json.h"
 
-/* hosts: whether to list them, of which there may be many; else they are only counted. */
-json_t *describe_listener(const struct listener *l, bool hosts);
+/* hosts: whether to list them, of which there may be many; else they are only counted. like: a
+ * listener that was described already and has the same ones; NULL: none. */
+json_t *describe_listener(const struct listener *l, bool hosts, const struct listener *like);
+/* Do both see the same virtual hosts, as the VIPs of one port do? a may be NULL. */
+bool describe_shares_hosts(const struct listener *a, const struct listener *b);
 
 /* domains: an array of its names, taken. */
 json_t *describe_vhost(const struct vhost *v, uint16_t port, json_t *domains);

@@ -189,12 +189,17 @@ static void put_listeners(const struct snapshot *snap, const struct query *q, st
 {
 	struct list list = list_open(out, "listeners");
 	bool hosts = !query_has(q, "brief");
+	const struct listener *told = NULL;
 
 	for (uint32_t i = 0; i < snap->n_listener_ids && !out->full; i++) {
 		const struct listener *l = snap->listener_by_id[i];
 
-		if (l && selected(l->name, q))
-			list_add(&list, describe_listener(l, hosts));
+		if (!l || !selected(l->name, q))
+			continue;
+		/* Every VIP of a port has the hosts of all: their square would be too much. */
+		if (!describe_shares_hosts(told, l))
+			told = l;
+		list_add(&list, describe_listener(l, hosts, told == l ? NULL : told));
 	}
 	list_close(&list);
 }

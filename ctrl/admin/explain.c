@@ -288,7 +288,7 @@ static void put_vhost(struct question *x, const struct explain_host *h)
 
 static void put_listener(struct question *x, const struct listener *l)
 {
-	json_object_set_new(x->answer, "listener", describe_listener(l, false));
+	json_object_set_new(x->answer, "listener", describe_listener(l, false, NULL));
 }
 
 static bool is_connect(struct span method)

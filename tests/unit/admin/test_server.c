@@ -303,6 +303,29 @@ static void assert_member(json_t *object, const char *key, const char *expected)
 	assert_string_equal(json_string_value(json_object_get(object, key)), expected);
 }
 
+static void shared_hosts_are_listed_once(void **state)
+{
+	struct api *s = *state;
+	const struct listener *of = s->f.snapshot.listener_by_id[0];
+	struct listener second = *of;
+	const struct listener *both[] = {of, &second};
+	json_t *j, *listeners;
+
+	second.name = "[::]:80";
+	s->f.snapshot.listener_by_id = both;
+	s->f.snapshot.n_listener_ids = 2;
+	j = get_json(*state, "/listeners");
+	listeners = json_object_get(j, "listeners");
+	assert_non_null(json_object_get(json_array_get(listeners, 0), "hosts"));
+	assert_null(json_object_get(json_array_get(listeners, 1), "hosts"));
+	assert_member(json_array_get(listeners, 1), "same_hosts_as", "0.0.0.0:80");
+	json_decref(j);
+	j = get_json(*state, "/listeners?name=%3A%3A");
+	listeners = json_object_get(j, "listeners");
+	assert_non_null(json_object_get(json_array_get(listeners, 0), "hosts"));
+	json_decref(j);
+}
+
 static void config_dump_is_the_snapshot(void **state)
 {
 	json_t *j = get_json(*state, "/config_dump"), *listeners, *hosts, *vhosts, *clusters;
@@ -487,15 +510,25 @@ static void bad_addresses_are_sentences(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(ready_says_why_not),          T(a_capture_answers_when_its_time_is_over),
-		T(unknown_path_is_404),         T(other_methods_are_405),
-		T(head_has_the_headers_only),   T(content_types),
-		T(garbage_does_no_harm),        T(connections_are_limited),
-		T(config_dump_is_the_snapshot), T(config_dump_shows_routes),
-		T(clusters_show_endpoints),     T(dumps_before_the_first_snapshot),
-		T(status_lists_the_problems),   T(page_is_self_contained),
-		T(unix_socket_has_its_mode),    T(socket_in_use_is_not_taken),
-		T(stale_socket_is_taken_over),  T(file_is_not_taken_over),
+		T(ready_says_why_not),
+		T(a_capture_answers_when_its_time_is_over),
+		T(unknown_path_is_404),
+		T(other_methods_are_405),
+		T(head_has_the_headers_only),
+		T(content_types),
+		T(garbage_does_no_harm),
+		T(connections_are_limited),
+		T(config_dump_is_the_snapshot),
+		T(shared_hosts_are_listed_once),
+		T(config_dump_shows_routes),
+		T(clusters_show_endpoints),
+		T(dumps_before_the_first_snapshot),
+		T(status_lists_the_problems),
+		T(page_is_self_contained),
+		T(unix_socket_has_its_mode),
+		T(socket_in_use_is_not_taken),
+		T(stale_socket_is_taken_over),
+		T(file_is_not_taken_over),
 		T(bad_addresses_are_sentences),
 	};
 
