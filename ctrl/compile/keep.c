@@ -19,6 +19,7 @@ void keep_init(struct keep *k)
 	map_init(&k->breakers);
 	map_init(&k->clusters);
 	map_init(&k->healths);
+	map_init(&k->buckets);
 	k->ended = NULL;
 }
 
@@ -139,6 +140,7 @@ void keep_fini(struct keep *k)
 	map_fini(&k->breakers);
 	map_fini(&k->clusters);
 	map_fini(&k->healths);
+	map_fini(&k->buckets);
 }
 
 /* ---- outlier detection ---- */
@@ -161,4 +163,16 @@ struct endpoint_health *keep_get_health(struct keep *k, const char *endpoint)
 void keep_put_health(struct keep *k, const char *endpoint)
 {
 	put_and_forget(&k->healths, endpoint);
+}
+
+/* ---- rate limits ---- */
+
+struct rate_bucket *keep_get_bucket(struct keep *k, const char *limit)
+{
+	return get(&k->buckets, limit, sizeof(struct rate_bucket))->object;
+}
+
+void keep_put_bucket(struct keep *k, const char *limit)
+{
+	put_and_forget(&k->buckets, limit);
 }

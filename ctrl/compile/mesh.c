@@ -157,7 +157,7 @@ static void add_default_for_others(struct mesh *m, struct vhost_plan *plan, cons
 static const struct vhost *host_vhost(struct mesh *m, const char *host, uint32_t port,
 				      const struct resource *vs, bool service)
 {
-	struct route_scope scope = {m->registry, GATEWAY_MESH, port};
+	struct route_scope scope = {m->registry, GATEWAY_MESH, port, NULL};
 	struct vhost_plan plan = {.name = arena_printf(m->b->tmp, "%s:%u", host, port)};
 
 	if (vs)

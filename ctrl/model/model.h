@@ -70,6 +70,22 @@ struct destination {
 	struct pos pos;
 };
 
+/* ---- weir.io/rate-limit ---- */
+
+struct rate_setting {
+	const char *name; /* of an http rule; NULL: of everything that has no limit of its own */
+	uint64_t count, unit_us; /* so many requests in this time */
+	uint64_t burst;          /* so many at once; at least 1 */
+};
+
+struct rate_settings {
+	uint32_t n;
+	const struct rate_setting *items; /* names differ */
+};
+
+/* The one for this name, else that for everything, else NULL. name may be NULL. */
+const struct rate_setting *rate_setting_for(const struct rate_settings *s, const char *name);
+
 /* ---- VirtualService ---- */
 
 struct http_match {
@@ -249,6 +265,7 @@ struct virtual_service {
 	uint32_t n_http, n_tls, n_tcp;
 	struct http_rule *http;
 	struct l4_rule *tls, *tcp;
+	struct rate_settings rates;
 };
 
 /* ---- DestinationRule ---- */
@@ -378,6 +395,7 @@ struct gateway {
 	struct labels selector;
 	uint32_t n_servers;
 	struct gateway_server *servers;
+	struct rate_settings rates; /* at most one, without name */
 };
 
 /* ---- registry: ServiceEntry, WorkloadEntry, Service, EndpointSlice, Pod ---- */
