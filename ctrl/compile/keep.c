@@ -71,8 +71,10 @@ static void put_and_forget(struct map *m, const char *name)
 static void set_up(struct breaker *b, unsigned n_workers)
 {
 	b->n_seats = n_workers;
-	b->limits = (struct breaker_limits){BREAKER_NO_LIMIT, BREAKER_NO_LIMIT, BREAKER_NO_LIMIT,
-					    BREAKER_NO_LIMIT};
+	b->limits = (struct breaker_limits){.connections = BREAKER_NO_LIMIT,
+					    .pending = BREAKER_NO_LIMIT,
+					    .requests = BREAKER_NO_LIMIT,
+					    .retries = BREAKER_NO_LIMIT};
 	for (unsigned i = 0; i < n_workers; i++)
 		b->seats[i].breaker = b;
 }

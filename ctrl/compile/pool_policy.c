@@ -1,9 +1,14 @@
 /* pool_policy.c - decides what an absent field means. */
 #include <compile/pool_policy.h>
 
+#include <math.h>
+
 #define SECOND_US          (1000ull * 1000)
 #define CONNECT_TIMEOUT_US (10 * SECOND_US)
 #define IDLE_TIMEOUT_US    (3600 * SECOND_US)
+
+#define RETRIES_PERCENT 20
+#define RETRIES_MIN     3
 
 #define CONSECUTIVE_ERRORS   5
 #define EJECTION_INTERVAL_US (10 * SECOND_US)
@@ -72,9 +77,21 @@ static void resolve_outlier(const struct outlier_settings *o, bool compat_08,
 	memcpy(out->codes, o->codes.bits, sizeof(out->codes));
 }
 
+/* A budget stands in for maxRetries. */
+static void resolve_budget(const struct retry_budget *r, struct breaker_limits *out)
+{
+	double percent = r->has_percent ? r->percent : RETRIES_PERCENT;
+
+	out->retries = BREAKER_NO_LIMIT;
+	out->retries_share = (uint32_t)lround(percent * (BREAKER_SHARE_WHOLE / 100));
+	out->retries_min = r->min_concurrency ? r->min_concurrency : RETRIES_MIN;
+}
+
 void pool_policy_resolve(const struct traffic_policy *p, bool compat_08, struct cluster_policy *out)
 {
 	resolve_pool(&p->pool, out);
+	if (p->has_retry_budget)
+		resolve_budget(&p->retry_budget, &out->limits);
 	out->has_outlier = p->has_outlier_detection;
 	if (p->has_outlier_detection)
 		resolve_outlier(&p->outlier, compat_08, &out->outlier);
@@ -104,6 +121,8 @@ void pool_policy_key(struct cache_key *k, const struct cluster_policy *p)
 	cache_key_number(k, p->limits.pending);
 	cache_key_number(k, p->limits.requests);
 	cache_key_number(k, p->limits.retries);
+	cache_key_number(k, p->limits.retries_share);
+	cache_key_number(k, p->limits.retries_min);
 	cache_key_number(k, p->has_outlier);
 	if (p->has_outlier)
 		key_outlier(k, &p->outlier);

@@ -313,6 +313,12 @@ struct outlier_settings {
 	struct error_codes codes; /* empty: every 5xx */
 };
 
+struct retry_budget {
+	bool has_percent; /* written */
+	double percent;
+	uint32_t min_concurrency; /* 0 = absent */
+};
+
 struct traffic_policy {
 	bool has_load_balancer;
 	struct load_balancer lb;
@@ -320,6 +326,8 @@ struct traffic_policy {
 	struct pool_settings pool;
 	bool has_outlier_detection;
 	struct outlier_settings outlier;
+	bool has_retry_budget;
+	struct retry_budget retry_budget;
 	bool has_tls, has_tunnel, has_proxy_protocol; /* written */
 	enum model_tls tls_mode;
 	struct pos pos;

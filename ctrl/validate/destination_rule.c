@@ -84,10 +84,20 @@ static void check_blocks(struct check *c, const struct traffic_policy *p)
 	check_tls(c, p);
 }
 
+static void check_retry_budget(struct check *c, const struct retry_budget *r)
+{
+	size_t mark = check_field(c, "retryBudget.percent");
+
+	/* Not a number, too. */
+	if (!(r->percent >= 0 && r->percent <= 100))
+		check_report(c, DIAG_OUT_OF_RANGE, "must be a number from 0 to 100");
+	check_leave(c, mark);
+}
+
 static bool says_something(const struct traffic_policy *p)
 {
 	return p->has_load_balancer || p->has_connection_pool || p->has_outlier_detection ||
-	       p->has_tls || p->unsupported.n;
+	       p->has_retry_budget || p->has_tls || p->unsupported.n;
 }
 
 static void check_ports(struct check *c, const struct port_policy *ports, uint32_t n)
@@ -133,6 +143,7 @@ static void check_policy(struct check *c, const struct traffic_policy *p,
 		check_report(c, DIAG_DR_TUNNEL,
 			     "tunnel and proxyProtocol are both set: only one of them may be");
 	check_blocks(c, p);
+	check_retry_budget(c, &p->retry_budget);
 	check_ports(c, ports, n_ports);
 	check_leave(c, mark);
 }

@@ -114,6 +114,39 @@ static void test_limits(void **state)
 	assert_null(cluster(A_V1)->breaker); /* B254, and 0 is no limit */
 }
 
+/* 3.2: of the host, unless the subset has one; settings of a port have none. */
+static void test_retry_budget(void **state)
+{
+	const struct breaker_limits *l;
+
+	(void)state;
+	world_load(&w, SVC_A DR("d", "default",
+				"host: a, trafficPolicy: {connectionPool: {http: {maxRetries: 9}}, "
+				"retryBudget: {percent: 12.5, minRetryConcurrency: 7}}, subsets: ["
+				"{name: v1, trafficPolicy: {retryBudget: {}}}, {name: v2, "
+				"trafficPolicy: {portLevelSettings: [{port: {number: 8000}, "
+				"connectionPool: {http: {maxRetries: 4}}}]}}]"));
+	l = &cluster(A)->limits;
+	assert_int_equal(l->retries, BREAKER_NO_LIMIT);
+	assert_int_equal(l->retries_share, 125000);
+	assert_int_equal(l->retries_min, 7);
+	assert_non_null(cluster(A)->breaker);
+	l = &cluster(A_V1)->limits;
+	assert_int_equal(l->retries_share, 200000);
+	assert_int_equal(l->retries_min, 3);
+	assert_int_equal(cluster(A_V2)->limits.retries_min, 7);
+	world_load(&w, SVC_A DR("d", "default",
+				"host: a, trafficPolicy: {retryBudget: {percent: 0}, "
+				"portLevelSettings: [{port: {number: 8000}, connectionPool: {http: "
+				"{maxRetries: 4}}}]}, subsets: [{name: v1}]"));
+	assert_int_equal(cluster(A)->limits.retries_min, 0);
+	assert_int_equal(cluster(A)->limits.retries, 4);
+	world_load(&w,
+		   SVC_A DR("d", "default", "host: a, trafficPolicy: {retryBudget: {percent: 0}}"));
+	assert_int_equal(cluster(A)->limits.retries_share, 0);
+	assert_int_equal(cluster(A)->limits.retries_min, 3);
+}
+
 #define WITH_OUTLIER(o)                                                                            \
 	SVC_A DR("d", "default", "host: a, trafficPolicy: {outlierDetection: {" o "}}")
 
@@ -604,6 +637,7 @@ int main(void)
 		T(test_default_lb_in_08),
 		T(test_policy_values),
 		T(test_limits),
+		T(test_retry_budget),
 		T(test_b230_outlier_defaults),
 		T(test_b235_old_outlier_forms),
 		T(test_state_outlives_snapshots),
