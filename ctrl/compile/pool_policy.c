@@ -29,6 +29,12 @@ static uint64_t idle_timeout(const struct pool_settings *p)
 	return p->has_tcp_idle ? p->tcp_idle_timeout_us : IDLE_TIMEOUT_US;
 }
 
+/* Whole seconds, as TCP's options have them; what is left out stays 0. */
+static uint16_t seconds(uint64_t us)
+{
+	return (uint16_t)((us + SECOND_US - 1) / SECOND_US);
+}
+
 static void resolve_pool(const struct pool_settings *p, struct cluster_policy *out)
 {
 	out->connect_timeout_us =
@@ -36,6 +42,12 @@ static void resolve_pool(const struct pool_settings *p, struct cluster_policy *o
 	out->idle_timeout_us = idle_timeout(p);
 	out->max_connection_us = p->max_connection_duration_us;
 	out->max_requests_per_connection = (uint32_t)p->max_requests_per_connection;
+	out->has_keepalive = p->has_keepalive;
+	out->keepalive = (struct tcp_keepalive){
+		.time_s = seconds(p->keepalive_time_us),
+		.interval_s = seconds(p->keepalive_interval_us),
+		.probes = (uint8_t)p->keepalive_probes,
+	};
 	out->limits = (struct breaker_limits){
 		.connections = limit(p->max_connections),
 		.pending = limit(p->max_pending_requests),
@@ -117,6 +129,8 @@ void pool_policy_key(struct cache_key *k, const struct cluster_policy *p)
 	cache_key_number(k, p->idle_timeout_us);
 	cache_key_number(k, p->max_connection_us);
 	cache_key_number(k, p->max_requests_per_connection);
+	cache_key_number(k, (uint64_t)p->has_keepalive << 48 | (uint64_t)p->keepalive.probes << 32 |
+				    (uint64_t)p->keepalive.time_s << 16 | p->keepalive.interval_s);
 	cache_key_number(k, p->limits.connections);
 	cache_key_number(k, p->limits.pending);
 	cache_key_number(k, p->limits.requests);

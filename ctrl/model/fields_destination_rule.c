@@ -29,7 +29,7 @@ static void decode_status_codes(struct decoder *dec, const struct yaml_node *nod
 /* ---- connectionPool ---- */
 
 static const struct field keepalive_fields[] = {
-	{"probes", FIELD_UINT32, AT(traffic_policy, pool.keepalive_probes), UINT32_RANGE},
+	{"probes", FIELD_UINT32, AT(traffic_policy, pool.keepalive_probes), RANGE(0, 127)},
 	{"time", FIELD_DURATION, AT(traffic_policy, pool.keepalive_time_us)},
 	{"interval", FIELD_DURATION, AT(traffic_policy, pool.keepalive_interval_us)},
 	{0},
@@ -40,8 +40,8 @@ static const struct message keepalive = {
 static const struct field tcp_pool_fields[] = {
 	{"maxConnections", FIELD_INT32, AT(traffic_policy, pool.max_connections), COUNT_RANGE},
 	{"connectTimeout", FIELD_DURATION, AT(traffic_policy, pool.connect_timeout_us)},
-	{"tcpKeepalive", FIELD_INLINE, FIELD_PRESENT | FIELD_NO_EFFECT,
-	 COUNT(traffic_policy, pool.has_keepalive), .message = &keepalive},
+	{"tcpKeepalive", FIELD_INLINE, FIELD_PRESENT, COUNT(traffic_policy, pool.has_keepalive),
+	 .message = &keepalive},
 	{"maxConnectionDuration", FIELD_DURATION,
 	 AT(traffic_policy, pool.max_connection_duration_us)},
 	{"idleTimeout", FIELD_DURATION, FIELD_ZERO_OK | FIELD_PRESENT,

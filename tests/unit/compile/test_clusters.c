@@ -84,6 +84,17 @@ static void test_policy_values(void **state)
 				"host: a, trafficPolicy: {connectionPool: {tcp: {idleTimeout: 5s},"
 				" http: {idleTimeout: 6s}}}"));
 	assert_int_equal(cluster(A)->idle_timeout_us, 6000000);
+	assert_false(cluster(A)->has_keepalive);
+	world_load(&w, SVC_A DR("d", "default",
+				"host: a, trafficPolicy: {connectionPool: {tcp: {tcpKeepalive: "
+				"{probes: 4, time: 1500ms, interval: 30s}}}}, subsets: [{name: v1, "
+				"trafficPolicy: {connectionPool: {tcp: {tcpKeepalive: {}}}}}]"));
+	c = cluster(A);
+	assert_true(c->has_keepalive && cluster(A_V1)->has_keepalive);
+	assert_int_equal(c->keepalive.time_s, 2); /* whole seconds, not sooner than asked for */
+	assert_int_equal(c->keepalive.interval_s, 30);
+	assert_int_equal(c->keepalive.probes, 4);
+	assert_int_equal(cluster(A_V1)->keepalive.time_s, 0);
 }
 
 static void test_limits(void **state)
