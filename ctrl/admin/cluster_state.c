@@ -28,6 +28,12 @@ static void describe_breaker(json_t *j, const struct cluster *c)
 	put_limit(limits, "max_pending_requests", c->limits.pending);
 	put_limit(limits, "max_requests", c->limits.requests);
 	put_limit(limits, "max_retries", c->limits.retries);
+	if (c->limits.retries_min) {
+		json_put_int(limits, "min_retries", c->limits.retries_min);
+		json_object_set_new(
+			limits, "retries_percent",
+			json_real(c->limits.retries_share * 100.0 / BREAKER_SHARE_WHOLE));
+	}
 	json_object_set_new(j, "limits", limits);
 	json_put_int(j, "connections", __atomic_load_n(&b->connections, __ATOMIC_RELAXED));
 	json_put_int(j, "pending_requests", breaker_pending(b));

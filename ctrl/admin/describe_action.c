@@ -222,8 +222,19 @@ static void put_cors(json_t *out, const struct cors *c)
 
 /* ---- all of them ---- */
 
+static void put_limits(json_t *out, const struct route_actions *a)
+{
+	for (uint32_t i = 0; i < a->n_limits; i++) {
+		struct text t = begin();
+
+		text_printf(&t, "rate limit: %s", a->limits[i].name);
+		end(out, &t);
+	}
+}
+
 static void put_actions(json_t *out, const struct route_actions *a)
 {
+	put_limits(out, a);
 	if (a->fault)
 		put_fault(out, a->fault);
 	if (a->cors)

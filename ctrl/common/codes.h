@@ -59,6 +59,8 @@
 	  "a gateway reference in its old, dotted form")                                           \
 	X(ADDRESS_INVALID,       "WEIR0212", ERROR,   "not an IP address or CIDR block")           \
 	X(DUPLICATE_OBJECT,      "WEIR0213", ERROR,   "one object is defined twice")               \
+	X(RATE_LIMIT,            "WEIR0220", ERROR,   "not a rate limit such as 100/s burst=20")     \
+	X(RATE_LIMIT_NAME,       "WEIR0221", ERROR,   "a rate limit for a rule that does not exist") \
 	X(VS_HOSTS,              "WEIR0301", ERROR,                                                \
 	  "a VirtualService without hosts has gateways, tls or tcp")                               \
 	X(VS_MESH_WILDCARD,      "WEIR0302", ERROR,   "host * on the mesh")                        \

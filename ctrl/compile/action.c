@@ -124,6 +124,9 @@ void action_key(struct cache_key *k, const struct route_plan *p)
 		key_fault(k, r->fault);
 	if (r->cors)
 		key_cors(k, r->cors);
+	cache_key_number(k, p->n_limits);
+	for (uint32_t i = 0; i < p->n_limits; i++)
+		cache_key_string(k, p->limits[i].name);
 	key_headers(k, r->headers);
 	key_labels(k, &r->append_headers);
 	for (uint32_t i = 0; i < p->n_targets; i++)
@@ -198,7 +201,7 @@ static bool only_forwards(const struct route_plan *p)
 		if (p->targets[i].headers)
 			return false;
 	return !r->redirect && !r->direct_response && !r->rewrite && !r->fault && !r->cors &&
-	       !r->headers && !r->append_headers.n && !p->n_mirrors;
+	       !r->headers && !r->append_headers.n && !p->n_mirrors && !p->n_limits;
 }
 
 const struct route_actions *route_actions_get(struct action_work *w, const struct route_plan *p)
@@ -221,6 +224,8 @@ const struct route_actions *route_actions_get(struct action_work *w, const struc
 	out->fault = fault_get(w, r->fault);
 	out->redirect = redirect_get(w, p);
 	out->direct_response = direct_response_get(w, r->direct_response);
+	out->n_limits = p->n_limits;
+	out->limits = rate_limits_get(w, p);
 	out->n_mirrors = p->n_mirrors;
 	out->mirrors = mirrors_get(w, p);
 	return out;

@@ -4,6 +4,8 @@
 
 /* Gives a cluster's id, held for whom the actions belong to. */
 typedef uint32_t (*action_hold_cluster)(void *owner, const char *name);
+/* Gives the bucket of a rate limit, likewise. */
+typedef struct rate_bucket *(*action_hold_bucket)(void *owner, const char *name);
 
 /* Where actions are compiled into. */
 struct action_work {
@@ -13,6 +15,7 @@ struct action_work {
 	const struct resource *from;
 	const char *rule; /* "spec.http[0]", for problems */
 	action_hold_cluster hold_cluster;
+	action_hold_bucket hold_bucket;
 	void *owner;
 };
 
@@ -46,6 +49,7 @@ const struct direct_response *direct_response_get(struct action_work *w,
 						  const struct http_direct_response *d);
 const struct cors *cors_get(struct action_work *w, const struct cors_policy *c);
 const struct mirror *mirrors_get(struct action_work *w, const struct route_plan *p);
+const struct rate_limit *rate_limits_get(struct action_work *w, const struct route_plan *p);
 const struct fault *fault_get(struct action_work *w, const struct http_fault *f);
 
 /* A share of SHARE_WHOLE: of the percentage, or of the old percent. */

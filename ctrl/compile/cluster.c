@@ -149,6 +149,8 @@ static void compile_limits(struct build *b, struct arena *a, const struct plan *
 	c->idle_timeout_us = p->policy.idle_timeout_us;
 	c->max_connection_us = p->policy.max_connection_us;
 	c->max_requests_per_connection = p->policy.max_requests_per_connection;
+	c->has_keepalive = p->policy.has_keepalive;
+	c->keepalive = p->policy.keepalive;
 	c->limits = p->policy.limits;
 	if (pool_policy_limits(&p->policy))
 		c->breaker = keep_get_breaker(&b->c->keep, c->name, c->id, b->c->n_workers);

@@ -131,6 +131,7 @@ static void add_http_server(struct gateways *g, struct draft *d, const struct re
 		.registry = &g->b->layout->registry,
 		.gateway = arena_printf(tmp, "%s/%s", gw->ns, gw->name),
 		.port = s->port,
+		.gw = gw,
 	};
 	bound = bindings_of(g->bindings, scope->gateway);
 	for (uint32_t i = 0; bound && i < bound->n; i++)

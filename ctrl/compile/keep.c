@@ -19,6 +19,7 @@ void keep_init(struct keep *k)
 	map_init(&k->breakers);
 	map_init(&k->clusters);
 	map_init(&k->healths);
+	map_init(&k->buckets);
 	k->ended = NULL;
 }
 
@@ -70,8 +71,10 @@ static void put_and_forget(struct map *m, const char *name)
 static void set_up(struct breaker *b, unsigned n_workers)
 {
 	b->n_seats = n_workers;
-	b->limits = (struct breaker_limits){BREAKER_NO_LIMIT, BREAKER_NO_LIMIT, BREAKER_NO_LIMIT,
-					    BREAKER_NO_LIMIT};
+	b->limits = (struct breaker_limits){.connections = BREAKER_NO_LIMIT,
+					    .pending = BREAKER_NO_LIMIT,
+					    .requests = BREAKER_NO_LIMIT,
+					    .retries = BREAKER_NO_LIMIT};
 	for (unsigned i = 0; i < n_workers; i++)
 		b->seats[i].breaker = b;
 }
@@ -139,6 +142,7 @@ void keep_fini(struct keep *k)
 	map_fini(&k->breakers);
 	map_fini(&k->clusters);
 	map_fini(&k->healths);
+	map_fini(&k->buckets);
 }
 
 /* ---- outlier detection ---- */
@@ -161,4 +165,16 @@ struct endpoint_health *keep_get_health(struct keep *k, const char *endpoint)
 void keep_put_health(struct keep *k, const char *endpoint)
 {
 	put_and_forget(&k->healths, endpoint);
+}
+
+/* ---- rate limits ---- */
+
+struct rate_bucket *keep_get_bucket(struct keep *k, const char *limit)
+{
+	return get(&k->buckets, limit, sizeof(struct rate_bucket))->object;
+}
+
+void keep_put_bucket(struct keep *k, const char *limit)
+{
+	put_and_forget(&k->buckets, limit);
 }

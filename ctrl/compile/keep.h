@@ -1,16 +1,19 @@
-/* keep.h - what belongs to a name and outlives snapshots: breakers, health of endpoints.
+/* keep.h - what belongs to a name and outlives snapshots: breakers, health of endpoints,
+ * rate limits.
  *
  * Cluster objects hold them, by name. A breaker that nobody holds any more may still be in
  * use by connections that outlive their snapshot: it is kept until workers let go, too. */
 #pragma once
 #include <compile/map.h>
 #include <weir/cluster.h>
+#include <weir/rate_limit.h>
 
 struct kept;
 
 struct keep {
 	struct map breakers; /* cluster name -> breaker */
 	struct map clusters; /* cluster name -> outlier state */
+	struct map buckets;  /* rate limit -> its bucket */
 	struct map healths;  /* "cluster address" -> endpoint health */
 	struct kept *ended;  /* breakers that no snapshot leads to */
 };
@@ -26,6 +29,9 @@ struct outlier_state *keep_get_outlier(struct keep *k, const char *cluster);
 void keep_put_outlier(struct keep *k, const char *cluster);
 struct endpoint_health *keep_get_health(struct keep *k, const char *endpoint);
 void keep_put_health(struct keep *k, const char *endpoint);
+/* A new one is full. */
+struct rate_bucket *keep_get_bucket(struct keep *k, const char *limit);
+void keep_put_bucket(struct keep *k, const char *limit);
 
 /* Frees the breakers that nobody uses any more. */
 void keep_sweep(struct keep *k);

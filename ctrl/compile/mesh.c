@@ -207,7 +207,7 @@ static void make_table(struct mesh *m, struct mesh_port *p)
 	struct route_scope *scope = arena_alloc(m->b->tmp, sizeof(*scope));
 	struct map counts;
 
-	*scope = (struct route_scope){m->registry, GATEWAY_MESH, p->number};
+	*scope = (struct route_scope){m->registry, GATEWAY_MESH, p->number, NULL};
 	p->scope = scope;
 	p->table = layout_add_table(m->b);
 	count_names(p, &counts);

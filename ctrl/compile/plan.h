@@ -33,6 +33,12 @@ struct mirror_plan {
 	uint32_t share; /* of SHARE_WHOLE, positive */
 };
 
+/* A token bucket that the route's requests are counted in. */
+struct limit_plan {
+	const char *name; /* the bucket's: the same words wherever it is used */
+	const struct rate_setting *setting;
+};
+
 struct route_plan {
 	const char *name;
 	uint32_t n_conds, n_targets;
@@ -40,6 +46,8 @@ struct route_plan {
 	struct target *targets; /* weights positive when there are several */
 	uint32_t n_mirrors;
 	struct mirror_plan *mirrors;
+	uint32_t n_limits;
+	struct limit_plan limits[ROUTE_LIMITS_MAX];
 	uint64_t timeout_us;
 	struct retry_policy retry;
 	bool catch_all;  /* pure, as 2.3 defines it */

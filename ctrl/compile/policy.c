@@ -135,6 +135,11 @@ static void lay_over(struct traffic_policy *p, const struct traffic_policy *over
 		p->has_outlier_detection = over->has_outlier_detection;
 		p->outlier = over->outlier;
 	}
+	/* Settings of a port have none, and leave a subset its host's (3.2). */
+	if (over->has_retry_budget) {
+		p->has_retry_budget = true;
+		p->retry_budget = over->retry_budget;
+	}
 }
 
 static void apply(struct traffic_policy *p, const struct traffic_policy *whole,

@@ -27,6 +27,8 @@ struct cluster_policy {
 	struct load_balancer balancer; /* borrowed from the resource */
 	uint64_t connect_timeout_us, idle_timeout_us, max_connection_us;
 	uint32_t max_requests_per_connection;
+	bool has_keepalive;
+	struct tcp_keepalive keepalive;
 	struct breaker_limits limits;
 	bool has_outlier;
 	struct outlier_policy outlier;

@@ -122,6 +122,23 @@ const struct mirror *mirrors_get(struct action_work *w, const struct route_plan 
 	return out;
 }
 
+/* Costs are rounded up: a limit is never exceeded. */
+const struct rate_limit *rate_limits_get(struct action_work *w, const struct route_plan *p)
+{
+	struct rate_limit *out = arena_array(w->a, p->n_limits, sizeof(*out));
+
+	for (uint32_t i = 0; i < p->n_limits; i++) {
+		const struct rate_setting *s = p->limits[i].setting;
+		uint64_t unit = s->unit_us * RATE_TICKS_US;
+
+		out[i].bucket = w->hold_bucket(w->owner, p->limits[i].name);
+		out[i].cost = (unit + s->count - 1) / s->count;
+		out[i].room = out[i].cost * (s->burst - 1);
+		out[i].name = arena_strdup(w->a, p->limits[i].name);
+	}
+	return out;
+}
+
 const struct fault *fault_get(struct action_work *w, const struct http_fault *f)
 {
 	struct fault *out;

@@ -1,9 +1,14 @@
 /* pool_policy.c - decides what an absent field means. */
 #include <compile/pool_policy.h>
 
+#include <math.h>
+
 #define SECOND_US          (1000ull * 1000)
 #define CONNECT_TIMEOUT_US (10 * SECOND_US)
 #define IDLE_TIMEOUT_US    (3600 * SECOND_US)
+
+#define RETRIES_PERCENT 20
+#define RETRIES_MIN     3
 
 #define CONSECUTIVE_ERRORS   5
 #define EJECTION_INTERVAL_US (10 * SECOND_US)
@@ -24,6 +29,12 @@ static uint64_t idle_timeout(const struct pool_settings *p)
 	return p->has_tcp_idle ? p->tcp_idle_timeout_us : IDLE_TIMEOUT_US;
 }
 
+/* Whole seconds, as TCP's options have them; what is left out stays 0. */
+static uint16_t seconds(uint64_t us)
+{
+	return (uint16_t)((us + SECOND_US - 1) / SECOND_US);
+}
+
 static void resolve_pool(const struct pool_settings *p, struct cluster_policy *out)
 {
 	out->connect_timeout_us =
@@ -31,6 +42,12 @@ static void resolve_pool(const struct pool_settings *p, struct cluster_policy *o
 	out->idle_timeout_us = idle_timeout(p);
 	out->max_connection_us = p->max_connection_duration_us;
 	out->max_requests_per_connection = (uint32_t)p->max_requests_per_connection;
+	out->has_keepalive = p->has_keepalive;
+	out->keepalive = (struct tcp_keepalive){
+		.time_s = seconds(p->keepalive_time_us),
+		.interval_s = seconds(p->keepalive_interval_us),
+		.probes = (uint8_t)p->keepalive_probes,
+	};
 	out->limits = (struct breaker_limits){
 		.connections = limit(p->max_connections),
 		.pending = limit(p->max_pending_requests),
@@ -72,9 +89,21 @@ static void resolve_outlier(const struct outlier_settings *o, bool compat_08,
 	memcpy(out->codes, o->codes.bits, sizeof(out->codes));
 }
 
+/* A budget stands in for maxRetries. */
+static void resolve_budget(const struct retry_budget *r, struct breaker_limits *out)
+{
+	double percent = r->has_percent ? r->percent : RETRIES_PERCENT;
+
+	out->retries = BREAKER_NO_LIMIT;
+	out->retries_share = (uint32_t)lround(percent * (BREAKER_SHARE_WHOLE / 100));
+	out->retries_min = r->min_concurrency ? r->min_concurrency : RETRIES_MIN;
+}
+
 void pool_policy_resolve(const struct traffic_policy *p, bool compat_08, struct cluster_policy *out)
 {
 	resolve_pool(&p->pool, out);
+	if (p->has_retry_budget)
+		resolve_budget(&p->retry_budget, &out->limits);
 	out->has_outlier = p->has_outlier_detection;
 	if (p->has_outlier_detection)
 		resolve_outlier(&p->outlier, compat_08, &out->outlier);
@@ -100,10 +129,14 @@ void pool_policy_key(struct cache_key *k, const struct cluster_policy *p)
 	cache_key_number(k, p->idle_timeout_us);
 	cache_key_number(k, p->max_connection_us);
 	cache_key_number(k, p->max_requests_per_connection);
+	cache_key_number(k, (uint64_t)p->has_keepalive << 48 | (uint64_t)p->keepalive.probes << 32 |
+				    (uint64_t)p->keepalive.time_s << 16 | p->keepalive.interval_s);
 	cache_key_number(k, p->limits.connections);
 	cache_key_number(k, p->limits.pending);
 	cache_key_number(k, p->limits.requests);
 	cache_key_number(k, p->limits.retries);
+	cache_key_number(k, p->limits.retries_share);
+	cache_key_number(k, p->limits.retries_min);
 	cache_key_number(k, p->has_outlier);
 	if (p->has_outlier)
 		key_outlier(k, &p->outlier);

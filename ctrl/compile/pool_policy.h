@@ -14,5 +14,6 @@ static inline bool pool_policy_limits(const struct cluster_policy *p)
 	const struct breaker_limits *l = &p->limits;
 
 	return l->connections != BREAKER_NO_LIMIT || l->pending != BREAKER_NO_LIMIT ||
-	       l->requests != BREAKER_NO_LIMIT || l->retries != BREAKER_NO_LIMIT;
+	       l->requests != BREAKER_NO_LIMIT || l->retries != BREAKER_NO_LIMIT ||
+	       l->retries_min != 0;
 }

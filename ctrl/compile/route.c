@@ -14,7 +14,10 @@ struct rule {
 	const struct http_rule *http;
 	uint32_t index;
 	const struct route_scope *scope;
-	const uint32_t *blocks; /* of a delegate's rule: where its matches come from; else NULL */
+	/* Of a delegate's rule; else NULL. */
+	const uint32_t *blocks;            /* where its matches come from */
+	const struct resource *root;       /* who delegates */
+	const struct http_rule *root_rule; /* and with which rule */
 };
 
 static bool gateway_listed(const struct rule *r, const struct string_list *gateways)
@@ -278,6 +281,36 @@ static void plan_mirrors(const struct rule *r, struct route_plan *p)
 			   action_share(h->mirrors[i].percentage, 100));
 }
 
+/* A bucket is known by who has the limit, by the rule's name (empty: all rules that have none of
+ * their own) and by what it allows: one that is changed begins full. */
+static void add_limit(const struct rule *r, struct route_plan *p, const struct resource *of,
+		      const struct rate_settings *settings, const char *name)
+{
+	const struct rate_setting *s = rate_setting_for(settings, name);
+
+	if (!s)
+		return;
+	p->limits[p->n_limits++] = (struct limit_plan){
+		.name = arena_printf(
+			r->b->tmp, "%s %s=%llu/%llus burst=%llu", name_resource(r->b->tmp, of),
+			s->name ? s->name : "*", (unsigned long long)s->count,
+			(unsigned long long)s->unit_us / 1000000, (unsigned long long)s->burst),
+		.setting = s,
+	};
+}
+
+/* The narrowest first: it is the one that most often refuses. */
+static void plan_limits(const struct rule *r, struct route_plan *p)
+{
+	const struct virtual_service *vs = r->vs->vs;
+
+	add_limit(r, p, r->vs, &vs->rates, vs->http[r->index].name);
+	if (r->root)
+		add_limit(r, p, r->root, &r->root->vs->rates, r->root_rule->name);
+	if (r->scope->gw)
+		add_limit(r, p, r->scope->gw, &r->scope->gw->gw->rates, NULL);
+}
+
 static const char *route_name(struct arena *a, const struct http_rule *http,
 			      const struct http_match *m)
 {
@@ -305,6 +338,7 @@ static struct route_plan *plan_block(const struct rule *r, uint32_t block,
 	p->http = r->http;
 	p->uri = m ? m->uri : NULL;
 	p->port = r->scope->port;
+	plan_limits(r, p);
 	plan_targets(r, p);
 	if (p->n_targets)
 		plan_mirrors(r, p);
@@ -354,7 +388,8 @@ static bool plan_delegated(struct build *b, const struct resource *root, uint32_
 	delegate_rules(b, root, &root->vs->http[index], &rules);
 	for (uint32_t i = 0; i < rules.n; i++) {
 		const struct delegated_rule *d = rules.items[i];
-		struct rule r = {b, d->vs, &d->http, d->index, scope, d->blocks};
+		struct rule r = {b,     d->vs,     &d->http, d->index,
+				 scope, d->blocks, root,     &root->vs->http[index]};
 
 		if (!plan_rule(&r, out))
 			return false;
@@ -366,7 +401,7 @@ void route_plan_rules(struct build *b, const struct resource *vs, const struct r
 		      struct list *out)
 {
 	for (uint32_t i = 0; i < vs->vs->n_http; i++) {
-		struct rule r = {b, vs, &vs->vs->http[i], i, scope, NULL};
+		struct rule r = {b, vs, &vs->vs->http[i], i, scope, NULL, NULL, NULL};
 
 		if (r.http->delegate ? !plan_delegated(b, vs, i, scope, out) : !plan_rule(&r, out))
 			return;

@@ -6,8 +6,9 @@
 /* Where the routes will be used. */
 struct route_scope {
 	const struct registry *registry;
-	const char *gateway; /* "ns/name" or "mesh" */
-	uint32_t port;       /* the listener's */
+	const char *gateway;       /* "ns/name" or "mesh" */
+	uint32_t port;             /* the listener's */
+	const struct resource *gw; /* of a Gateway; NULL: the mesh */
 };
 
 /* Appends to out the routes that vs has in this place, in order. */

@@ -174,6 +174,14 @@ static uint32_t hold_cluster(void *work, const char *name)
 	return id;
 }
 
+static struct rate_bucket *hold_bucket(void *work, const char *name)
+{
+	struct work *w = work;
+
+	list_add(w->a, &w->o->buckets, arena_strdup(w->a, name));
+	return keep_get_bucket(&w->b->c->keep, name);
+}
+
 /* Cursors follow a split by its place and its weights: another change of the virtual host
  * does not disturb them, a change of the weights starts anew. */
 static const char *split_name(struct work *w, const struct route_plan *r, uint32_t number)
@@ -248,6 +256,7 @@ static void compile_route(struct work *w, struct route_plan *r, uint32_t number,
 		.from = r->from,
 		.rule = arena_printf(w->b->tmp, "spec.http[%u]", r->rule),
 		.hold_cluster = hold_cluster,
+		.hold_bucket = hold_bucket,
 		.owner = w,
 	};
 	struct predicate *p = arena_array(w->a, r->n_conds, sizeof(*p));
@@ -460,6 +469,8 @@ static void object_free(struct compiler *c, struct vhost_object *o)
 		intern_put(&c->cluster_ids, o->cluster_ids[i]);
 	for (uint32_t i = 0; i < o->n_split_ids; i++)
 		intern_put(&c->split_ids, o->split_ids[i]);
+	for (uint32_t i = 0; i < o->buckets.n; i++)
+		keep_put_bucket(&c->keep, o->buckets.items[i]);
 	for (uint32_t i = 0; i < o->patterns.n; i++)
 		pattern_put(c, o->patterns.items[i]);
 	regex_free(&o->regexes);

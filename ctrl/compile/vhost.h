@@ -18,6 +18,7 @@ struct vhost_object {
 	uint32_t n_cluster_ids, n_split_ids;
 	uint32_t *cluster_ids; /* held, one per target and mirror */
 	uint32_t *split_ids;   /* held, one per route */
+	struct list buckets;   /* const char *, names of rate limits' buckets, held */
 };
 
 /* Header names that one virtual host may look at (dataplane/match/match.h). */

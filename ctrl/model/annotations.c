@@ -37,14 +37,25 @@ void decode_annotations(struct decoder *dec, const struct message *m, const stru
 
 static const struct field no_fields[] = {{0}};
 
+static const struct field virtual_service_rows[] = {
+	{"weir.io/rate-limit", FIELD_HOOK, NOT_KEPT, .decode = decode_rule_rates},
+	{0},
+};
+
+static const struct field gateway_rows[] = {
+	{"weir.io/rate-limit", FIELD_HOOK, NOT_KEPT, .decode = decode_gateway_rate},
+	{0},
+};
+
 #define ANNOTATIONS(kind, rows)                                                                    \
 	{                                                                                          \
 		.name = "A " kind, .fields = (rows), NO_POS, NO_LIST, .keyed = true                \
 	}
 
-const struct message annotations_virtual_service = ANNOTATIONS("VirtualService", no_fields);
+const struct message annotations_virtual_service =
+	ANNOTATIONS("VirtualService", virtual_service_rows);
 const struct message annotations_destination_rule = ANNOTATIONS("DestinationRule", no_fields);
-const struct message annotations_gateway = ANNOTATIONS("Gateway", no_fields);
+const struct message annotations_gateway = ANNOTATIONS("Gateway", gateway_rows);
 const struct message annotations_service_entry = ANNOTATIONS("ServiceEntry", no_fields);
 const struct message annotations_service = ANNOTATIONS("Service", no_fields);
 const struct message annotations_none = ANNOTATIONS("kind like this", no_fields);

@@ -29,7 +29,7 @@ static void decode_status_codes(struct decoder *dec, const struct yaml_node *nod
 /* ---- connectionPool ---- */
 
 static const struct field keepalive_fields[] = {
-	{"probes", FIELD_UINT32, AT(traffic_policy, pool.keepalive_probes), UINT32_RANGE},
+	{"probes", FIELD_UINT32, AT(traffic_policy, pool.keepalive_probes), RANGE(0, 127)},
 	{"time", FIELD_DURATION, AT(traffic_policy, pool.keepalive_time_us)},
 	{"interval", FIELD_DURATION, AT(traffic_policy, pool.keepalive_interval_us)},
 	{0},
@@ -40,8 +40,8 @@ static const struct message keepalive = {
 static const struct field tcp_pool_fields[] = {
 	{"maxConnections", FIELD_INT32, AT(traffic_policy, pool.max_connections), COUNT_RANGE},
 	{"connectTimeout", FIELD_DURATION, AT(traffic_policy, pool.connect_timeout_us)},
-	{"tcpKeepalive", FIELD_INLINE, FIELD_PRESENT | FIELD_NO_EFFECT,
-	 COUNT(traffic_policy, pool.has_keepalive), .message = &keepalive},
+	{"tcpKeepalive", FIELD_INLINE, FIELD_PRESENT, COUNT(traffic_policy, pool.has_keepalive),
+	 .message = &keepalive},
 	{"maxConnectionDuration", FIELD_DURATION,
 	 AT(traffic_policy, pool.max_connection_duration_us)},
 	{"idleTimeout", FIELD_DURATION, FIELD_ZERO_OK | FIELD_PRESENT,
@@ -184,12 +184,15 @@ static const struct field proxy_fields[] = {
 static const struct message proxy_protocol = CHECKED("ProxyProtocol", proxy_fields);
 
 static const struct field retry_budget_fields[] = {
-	{"percent", FIELD_NUMBER, NOT_KEPT},
-	{"minRetryConcurrency", FIELD_UINT32, NOT_KEPT, UINT32_RANGE},
-	{"budgetInterval", FIELD_DURATION, NOT_KEPT},
+	{"percent", FIELD_NUMBER, FIELD_PRESENT, AT(traffic_policy, retry_budget.percent),
+	 COUNT(traffic_policy, retry_budget.has_percent)},
+	{"minRetryConcurrency", FIELD_UINT32, AT(traffic_policy, retry_budget.min_concurrency),
+	 UINT32_RANGE},
+	{"budgetInterval", FIELD_DURATION, FIELD_NO_EFFECT, NOT_KEPT},
 	{0},
 };
-static const struct message retry_budget = CHECKED("RetryBudget", retry_budget_fields);
+static const struct message retry_budget = {
+	.name = "RetryBudget", .fields = retry_budget_fields, NO_POS, NO_LIST};
 
 /* ---- trafficPolicy ---- */
 
@@ -254,7 +257,8 @@ static const struct field written_policy_fields[] = {
 	 COUNT(written_policy, policy.has_tunnel), .message = &tunnel},
 	{"proxyProtocol", FIELD_MESSAGE, FIELD_REFUSED | FIELD_PRESENT, NOT_KEPT,
 	 COUNT(written_policy, policy.has_proxy_protocol), .message = &proxy_protocol},
-	{"retryBudget", FIELD_MESSAGE, FIELD_NO_EFFECT, NOT_KEPT, .message = &retry_budget},
+	{"retryBudget", FIELD_INLINE, FIELD_PRESENT, AT(written_policy, policy),
+	 COUNT(written_policy, policy.has_retry_budget), .message = &retry_budget},
 	{0},
 };
 static const struct message written_policy = {

@@ -70,6 +70,22 @@ struct destination {
 	struct pos pos;
 };
 
+/* ---- weir.io/rate-limit ---- */
+
+struct rate_setting {
+	const char *name; /* of an http rule; NULL: of everything that has no limit of its own */
+	uint64_t count, unit_us; /* so many requests in this time */
+	uint64_t burst;          /* so many at once; at least 1 */
+};
+
+struct rate_settings {
+	uint32_t n;
+	const struct rate_setting *items; /* names differ */
+};
+
+/* The one for this name, else that for everything, else NULL. name may be NULL. */
+const struct rate_setting *rate_setting_for(const struct rate_settings *s, const char *name);
+
 /* ---- VirtualService ---- */
 
 struct http_match {
@@ -249,6 +265,7 @@ struct virtual_service {
 	uint32_t n_http, n_tls, n_tcp;
 	struct http_rule *http;
 	struct l4_rule *tls, *tcp;
+	struct rate_settings rates;
 };
 
 /* ---- DestinationRule ---- */
@@ -296,6 +313,12 @@ struct outlier_settings {
 	struct error_codes codes; /* empty: every 5xx */
 };
 
+struct retry_budget {
+	bool has_percent; /* written */
+	double percent;
+	uint32_t min_concurrency; /* 0 = absent */
+};
+
 struct traffic_policy {
 	bool has_load_balancer;
 	struct load_balancer lb;
@@ -303,6 +326,8 @@ struct traffic_policy {
 	struct pool_settings pool;
 	bool has_outlier_detection;
 	struct outlier_settings outlier;
+	bool has_retry_budget;
+	struct retry_budget retry_budget;
 	bool has_tls, has_tunnel, has_proxy_protocol; /* written */
 	enum model_tls tls_mode;
 	struct pos pos;
@@ -378,6 +403,7 @@ struct gateway {
 	struct labels selector;
 	uint32_t n_servers;
 	struct gateway_server *servers;
+	struct rate_settings rates; /* at most one, without name */
 };
 
 /* ---- registry: ServiceEntry, WorkloadEntry, Service, EndpointSlice, Pod ---- */

@@ -34,6 +34,10 @@ extern const struct message annotations_none;
 void decode_annotations(struct decoder *dec, const struct message *m, const struct yaml_node *node,
 			void *spec);
 
+/* weir.io/rate-limit, into out->rates of a VirtualService or Gateway. */
+void decode_rule_rates(struct decoder *dec, const struct yaml_node *node, void *out);
+void decode_gateway_rate(struct decoder *dec, const struct yaml_node *node, void *out);
+
 /* trafficPolicy.loadBalancer, into a struct load_balancer. */
 extern const struct message schema_load_balancer;
 

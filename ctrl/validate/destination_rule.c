@@ -6,7 +6,8 @@
 #include <validate/load_balancer.h>
 #include <validate/names.h>
 
-#define PORTS_MAX 4096u
+#define PORTS_MAX        4096u
+#define KEEPALIVE_MAX_US (32767 * 1000000ull)
 
 static void check_http_pool(struct check *c, const struct pool_settings *p)
 {
@@ -28,6 +29,16 @@ static void check_http_pool(struct check *c, const struct pool_settings *p)
 	check_leave(c, outer);
 }
 
+/* What TCP's options can hold on Linux, too. */
+static void check_keepalive(struct check *c, const char *field, uint64_t us)
+{
+	size_t mark = check_field(c, field);
+
+	if (us > KEEPALIVE_MAX_US)
+		check_report(c, DIAG_OUT_OF_RANGE, "must be at most 32767s");
+	check_leave(c, mark);
+}
+
 static void check_pool(struct check *c, const struct traffic_policy *p)
 {
 	size_t mark;
@@ -37,6 +48,8 @@ static void check_pool(struct check *c, const struct traffic_policy *p)
 	mark = check_field(c, "connectionPool");
 	if (!p->pool.has_tcp && !p->pool.has_http)
 		check_report(c, DIAG_DR_EMPTY_POOL, "it is empty: give it tcp or http");
+	check_keepalive(c, "tcp.tcpKeepalive.time", p->pool.keepalive_time_us);
+	check_keepalive(c, "tcp.tcpKeepalive.interval", p->pool.keepalive_interval_us);
 	check_http_pool(c, &p->pool);
 	check_leave(c, mark);
 }
@@ -84,10 +97,20 @@ static void check_blocks(struct check *c, const struct traffic_policy *p)
 	check_tls(c, p);
 }
 
+static void check_retry_budget(struct check *c, const struct retry_budget *r)
+{
+	size_t mark = check_field(c, "retryBudget.percent");
+
+	/* Not a number, too. */
+	if (!(r->percent >= 0 && r->percent <= 100))
+		check_report(c, DIAG_OUT_OF_RANGE, "must be a number from 0 to 100");
+	check_leave(c, mark);
+}
+
 static bool says_something(const struct traffic_policy *p)
 {
 	return p->has_load_balancer || p->has_connection_pool || p->has_outlier_detection ||
-	       p->has_tls || p->unsupported.n;
+	       p->has_retry_budget || p->has_tls || p->unsupported.n;
 }
 
 static void check_ports(struct check *c, const struct port_policy *ports, uint32_t n)
@@ -133,6 +156,7 @@ static void check_policy(struct check *c, const struct traffic_policy *p,
 		check_report(c, DIAG_DR_TUNNEL,
 			     "tunnel and proxyProtocol are both set: only one of them may be");
 	check_blocks(c, p);
+	check_retry_budget(c, &p->retry_budget);
 	check_ports(c, ports, n_ports);
 	check_leave(c, mark);
 }

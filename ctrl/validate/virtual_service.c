@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include <common/nearest.h>
 #include <validate/names.h>
 
 /* ---- hosts and gateways ---- */
@@ -109,11 +110,40 @@ static void check_not_http(struct check *c, const struct virtual_service *vs)
 	}
 }
 
+/* Every name in weir.io/rate-limit is a rule's. */
+static void check_rates(struct check *c, const struct virtual_service *vs)
+{
+	size_t outer = check_field(c, "metadata.annotations"), mark;
+	uint32_t i, k;
+
+	mark = check_key(c, "weir.io/rate-limit");
+	for (i = 0; i < vs->rates.n; i++) {
+		const char *want = vs->rates.items[i].name, *near = NULL;
+		bool found = !want;
+
+		for (k = 0; k < vs->n_http && !found; k++) {
+			const char *name = vs->http[k].name;
+
+			found = name && strcmp(name, want) == 0;
+			near = name ? nearest_pick(want, near, name) : near;
+		}
+		if (!found)
+			check_report(c, DIAG_RATE_LIMIT_NAME,
+				     "no http rule has the name \"%s\"%s%s%s", want,
+				     near ? "; did you mean " : "", near ? near : "",
+				     near ? "?" : "");
+	}
+	check_leave(c, mark);
+	check_leave(c, outer);
+}
+
 void check_virtual_service(struct check *c, const struct virtual_service *vs)
 {
-	size_t outer = check_field(c, "spec"), mark;
+	size_t outer, mark;
 	uint32_t i;
 
+	check_rates(c, vs);
+	outer = check_field(c, "spec");
 	check_hosts(c, vs);
 	check_gateway_names(c, &vs->gateways);
 	check_sections(c, vs);

@@ -5,6 +5,7 @@
 #include <filter/headers.h>
 #include <filter/path.h>
 #include <filter/redirect.h>
+#include <proxy/rate_limit.h>
 #include <proxy/transform.h>
 
 /* id: UUID_LEN bytes, for the request's. */
@@ -25,6 +26,20 @@ static struct filter_view view_of(struct stream *s, const struct http_head *req,
 		.minor = s->minor,
 		.scratch = &s->px->scratch,
 	};
+}
+
+/* ---- rate limits ---- */
+
+/* First of all, so that what is refused costs little: whatever the route would answer. */
+bool actions_refuse(struct stream *s)
+{
+	const struct route_actions *a = s->route->actions;
+
+	if (rate_limit_take(a->limits, a->n_limits, s->px->now_us))
+		return false;
+	counter_inc(s->px->env.counters, CTR_HTTP_RATE_LIMITED);
+	stream_reply(s, &replies[REPLY_RATE_LIMITED], 0);
+	return true;
 }
 
 /* ---- fault (2.4.7) ---- */

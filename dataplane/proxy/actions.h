@@ -1,10 +1,13 @@
-/* actions.h - what a route does besides forwarding, in the order of Envoy's filters: fault, CORS,
- * then the router with its redirects, direct responses, rewrites and header operations (istio/
- * reference 0.4 steps 7 to 9).
+/* actions.h - what a route does besides forwarding, in the order of Envoy's filters: rate limits,
+ * fault, CORS, then the router with its redirects, direct responses, rewrites and header operations
+ * (istio/ reference 0.4 steps 7 to 9).
  *
  * Called only for routes that have actions. */
 #pragma once
 #include <proxy/stream.h>
+
+/* Counts the request against the route's rate limits; true: it is refused, and s is gone. */
+bool actions_refuse(struct stream *s);
 
 /* Draws the fault's delay; true: the request is held. */
 bool actions_delay(struct stream *s);

@@ -33,6 +33,7 @@ const struct reply replies[REPLY_KINDS] = {
 			      "reset reason: overflow"},
 	[REPLY_IDLE_TIMEOUT] = {408, RESPONSE_FLAG_SI, "stream_idle_timeout", "stream timeout"},
 	[REPLY_FAULT] = {0, RESPONSE_FLAG_FI, "fault_filter_abort", "fault filter abort"},
+	[REPLY_RATE_LIMITED] = {429, RESPONSE_FLAG_RL, "local_rate_limited", "local_rate_limited"},
 	[REPLY_TOO_LONG] = {500, 0, "rewritten_head_too_long", "the rewritten request is too long"},
 };
 

@@ -148,6 +148,8 @@ void stream_reply(struct stream *s, const struct reply *r, uint16_t status)
 	px->extra.n = 0;
 	if (r->flag == RESPONSE_FLAG_UO)
 		http_extra_add(&px->extra, SLICE("x-envoy-overloaded"), SLICE("true"));
+	else if (r->flag == RESPONSE_FLAG_RL)
+		http_extra_add(&px->extra, SLICE("x-envoy-ratelimited"), SLICE("true"));
 	if (s->route && s->route->actions)
 		actions_on_reply(s);
 	if (!status)
@@ -749,7 +751,7 @@ static void route(struct stream *s, const struct listener *l, struct http_head *
 		reply(s, REPLY_NO_ROUTE);
 	else if (likely(!s->route->actions))
 		forward(s, h);
-	else if (!actions_delay(s))
+	else if (!actions_refuse(s) && !actions_delay(s))
 		go_on(s, h);
 }
 

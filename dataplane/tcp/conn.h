@@ -63,10 +63,11 @@ enum tcp_conn_flag {
 	TCP_F_PACED = 1u << 25,          /* flight->pace_* say when the next segment may go */
 	TCP_F_DSACK_DUE = 1u << 26,      /* flight->dsack is to be reported */
 	/* RFC 3168. */
-	TCP_F_ECN = 1u << 27,     /* both ends want it */
-	TCP_F_ECE = 1u << 28,     /* congestion was met: said until the peer answers CWR */
-	TCP_F_CWR = 1u << 29,     /* the next new data tells the peer that it was heard */
-	TCP_F_MTU_LOW = 1u << 30, /* mss is less than mss_max: mtu.c */
+	TCP_F_ECN = 1u << 27,       /* both ends want it */
+	TCP_F_ECE = 1u << 28,       /* congestion was met: said until the peer answers CWR */
+	TCP_F_CWR = 1u << 29,       /* the next new data tells the peer that it was heard */
+	TCP_F_MTU_LOW = 1u << 30,   /* mss is less than mss_max: mtu.c */
+	TCP_F_KEEPALIVE = 1u << 31, /* `keepalive` is set, and not `cookie` */
 };
 
 enum tcp_recovery {
@@ -116,18 +117,18 @@ struct tcp_conn {
 	uint32_t rcv_held;  /* bytes given to the user and not yet consumed */
 	uint32_t ts_recent, ts_recent_ms;
 	uint32_t ts_offset;
-	uint32_t flags;       /* enum tcp_conn_flag */
-	uint8_t state;        /* enum tcp_state */
-	uint8_t recovery : 4; /* enum tcp_recovery */
-	uint8_t cc : 4;       /* enum tcp_cc_id */
+	uint32_t flags;        /* enum tcp_conn_flag */
+	uint8_t state;         /* enum tcp_state */
+	uint8_t recovery : 2;  /* enum tcp_recovery */
+	uint8_t cc : 2;        /* enum tcp_cc_id */
+	uint8_t rcv_grown : 4; /* the receive window has doubled as often */
 	uint8_t dupacks;
 	uint8_t backoff; /* timeouts in a row: the RTO is doubled as often */
 	uint8_t events;  /* enum bytestream_event, not yet delivered */
 	uint8_t snd_wscale : 4;
 	uint8_t retrans_kind : 4; /* enum tcp_retrans_kind */
 	uint8_t due;              /* bits by enum tcp_deadline: due_ms is valid */
-	uint8_t probes : 4;       /* keep-alives without an answer */
-	uint8_t rcv_grown : 4;    /* the receive window has doubled as often */
+	uint8_t probes;           /* keep-alives without an answer */
 	uint16_t mss;             /* payload bytes in a full segment to the peer */
 	uint16_t rcv_mss;         /* largest segment seen from the peer */
 	uint32_t srtt_us;         /* 0: never measured */
@@ -146,7 +147,10 @@ struct tcp_conn {
 	uint32_t since_ms; /* start of the peer's present silence */
 	uint32_t sent_ms;  /* last transmission of data */
 	uint32_t sacked;   /* see below */
-	uint64_t cookie;   /* of ops->admit */
+	union {
+		uint64_t cookie; /* of ops->admit */
+		struct tcp_keepalive keepalive;
+	};
 
 	/* Loss: bytes of sent segments by what is known of them (RFC 6675's pipe). */
 	uint32_t lost;

@@ -320,8 +320,8 @@ static void open_up(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_se
 	c->rcv_mark_ms = ctx->now_ms;
 	c->mss_max = c->mss;
 	c->sent_ms = ctx->now_ms;
-	if (ctx->cfg.keepalive_us)
-		tcp_timer_set(ctx, c, TCP_DUE_KEEPALIVE, (uint32_t)(ctx->cfg.keepalive_us / 1000));
+	if (tcp_timer_keepalive_ms(ctx, c))
+		tcp_timer_set(ctx, c, TCP_DUE_KEEPALIVE, tcp_timer_keepalive_ms(ctx, c));
 }
 
 static void notify_open(struct tcp_ctx *ctx, struct tcp_conn *c)

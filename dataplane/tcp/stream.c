@@ -136,3 +136,26 @@ struct bytestream *tcp_connect(struct tcp_ctx *ctx, const struct net_addr *remot
 		tcp_timer_set(ctx, c, TCP_DUE_LIFE, (uint32_t)((connect_timeout_us + 999) / 1000));
 	return &c->s;
 }
+
+static uint16_t or_default(uint64_t given, uint64_t otherwise)
+{
+	uint64_t v = given ? given : otherwise;
+
+	return (uint16_t)RTE_MIN(RTE_MAX(v, 1u), TCP_KEEPALIVE_TIME_MAX_S);
+}
+
+void tcp_stream_keepalive(struct bytestream *s, const struct tcp_keepalive *k)
+{
+	struct tcp_conn *c = conn_of(s);
+	struct tcp_ctx *ctx = tcp_conn_ctx(c);
+	uint64_t node_s = ctx->cfg.keepalive_us / 1000000;
+
+	if (c->state == TCP_CLOSED)
+		return;
+	c->flags |= TCP_F_KEEPALIVE;
+	c->keepalive.time_s = or_default(k->time_s, node_s ? node_s : TCP_KEEPALIVE_TIME_S);
+	c->keepalive.interval_s = or_default(k->interval_s, TCP_KEEPALIVE_INTERVAL_S);
+	c->keepalive.probes = k->probes ? k->probes : TCP_KEEPALIVE_PROBES;
+	if (tcp_conn_is_synchronized(c))
+		tcp_timer_set(ctx, c, TCP_DUE_KEEPALIVE, c->keepalive.time_s * 1000u);
+}

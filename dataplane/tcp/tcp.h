@@ -14,6 +14,7 @@
 #include <weir/congestion.h>
 #include <weir/counters.h>
 #include <weir/dataplane.h>
+#include <weir/tcp_keepalive.h>
 
 struct tcp_conn; /* conn.h */
 struct tcp_ctx;
@@ -122,7 +123,11 @@ struct bytestream *tcp_connect(struct tcp_ctx *ctx, const struct net_addr *remot
 			       const struct net_addr *local, uint64_t connect_timeout_us,
 			       bool (*steer)(void *owner, const struct tcp_tuple *t));
 
-/* Of a stream that TCP made. */
+/* From now on this stream that tcp_connect() made is asked for a sign of life as k says, not as
+ * the configuration does. */
+void tcp_stream_keepalive(struct bytestream *s, const struct tcp_keepalive *k);
+
+/* Of a stream that TCP made; the cookie only of those it accepted. */
 const struct tcp_tuple *tcp_stream_tuple(const struct bytestream *s);
 uint64_t tcp_stream_cookie(const struct bytestream *s);
 

@@ -10,8 +10,6 @@
 
 #define SYN_ACK_TRIES        5
 #define SYN_TRIES            6
-#define KEEPALIVE_PROBES     9
-#define KEEPALIVE_EVERY_MS   75000u
 #define PROBE_BACKOFF_MAX    12
 #define CLOCK_GRANULARITY_US 1000u /* of timestamps: G of RFC 6298 */
 
@@ -155,15 +153,26 @@ static void acknowledge(struct tcp_ctx *ctx, struct tcp_conn *c)
 	tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
 }
 
+/* Between probes; a node that asks more often than that does not wait longer for an answer. */
+static uint32_t probe_every_ms(const struct tcp_ctx *ctx, const struct tcp_conn *c)
+{
+	if (c->flags & TCP_F_KEEPALIVE)
+		return c->keepalive.interval_s * 1000u;
+	return RTE_MIN(tcp_timer_keepalive_ms(ctx, c), TCP_KEEPALIVE_INTERVAL_S * 1000);
+}
+
+static unsigned probes_max(const struct tcp_conn *c)
+{
+	return c->flags & TCP_F_KEEPALIVE ? c->keepalive.probes : TCP_KEEPALIVE_PROBES;
+}
+
 static void keepalive(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
-	uint64_t idle_ms = ctx->cfg.keepalive_us / 1000;
-
 	if (c->state == TCP_TIME_WAIT)
 		return;
 	/* Unanswered data is the retransmission timer's business. */
 	if (c->snd_una == c->snd_nxt) {
-		if (c->probes >= KEEPALIVE_PROBES) {
+		if (c->probes >= probes_max(c)) {
 			give_up(ctx, c);
 			return;
 		}
@@ -171,7 +180,15 @@ static void keepalive(struct tcp_ctx *ctx, struct tcp_conn *c)
 		counter_inc(ctx->counters, CTR_TCP_KEEPALIVE);
 		tcp_conn_mark(ctx, c, TCP_F_PROBE_DUE);
 	}
-	tcp_timer_set(ctx, c, TCP_DUE_KEEPALIVE, (uint32_t)RTE_MIN(idle_ms, KEEPALIVE_EVERY_MS));
+	tcp_timer_set(ctx, c, TCP_DUE_KEEPALIVE, probe_every_ms(ctx, c));
+}
+
+/* The next probe may be due sooner than another unanswered one would have been. */
+void tcp_timer_answered(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	c->probes = 0;
+	if (tcp_timer_is_set(c, TCP_DUE_KEEPALIVE))
+		arm(ctx, c, c->due_ms[TCP_DUE_KEEPALIVE]);
 }
 
 static void expire(struct tcp_ctx *ctx, struct tcp_conn *c)

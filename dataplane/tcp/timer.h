@@ -32,11 +32,28 @@ void tcp_timer_retrans(struct tcp_ctx *ctx, struct tcp_conn *c);
 /* One round-trip time (RFC 6298 section 2). */
 void tcp_timer_measure(struct tcp_conn *c, uint32_t rtt_us);
 
+#define TCP_KEEPALIVE_TIME_S     7200u
+#define TCP_KEEPALIVE_INTERVAL_S 75u
+#define TCP_KEEPALIVE_PROBES     9u
+
+/* How long the peer may be silent before it is asked; 0: for ever. */
+static inline uint32_t tcp_timer_keepalive_ms(const struct tcp_ctx *ctx, const struct tcp_conn *c)
+{
+	if (unlikely(c->flags & TCP_F_KEEPALIVE))
+		return c->keepalive.time_s * 1000u;
+	return (uint32_t)(ctx->cfg.keepalive_us / 1000);
+}
+
+/* A probe was answered. */
+void tcp_timer_answered(struct tcp_ctx *ctx, struct tcp_conn *c);
+
 /* The peer is there: moves the keep-alive back. */
 static inline void tcp_timer_heard(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
-	c->probes = 0;
-	if (ctx->cfg.keepalive_us)
-		c->due_ms[TCP_DUE_KEEPALIVE] =
-			ctx->now_ms + (uint32_t)(ctx->cfg.keepalive_us / 1000);
+	uint32_t ms = tcp_timer_keepalive_ms(ctx, c);
+
+	if (ms)
+		c->due_ms[TCP_DUE_KEEPALIVE] = ctx->now_ms + ms;
+	if (unlikely(c->probes))
+		tcp_timer_answered(ctx, c);
 }

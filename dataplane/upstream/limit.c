@@ -294,7 +294,7 @@ bool upstream_retry_begin(const struct cluster *c, struct upstream_claim *cl)
 	if (!c->breaker || cl->retrying)
 		return true;
 	cl->retries = c->breaker;
-	cl->retrying = count_below(&c->breaker->retries, limit_of(&c->breaker->limits.retries));
+	cl->retrying = count_below(&c->breaker->retries, breaker_retries_max(c->breaker));
 	if (!cl->retrying)
 		note_overflow(c->breaker, BREAKER_RETRIES);
 	return cl->retrying;
@@ -469,6 +469,8 @@ void limit_adopt(struct upstream *u, const struct cluster *c)
 	__atomic_store_n(&b->limits.pending, c->limits.pending, __ATOMIC_RELAXED);
 	__atomic_store_n(&b->limits.requests, c->limits.requests, __ATOMIC_RELAXED);
 	__atomic_store_n(&b->limits.retries, c->limits.retries, __ATOMIC_RELAXED);
+	__atomic_store_n(&b->limits.retries_share, c->limits.retries_share, __ATOMIC_RELAXED);
+	__atomic_store_n(&b->limits.retries_min, c->limits.retries_min, __ATOMIC_RELAXED);
 	/* A higher limit may be what its queue waits for. */
 	if (seat_of(u, b)->first)
 		post(u, seat_of(u, b));

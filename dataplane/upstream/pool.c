@@ -381,6 +381,8 @@ static struct upstream_conn *open_conn(struct upstream *u, const struct cluster 
 		slab_put(&u->conns, uc);
 		return NULL;
 	}
+	if (c->has_keepalive)
+		tcp_stream_keepalive(uc->bs, &c->keepalive);
 	uc->end.ops = &h1_client_ops;
 	uc->up = u;
 	uc->user = user;

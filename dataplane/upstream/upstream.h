@@ -103,7 +103,7 @@ bool upstream_admit(struct upstream *u, const struct cluster *c, struct upstream
 /* Returns what the request holds; it may wait no longer. After every try, and at the end. */
 void upstream_release(struct upstream *u, struct upstream_claim *cl);
 
-/* May another request of the cluster be tried again (maxRetries)? It is counted until
+/* May another request of the cluster be tried again (maxRetries, retryBudget)? It is counted until
  * upstream_retry_end(), which forgives a request that does not retry. */
 bool upstream_retry_begin(const struct cluster *c, struct upstream_claim *cl);
 void upstream_retry_end(struct upstream_claim *cl);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include <weir/abi.h>
+#include <weir/rate_limit.h>
 
 struct pcre2_real_code_8; /* PCRE2; used by all workers, each with match data of its own */
 
@@ -153,7 +154,12 @@ struct mirror {
 	bool host_suffix; /* "-shadow" behind the host, as until Istio 1.27 */
 };
 
+/* Of a rule, of the rule that delegates to it, of the Gateway. */
+#define ROUTE_LIMITS_MAX 3u
+
 struct route_actions {
+	uint32_t n_limits; /* a request passes all of them or counts at none */
+	const struct rate_limit *limits;
 	struct header_ops request, response;
 	struct action_text authority; /* rewrite.authority, or a header operation on Host */
 	const struct path_rewrite *path;

@@ -16,7 +16,12 @@ struct breaker_limits {
 	uint32_t pending;     /* http1MaxPendingRequests: requests without a connection */
 	uint32_t requests;    /* http2MaxRequests: requests on a connection */
 	uint32_t retries;     /* maxRetries: requests being tried again */
+	/* retryBudget, instead of retries: this share, in millionths, of the requests that are
+	 * active or pending, and at least so many. retries_min is 0 where there is no budget. */
+	uint32_t retries_share, retries_min;
 };
+
+#define BREAKER_SHARE_WHOLE 1000000u
 
 enum breaker_overflow {
 	BREAKER_CONNECTIONS, /* not an error: the request had to wait */
@@ -63,10 +68,24 @@ struct breaker {
 	struct breaker_seat seats[];
 };
 
-/* For people: the parts of `pending`. */
+/* Requests without a connection: both parts of `pending`. */
 static inline uint32_t breaker_pending(const struct breaker *b)
 {
 	uint64_t v = __atomic_load_n(&b->pending, __ATOMIC_RELAXED);
 
 	return (uint32_t)(v >> 32) + (uint32_t)v;
+}
+
+/* How many requests may be tried again at the moment. */
+static inline uint32_t breaker_retries_max(const struct breaker *b)
+{
+	uint64_t requests = __atomic_load_n(&b->requests, __ATOMIC_RELAXED);
+	uint32_t min = __atomic_load_n(&b->limits.retries_min, __ATOMIC_RELAXED);
+	uint64_t share;
+
+	if (min == 0)
+		return __atomic_load_n(&b->limits.retries, __ATOMIC_RELAXED);
+	share = (requests + breaker_pending(b)) *
+		__atomic_load_n(&b->limits.retries_share, __ATOMIC_RELAXED) / BREAKER_SHARE_WHOLE;
+	return share > min ? (uint32_t)share : min;
 }

@@ -11,6 +11,7 @@
 #include <weir/affinity.h>
 #include <weir/breaker.h>
 #include <weir/outlier.h>
+#include <weir/tcp_keepalive.h>
 
 /* Index in an endpoint_set when there is none to choose. */
 #define LB_NONE UINT32_MAX
@@ -87,6 +88,9 @@ struct cluster {
 	uint64_t idle_timeout_us;             /* http.idleTimeout or tcp.idleTimeout, 1 h */
 	uint64_t max_connection_us;           /* tcp.maxConnectionDuration, 0 = no limit */
 	uint32_t max_requests_per_connection; /* http.maxRequestsPerConnection, 0 = no limit */
+
+	bool has_keepalive;             /* else as tcp.keepalive of the node says */
+	struct tcp_keepalive keepalive; /* tcp.tcpKeepalive */
 
 	/* What outlives the snapshot is behind pointers that are not const. */
 	struct breaker *breaker; /* NULL: no limits */

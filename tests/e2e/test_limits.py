@@ -78,7 +78,15 @@ ROWS = [
     Row("B256", "{portLevelSettings: [{port: {number: 9080}, connectionPool: {http: "
         "{http2MaxRequests: 2}}}]}", parallel=5, served=2),
 ]
-for at, row in enumerate(ROWS):
+BUDGETS = [
+    # Two may be tried again at once, whatever the others do.
+    Row("minimum", "{retryBudget: {percent: 0, minRetryConcurrency: 2}}", parallel=12, served=2),
+    # As many as there are requests: half of them make way for the other half.
+    Row("share", "{retryBudget: {percent: 100, minRetryConcurrency: 1}}", parallel=12, served=6),
+]
+for row in BUDGETS:
+    row.rule = "retries: {attempts: 1, retryOn: 5xx}, route: [{destination: {host: %s}}]"
+for at, row in enumerate(ROWS + BUDGETS):
     row.port = 10000 + at
 
 
@@ -103,7 +111,7 @@ def resources(row):
 @pytest.fixture(scope="module")
 def origin(lab):
     it = Counting(lab)
-    for row in ROWS:
+    for row in ROWS + BUDGETS:
         for ip in IPS[:row.hosts]:
             it.listen(ip, row.port)
     yield it
@@ -112,7 +120,7 @@ def origin(lab):
 
 @pytest.fixture(scope="module", params=[1, 4], ids=lambda n: f"{n}-workers")
 def weir(lab, origin, start_weir, request):
-    it = start_weir(lab, documents(gateway(), *map(resources, ROWS)), workers=request.param)
+    it = start_weir(lab, documents(gateway(), *map(resources, ROWS + BUDGETS)), workers=request.param)
     yield it
     it.stop()
 
@@ -180,6 +188,27 @@ def test_row(lab, weir, origin, row):
     flags = [r["response_flags"] for r in logged()][-row.parallel:]
     assert flags.count("UO") == row.parallel - row.served
     assert flags.count("-") + flags.count("") + flags.count(None) == row.served
+
+
+@pytest.mark.parametrize("row", BUDGETS, ids=lambda row: row.name)
+def test_retry_budget(lab, weir, origin, row):
+    """Requests that fail together: the budget says how many of them come again."""
+    origin.status[(IPS[0], row.port)] = 503
+    tally = reset(origin, row)
+    seen = Asking(lab, row.host, [f"/0.7/{i}" for i in range(row.parallel)]).finish()
+    assert all(a.status == 503 and a.text.startswith(IPS[0]) for _, a in seen)
+    again = tally.requests - row.parallel
+    if row.name == "minimum":
+        assert again == row.served
+    else:
+        assert row.served <= again < row.parallel
+
+    def logged():
+        return [r["response_flags"] for r in weir.access_log() if r["authority"] == row.host]
+
+    proc.wait_until("all are logged", lambda: len(logged()) >= row.parallel)
+    flags = logged()[-row.parallel:]
+    assert flags.count("URX") == again and flags.count("UO") == row.parallel - again
 
 
 def row_of(name):

@@ -8,27 +8,31 @@ def documents(*docs):
     return "---\n".join(docs)
 
 
-def _dump(api, kind, name, spec, ns, labels=None):
+def _dump(api, kind, name, spec, ns, labels=None, annotations=None):
     meta = {"name": name, "namespace": ns}
     if labels:
         meta["labels"] = labels
+    if annotations:
+        meta["annotations"] = annotations
     return yaml.safe_dump({"apiVersion": api, "kind": kind, "metadata": meta, "spec": spec},
                           sort_keys=False)
 
 
-def gateway(name="public", hosts=("*",), port=80, ns="default", selector=None):
+def gateway(name="public", hosts=("*",), port=80, ns="default", selector=None,
+            annotations=None):
     return _dump(NETWORKING, "Gateway", name, {
         "selector": selector or {"istio": "ingressgateway"},
         "servers": [{"port": {"number": port, "name": "http", "protocol": "HTTP"},
-                     "hosts": list(hosts)}]}, ns)
+                     "hosts": list(hosts)}]}, ns, annotations=annotations)
 
 
-def virtual_service(name, hosts, http, gateways=("public",), ns="default"):
+def virtual_service(name, hosts, http, gateways=("public",), ns="default", annotations=None):
     """`http` is the list of rules, as YAML; no gateways: bound to the mesh."""
     spec = {"hosts": list(hosts)}
     if gateways:
         spec["gateways"] = list(gateways)
-    return _dump(NETWORKING, "VirtualService", name, {**spec, "http": yaml.safe_load(http)}, ns)
+    return _dump(NETWORKING, "VirtualService", name, {**spec, "http": yaml.safe_load(http)}, ns,
+                 annotations=annotations)
 
 
 def destination_rule(host, *versions, ns="default", policy=None):

@@ -84,6 +84,17 @@ static void test_policy_values(void **state)
 				"host: a, trafficPolicy: {connectionPool: {tcp: {idleTimeout: 5s},"
 				" http: {idleTimeout: 6s}}}"));
 	assert_int_equal(cluster(A)->idle_timeout_us, 6000000);
+	assert_false(cluster(A)->has_keepalive);
+	world_load(&w, SVC_A DR("d", "default",
+				"host: a, trafficPolicy: {connectionPool: {tcp: {tcpKeepalive: "
+				"{probes: 4, time: 1500ms, interval: 30s}}}}, subsets: [{name: v1, "
+				"trafficPolicy: {connectionPool: {tcp: {tcpKeepalive: {}}}}}]"));
+	c = cluster(A);
+	assert_true(c->has_keepalive && cluster(A_V1)->has_keepalive);
+	assert_int_equal(c->keepalive.time_s, 2); /* whole seconds, not sooner than asked for */
+	assert_int_equal(c->keepalive.interval_s, 30);
+	assert_int_equal(c->keepalive.probes, 4);
+	assert_int_equal(cluster(A_V1)->keepalive.time_s, 0);
 }
 
 static void test_limits(void **state)
@@ -112,6 +123,39 @@ static void test_limits(void **state)
 	assert_non_null(cluster(A_V2)->breaker);
 	assert_ptr_not_equal(cluster(A_V2)->breaker, c->breaker);
 	assert_null(cluster(A_V1)->breaker); /* B254, and 0 is no limit */
+}
+
+/* 3.2: of the host, unless the subset has one; settings of a port have none. */
+static void test_retry_budget(void **state)
+{
+	const struct breaker_limits *l;
+
+	(void)state;
+	world_load(&w, SVC_A DR("d", "default",
+				"host: a, trafficPolicy: {connectionPool: {http: {maxRetries: 9}}, "
+				"retryBudget: {percent: 12.5, minRetryConcurrency: 7}}, subsets: ["
+				"{name: v1, trafficPolicy: {retryBudget: {}}}, {name: v2, "
+				"trafficPolicy: {portLevelSettings: [{port: {number: 8000}, "
+				"connectionPool: {http: {maxRetries: 4}}}]}}]"));
+	l = &cluster(A)->limits;
+	assert_int_equal(l->retries, BREAKER_NO_LIMIT);
+	assert_int_equal(l->retries_share, 125000);
+	assert_int_equal(l->retries_min, 7);
+	assert_non_null(cluster(A)->breaker);
+	l = &cluster(A_V1)->limits;
+	assert_int_equal(l->retries_share, 200000);
+	assert_int_equal(l->retries_min, 3);
+	assert_int_equal(cluster(A_V2)->limits.retries_min, 7);
+	world_load(&w, SVC_A DR("d", "default",
+				"host: a, trafficPolicy: {retryBudget: {percent: 0}, "
+				"portLevelSettings: [{port: {number: 8000}, connectionPool: {http: "
+				"{maxRetries: 4}}}]}, subsets: [{name: v1}]"));
+	assert_int_equal(cluster(A)->limits.retries_min, 0);
+	assert_int_equal(cluster(A)->limits.retries, 4);
+	world_load(&w,
+		   SVC_A DR("d", "default", "host: a, trafficPolicy: {retryBudget: {percent: 0}}"));
+	assert_int_equal(cluster(A)->limits.retries_share, 0);
+	assert_int_equal(cluster(A)->limits.retries_min, 3);
 }
 
 #define WITH_OUTLIER(o)                                                                            \
@@ -604,6 +648,7 @@ int main(void)
 		T(test_default_lb_in_08),
 		T(test_policy_values),
 		T(test_limits),
+		T(test_retry_budget),
 		T(test_b230_outlier_defaults),
 		T(test_b235_old_outlier_forms),
 		T(test_state_outlives_snapshots),

@@ -7,6 +7,23 @@
 
 #define LONG_LABEL "a234567890123456789012345678901234567890123456789012345678901234"
 
+/* An annotation of ours on a VirtualService with rules "reviews" and "ratings", and on a Gateway.
+ */
+#define LIMITED(rates)                                                                             \
+	"apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata:\n  name: x\n"         \
+	"  annotations:\n    weir.io/rate-limit: " rates "\nspec:\n  hosts: [x.test]\n  http:\n"   \
+	"  - {name: reviews, match: [{uri: {exact: /a}}], route: [{destination: {host: a}}]}\n"    \
+	"  - {name: ratings, route: [{destination: {host: a}}]}\n"
+#define LIMITED_GATEWAY(rates)                                                                     \
+	"apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata:\n  name: x\n"                \
+	"  annotations:\n    weir.io/rate-limit: " rates "\nspec:\n  servers:\n"                   \
+	"  - {port: {number: 80, name: http, protocol: HTTP}, hosts: [\"*\"]}\n"
+#define BAD_RATE(name, rates)                                                                      \
+	{                                                                                          \
+		name, LIMITED(rates), DIAG_RATE_LIMIT, 6,                                          \
+			"metadata.annotations[weir.io/rate-limit]"                                 \
+	}
+
 static const struct problem rows[] = {
 	{"no name", META("  labels: {}\n"), DIAG_NAME_INVALID, 4, "metadata.name"},
 	{"no metadata",
@@ -35,6 +52,27 @@ static const struct problem rows[] = {
 	{"an annotation of ours that the kind does not know",
 	 META("  name: x\n  annotations: {other.io/a: b, weir.io/rate-limits: b}\n"),
 	 DIAG_UNKNOWN_FIELD, 5, "metadata.annotations[weir.io/rate-limits]"},
+	BAD_RATE("no rate at all", "\"\""),
+	BAD_RATE("a rate without unit", "fast"),
+	BAD_RATE("a rate without number", "/s"),
+	BAD_RATE("rate 0", "0/s"),
+	BAD_RATE("rate too high", "10000001/s"),
+	BAD_RATE("a fraction", "0.5/s"),
+	BAD_RATE("unknown unit", "100/d"),
+	BAD_RATE("unknown option", "100/s brust=2"),
+	BAD_RATE("option without value", "100/s burst"),
+	BAD_RATE("burst 0", "100/s burst=0"),
+	BAD_RATE("a burst that refills never", "1/h burst=10000"),
+	BAD_RATE("no name", "=100/s"),
+	BAD_RATE("an empty entry", "reviews=1/s;;ratings=1/s"),
+	BAD_RATE("a rule limited twice", "reviews=1/s; reviews=2/s"),
+	BAD_RATE("everything limited twice", "\"1/s; *=2/s\""),
+	{"a number", LIMITED("100"), DIAG_WRONG_TYPE, 6,
+	 "metadata.annotations[weir.io/rate-limit]"},
+	{"a rule that does not exist", LIMITED("review=100/s"), DIAG_RATE_LIMIT_NAME, 6,
+	 "metadata.annotations[weir.io/rate-limit]"},
+	{"a rule of a Gateway", LIMITED_GATEWAY("reviews=100/s"), DIAG_RATE_LIMIT_NAME, 6,
+	 "metadata.annotations[weir.io/rate-limit]"},
 
 	{"exportTo twice", DR("  exportTo: [a, a]\n"), DIAG_EXPORT_TO, 6, "spec.exportTo[1]"},
 	{"exportTo . and its name", DR("  exportTo: [., default]\n"), DIAG_EXPORT_TO, 6,

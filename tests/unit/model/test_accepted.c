@@ -54,6 +54,12 @@ static const struct accepted accepted[] = {
 	 GW("  servers: [{port: {number: 1, name: a, protocol: GRPC}, hosts: [\"*\"]}]\n")},
 	{"two hosts on HTTP", SE("  hosts: [a.test, b.test]\n  resolution: STATIC\n"
 				 "  ports: [{number: 80, name: a, protocol: HTTP}]\n")},
+	{"rate limits",
+	 "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata:\n  name: x\n"
+	 "  annotations:\n    weir.io/rate-limit: \"a b=1/s ; b=10000000/h  burst=1;* = 7/m;\"\n"
+	 "    other.io/rate-limit: fast\nspec:\n  hosts: [x.test]\n  http:\n"
+	 "  - {name: a b, match: [{uri: {exact: /a}}], route: [{destination: {host: a}}]}\n"
+	 "  - {name: b, route: [{destination: {host: a}}]}\n"},
 	{"empty documents", "---\n---\n# nothing\n---\n"},
 	{"empty text", ""},
 	{"list without items", "apiVersion: v1\nkind: List\nitems:\n"},

@@ -127,7 +127,8 @@ static void destination_rule(void **state)
 		     "      tcp: {connectTimeout: 2s, idleTimeout: 0s, maxConnections: 5,\n"
 		     "        maxConnectionDuration: 1m, tcpKeepalive: {probes: 3, time: 7s}}\n"
 		     "      http: {maxRequestsPerConnection: 7, idleTimeout: 30s,\n"
-		     "        http1MaxPendingRequests: 8, http2MaxRequests: 9, maxRetries: 10}\n"
+		     "        http1MaxPendingRequests: 8, http2MaxRequests: 9, maxRetries: 10,\n"
+		     "        maxConcurrentStreams: 11}\n"
 		     "    portLevelSettings:\n"
 		     "    - port: {number: 80}\n"
 		     "      loadBalancer: {simple: 4}\n"
@@ -159,7 +160,8 @@ static void destination_rule(void **state)
 	assert_int_equal(dr->policy->pool.max_retries, 10);
 	assert_true(dr->policy->has_connection_pool && dr->policy->has_load_balancer);
 	assert_int_equal(dr->policy->unsupported.n, 1);
-	assert_string_equal(dr->policy->unsupported.items[0], "connectionPool.tcp.tcpKeepalive");
+	assert_string_equal(dr->policy->unsupported.items[0],
+			    "connectionPool.http.maxConcurrentStreams");
 	assert_int_equal(dr->n_ports, 1);
 	assert_int_equal(dr->ports[0].port, 80);
 	assert_int_equal(dr->ports[0].policy.lb.simple, MODEL_LB_ROUND_ROBIN);

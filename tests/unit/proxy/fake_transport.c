@@ -179,6 +179,11 @@ struct bytestream *tcp_connect(struct tcp_ctx *ctx, const struct net_addr *remot
 	return &p->stream->bs;
 }
 
+void tcp_stream_keepalive(struct bytestream *s, const struct tcp_keepalive *k)
+{
+	((struct fake_stream *)s)->peer->keepalive = *k;
+}
+
 const struct tcp_tuple *tcp_stream_tuple(const struct bytestream *s)
 {
 	return &((const struct fake_stream *)s)->peer->tuple;

@@ -5,6 +5,7 @@
  * is freed the moment its user gives it up, so that the sanitizer sees who still looks at it;
  * the far end (struct peer) stays until the end of the test. */
 #pragma once
+#include <weir/tcp_keepalive.h>
 #include <base/bytestream.h>
 #include <net/net.h>
 #include <tcp/tcp.h>
@@ -37,7 +38,8 @@ struct peer {
 	struct mbq wire;  /* written by the proxy, not heard yet */
 	struct bytes out; /* said, but the window was closed */
 	struct bytes heard;
-	bool active; /* opened by the proxy */
+	struct tcp_keepalive keepalive; /* that the proxy asked for */
+	bool active;                    /* opened by the proxy */
 	bool connecting;
 	bool deaf;       /* hears only what peer_hear() is told to */
 	bool end_queued; /* FIN behind out */

@@ -17,6 +17,11 @@
 #define BEFORE   "upstream_reset_before_response_started{overflow}"
 
 #define NONE BREAKER_NO_LIMIT
+#define LIMITS(connections_, pending_, requests_, retries_)                                        \
+	((struct breaker_limits){.connections = (connections_),                                    \
+				 .pending = (pending_),                                            \
+				 .requests = (requests_),                                          \
+				 .retries = (retries_)})
 
 struct pair {
 	struct rig *r[2];
@@ -133,7 +138,7 @@ static void b215_one_served_one_waits(void **state)
 	struct rig *r = p->r[0];
 	struct peer *client[3], *origin;
 
-	limit(p, (struct breaker_limits){1, 1, NONE, NONE});
+	limit(p, LIMITS(1, 1, NONE, NONE));
 	r->clusters[0].max_requests_per_connection = 1;
 	for (unsigned i = 0; i < 3; i++)
 		client[i] = ask(r);
@@ -157,7 +162,7 @@ static void b215_at_once(void **state)
 	struct rig *r = p->r[0];
 	struct peer *client[3];
 
-	limit(p, (struct breaker_limits){1, 1, NONE, NONE});
+	limit(p, LIMITS(1, 1, NONE, NONE));
 	r->tcp.connect = FAKE_HOLD;
 	for (unsigned i = 0; i < 3; i++) {
 		client[i] = rig_client(r, PORT_ROUTED);
@@ -180,7 +185,7 @@ static void connecting_is_pending(void **state)
 	struct rig *r = p->r[0];
 	struct peer *first, *second;
 
-	limit(p, (struct breaker_limits){NONE, 1, NONE, NONE});
+	limit(p, LIMITS(NONE, 1, NONE, NONE));
 	r->tcp.connect = FAKE_HOLD;
 	first = ask(r);
 	second = ask(r);
@@ -196,7 +201,7 @@ static void waits_in_order(void **state)
 	struct rig *r = p->r[0];
 	struct peer *client[4], *origin;
 
-	limit(p, (struct breaker_limits){1, NONE, NONE, NONE});
+	limit(p, LIMITS(1, NONE, NONE, NONE));
 	for (unsigned i = 0; i < 4; i++)
 		client[i] = ask(r);
 	origin = asked(r);
@@ -218,7 +223,7 @@ static void b220_one_for_two_hosts(void **state)
 	struct peer *client[3], *origin;
 	char ip[3][IP_ADDR_STRLEN];
 
-	limit(p, (struct breaker_limits){1, NONE, NONE, NONE});
+	limit(p, LIMITS(1, NONE, NONE, NONE));
 	r->sets[0].n = 2;
 	for (unsigned i = 0; i < 3; i++)
 		client[i] = ask(r);
@@ -240,7 +245,7 @@ static void b217_requests(void **state)
 	struct rig *r = p->r[0], *other = p->r[1];
 	struct peer *client, *origin;
 
-	limit(p, (struct breaker_limits){NONE, NONE, 1, NONE});
+	limit(p, LIMITS(NONE, NONE, 1, NONE));
 	client = ask(r);
 	origin = asked(r);
 	expect_overflow(r, ask(r));
@@ -259,7 +264,7 @@ static void b217_at_once(void **state)
 	struct rig *r = p->r[0];
 	struct peer *client[2], *origin[2];
 
-	limit(p, (struct breaker_limits){NONE, NONE, 1, NONE});
+	limit(p, LIMITS(NONE, NONE, 1, NONE));
 	r->tcp.connect = FAKE_HOLD;
 	for (unsigned i = 0; i < 2; i++) {
 		client[i] = ask(r);
@@ -281,7 +286,7 @@ static void b222_overflow_is_not_retried(void **state)
 	struct pair *p = *state;
 	struct rig *r = p->r[0];
 
-	limit(p, (struct breaker_limits){NONE, NONE, 1, NONE});
+	limit(p, LIMITS(NONE, NONE, 1, NONE));
 	r->routes[0].retry = (struct retry_policy){
 		.attempts = 3, .on = RETRY_5XX | RETRY_RESET | RETRY_CONNECT_FAILURE};
 	ask(r);
@@ -296,7 +301,7 @@ static void retries_are_limited(void **state)
 	struct rig *r = p->r[0];
 	struct peer *client[2], *origin[2];
 
-	limit(p, (struct breaker_limits){NONE, NONE, NONE, 1});
+	limit(p, LIMITS(NONE, NONE, NONE, 1));
 	r->routes[0].retry =
 		(struct retry_policy){.attempts = 1, .on = RETRY_5XX, .backoff_us = 1000};
 	for (unsigned i = 0; i < 2; i++) {
@@ -315,13 +320,62 @@ static void retries_are_limited(void **state)
 	assert_int_equal(p->b->retries, 0);
 }
 
+#define NO "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"
+
+/* A fifth of the requests on two workers: of fifteen, then of fourteen, then of thirteen. */
+static void retries_have_a_budget(void **state)
+{
+	struct pair *p = *state;
+	struct peer *client[15], *origin[15];
+
+	limit(p, (struct breaker_limits){NONE, NONE, NONE, NONE, 200000, 1});
+	for (unsigned i = 0; i < 15; i++) {
+		struct rig *r = p->r[i % 2];
+
+		r->routes[0].retry =
+			(struct retry_policy){.attempts = 1, .on = RETRY_5XX, .backoff_us = 1000};
+		client[i] = ask(r);
+		origin[i] = asked(r);
+	}
+	assert_int_equal(breaker_retries_max(p->b), 3);
+	for (unsigned i = 0; i < 15; i++)
+		rig_answer(p->r[i % 2], origin[i], NO);
+	assert_int_equal(p->b->retries, 2);
+	assert_int_equal(p->b->overflows[BREAKER_RETRIES], 13);
+	for (unsigned i = 2; i < 15; i++) {
+		rig_expect_response(p->r[i % 2], client[i], 503);
+		assert_true(rig_log(p->r[i % 2])->flags & RESPONSE_FLAG_UO);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		peer_reset(client[i]);
+	run_both(p);
+	assert_int_equal(p->b->retries, 0);
+}
+
+/* Few requests have their few retries, whatever the share; without a share it is these alone. */
+static void a_budget_has_a_minimum(void **state)
+{
+	struct pair *p = *state;
+
+	limit(p, (struct breaker_limits){NONE, NONE, NONE, 0, 0, 3});
+	assert_int_equal(breaker_retries_max(p->b), 3);
+	p->b->requests = 1000;
+	assert_int_equal(breaker_retries_max(p->b), 3);
+	limit(p, (struct breaker_limits){NONE, NONE, NONE, 0, 200000, 3});
+	assert_int_equal(breaker_retries_max(p->b), 200);
+	p->b->pending = 50ull << 32 | 30;
+	assert_int_equal(breaker_retries_max(p->b), 216);
+	p->b->requests = 0;
+	p->b->pending = 0;
+}
+
 static void waiting_has_its_time(void **state)
 {
 	struct pair *p = *state;
 	struct rig *r = p->r[0];
 	struct peer *client[3], *origin;
 
-	limit(p, (struct breaker_limits){1, NONE, NONE, NONE});
+	limit(p, LIMITS(1, NONE, NONE, NONE));
 	client[0] = ask(r);
 	origin = asked(r);
 	r->routes[0].timeout_us = 100000;
@@ -349,7 +403,7 @@ static void lost_connection_makes_room(void **state)
 	struct rig *r = p->r[0];
 	struct peer *client[2];
 
-	limit(p, (struct breaker_limits){1, NONE, NONE, NONE});
+	limit(p, LIMITS(1, NONE, NONE, NONE));
 	for (unsigned i = 0; i < 2; i++)
 		client[i] = ask(r);
 	peer_reset(asked(r));
@@ -366,7 +420,7 @@ static void refused_connection_makes_room(void **state)
 	struct rig *r = p->r[0];
 	struct peer *client[2];
 
-	limit(p, (struct breaker_limits){1, NONE, NONE, NONE});
+	limit(p, LIMITS(1, NONE, NONE, NONE));
 	r->routes[0].retry.attempts = 0;
 	r->tcp.connect = FAKE_HOLD;
 	for (unsigned i = 0; i < 2; i++)
@@ -388,7 +442,7 @@ static void idle_one_is_handed_over(void **state)
 	struct pair *p = *state;
 	struct peer *client;
 
-	limit(p, (struct breaker_limits){1, NONE, NONE, NONE});
+	limit(p, LIMITS(1, NONE, NONE, NONE));
 	client = ask(p->r[0]);
 	rig_answer(p->r[0], asked(p->r[0]), OK);
 	expect_ok(p->r[0], client);
@@ -409,7 +463,7 @@ static void busy_one_is_handed_over(void **state)
 	struct pair *p = *state;
 	struct peer *first, *second, *origin;
 
-	limit(p, (struct breaker_limits){1, NONE, NONE, NONE});
+	limit(p, LIMITS(1, NONE, NONE, NONE));
 	first = ask(p->r[0]);
 	origin = asked(p->r[0]);
 	second = ask(p->r[1]);
@@ -430,7 +484,7 @@ static void order_over_workers(void **state)
 	struct pair *p = *state;
 	struct peer *client[6], *origin;
 
-	limit(p, (struct breaker_limits){1, NONE, NONE, NONE});
+	limit(p, LIMITS(1, NONE, NONE, NONE));
 	for (unsigned i = 0; i < 6; i++)
 		client[i] = ask(p->r[i % 2]);
 	for (unsigned i = 0; i < 6; i++) {
@@ -454,7 +508,7 @@ static void overtaking_ends(void **state)
 	struct peer *origin, *other, *client[40];
 	unsigned n = 0;
 
-	limit(p, (struct breaker_limits){1, NONE, NONE, NONE});
+	limit(p, LIMITS(1, NONE, NONE, NONE));
 	client[0] = ask(r);
 	other = ask(p->r[1]);
 	for (unsigned i = 1; i < 40; i++)
@@ -482,7 +536,7 @@ static void grant_that_nobody_takes(void **state)
 	struct pair *p = *state;
 	struct peer *client[3], *origin;
 
-	limit(p, (struct breaker_limits){1, NONE, NONE, NONE});
+	limit(p, LIMITS(1, NONE, NONE, NONE));
 	client[0] = ask(p->r[0]);
 	origin = asked(p->r[0]);
 	client[1] = ask(p->r[1]);
@@ -505,12 +559,12 @@ static void higher_limit_lets_go(void **state)
 	struct pair *p = *state;
 	struct rig *r = p->r[0];
 
-	limit(p, (struct breaker_limits){1, NONE, NONE, NONE});
+	limit(p, LIMITS(1, NONE, NONE, NONE));
 	ask(r);
 	ask(r);
 	asked(r);
 	assert_false(rig_has_origin(r));
-	limit(p, (struct breaker_limits){2, NONE, NONE, NONE});
+	limit(p, LIMITS(2, NONE, NONE, NONE));
 	asked(r);
 	assert_int_equal(p->b->connections, 2);
 }
@@ -521,12 +575,12 @@ static void lower_limit_is_reached(void **state)
 	struct rig *r = p->r[0];
 	struct peer *client[2], *origin[2];
 
-	limit(p, (struct breaker_limits){2, NONE, NONE, NONE});
+	limit(p, LIMITS(2, NONE, NONE, NONE));
 	for (unsigned i = 0; i < 2; i++) {
 		client[i] = ask(r);
 		origin[i] = asked(r);
 	}
-	limit(p, (struct breaker_limits){1, NONE, NONE, NONE});
+	limit(p, LIMITS(1, NONE, NONE, NONE));
 	for (unsigned i = 0; i < 2; i++) {
 		rig_answer(r, origin[i], OK);
 		expect_ok(r, client[i]);
@@ -549,7 +603,7 @@ static void new_limit(void **state)
 	}
 	rig_answer(r, origin[0], OK);
 	expect_ok(r, client[0]);
-	limit(p, (struct breaker_limits){1, NONE, NONE, NONE});
+	limit(p, LIMITS(1, NONE, NONE, NONE));
 	assert_true(origin[0]->ended);
 	rig_answer(r, origin[1], OK);
 	expect_ok(r, client[1]);
@@ -565,7 +619,7 @@ static void limit_is_lifted(void **state)
 	struct peer *client[3], *origin;
 	struct rig *r = p->r[0];
 
-	limit(p, (struct breaker_limits){1, NONE, NONE, NONE});
+	limit(p, LIMITS(1, NONE, NONE, NONE));
 	client[0] = ask(r);
 	origin = asked(r);
 	client[1] = ask(r);
@@ -590,7 +644,7 @@ static void tunnel_counts(void **state)
 	struct rig *r = p->r[0];
 	struct peer *client = rig_client(r, PORT_ROUTED), *origin, *second;
 
-	limit(p, (struct breaker_limits){1, NONE, NONE, NONE});
+	limit(p, LIMITS(1, NONE, NONE, NONE));
 	rig_ask(r, client,
 		"GET / HTTP/1.1\r\nHost: web\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
 	origin = asked(r);
@@ -646,6 +700,8 @@ int main(void)
 		CASE(b217_at_once),
 		CASE(b222_overflow_is_not_retried),
 		CASE(retries_are_limited),
+		CASE(retries_have_a_budget),
+		CASE(a_budget_has_a_minimum),
 		CASE(waiting_has_its_time),
 		CASE(lost_connection_makes_room),
 		CASE(refused_connection_makes_room),

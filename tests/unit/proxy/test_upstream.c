@@ -438,6 +438,25 @@ static void listener_replaced(void **state)
 	check_ok_after(r, client);
 }
 
+/* tcpKeepalive: connections to the cluster have it, those of clients do not. */
+static void keepalive_is_the_clusters(void **state)
+{
+	struct rig *r = *state;
+	struct peer *client = rig_client(r, PORT_ROUTED), *origin;
+
+	r->clusters[0].has_keepalive = true;
+	r->clusters[0].keepalive =
+		(struct tcp_keepalive){.time_s = 3, .interval_s = 2, .probes = 1};
+	rig_ask(r, client, "GET / HTTP/1.1\r\nHost: web\r\n\r\n");
+	origin = rig_origin(r);
+	rig_expect_request(r, origin);
+	assert_int_equal(origin->keepalive.time_s, 3);
+	assert_int_equal(origin->keepalive.probes, 1);
+	assert_int_equal(client->keepalive.time_s, 0);
+	peer_reset(client);
+	rig_run(r);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
@@ -461,6 +480,7 @@ int main(void)
 		CASE(endpoint_replaced),
 		CASE(listener_gone),
 		CASE(listener_replaced),
+		CASE(keepalive_is_the_clusters),
 	};
 
 	return cmocka_run_group_tests(tests, rig_global_setup, NULL);
