@@ -11,6 +11,12 @@
 #include <pcre2.h>
 
 #include <compile/memory.h>
+#include <compile/pattern_plain.h>
+
+/* So many plain expressions are matched faster one by one, when they are asked for, than scanned
+ * for; and a database takes a millisecond to build, which tens of thousands of virtual hosts with
+ * an expression of their own would each have to wait for. */
+#define PLAIN_MAX 4u
 
 /* One report per expression and scan is enough, and "x*" may match "". RE2's "." does not
  * match a newline, which is both engines' default as well. */
@@ -24,6 +30,7 @@ struct job {
 	const char **wrapped;
 	pcre2_code **slow; /* by id; NULL: Hyperscan's */
 	uint32_t n_slow;
+	bool plain; /* all are PCRE2's */
 };
 
 void pattern_list_init(struct pattern_list *l)
@@ -145,7 +152,16 @@ static bool choose_engine(struct job *j, uint32_t i)
 		refuse(j->b, c, why);
 		return false;
 	}
-	return hyperscan_parses(c->value) || make_slow(j, i);
+	return (!j->plain && hyperscan_parses(c->value)) || make_slow(j, i);
+}
+
+static bool are_few_and_plain(const struct pattern_list *l)
+{
+	bool plain = l->conds.n <= PLAIN_MAX;
+
+	for (uint32_t i = 0; plain && i < l->conds.n; i++)
+		plain = pattern_is_plain(((const struct cond *)l->conds.items[i])->value);
+	return plain;
 }
 
 /* Those that are not PCRE2's, together. *failed: the id of one that Hyperscan cannot build. */
@@ -196,7 +212,7 @@ static void free_slow(pcre2_code **slow, uint32_t n)
 
 static struct pattern_object *make(struct build *b, const struct pattern_list *l)
 {
-	struct job j = {.b = b, .l = l};
+	struct job j = {.b = b, .l = l, .plain = are_few_and_plain(l)};
 	struct pattern_object *o = memory_alloc(sizeof(*o));
 	bool ok = true;
 
