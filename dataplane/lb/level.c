@@ -125,6 +125,7 @@ static void make_view(struct lb_view *v, const struct cluster *c)
 	memset(v->share, 0, sizeof(v->share));
 	v->panics = 0;
 	count_parts(&k, c->endpoints);
+	v->all_well = sum(k.usable, k.n) == c->endpoints->n;
 	if (sum(k.usable, k.n) == 0) {
 		if (threshold) {
 			v->panics = UINT32_MAX;
@@ -143,14 +144,19 @@ const struct lb_view *lb_view(struct lb_state *s, const struct cluster *c, struc
 	uint64_t ejections =
 		c->outlier_state ? __atomic_load_n(&c->outlier_state->ejections, __ATOMIC_RELAXED)
 				 : 0;
+	/* After a change is counted, it is seen. */
+	uint64_t changes =
+		c->checks ? __atomic_load_n(&c->checks->tally->changes, __ATOMIC_ACQUIRE) : 0;
 	uint32_t ejected = lb_ejected(c);
 
 	if (v != buf && v->serial == c->endpoints->serial && v->ejections == ejections &&
-	    v->ejected == ejected && (!ejections || s->now_us < v->until_us))
+	    v->ejected == ejected && v->changes == changes &&
+	    (!ejections || s->now_us < v->until_us))
 		return v;
 	v->serial = c->endpoints->serial;
 	v->ejections = ejections;
 	v->ejected = ejected;
+	v->changes = changes;
 	v->until_us = s->now_us + VIEW_US;
 	make_view(v, c);
 	return v;

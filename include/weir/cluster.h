@@ -10,6 +10,7 @@
 #include <weir/addr.h>
 #include <weir/affinity.h>
 #include <weir/breaker.h>
+#include <weir/health.h>
 #include <weir/outlier.h>
 
 /* Index in an endpoint_set when there is none to choose. */
@@ -93,6 +94,7 @@ struct cluster {
 	struct breaker_limits limits;
 	const struct outlier_policy *outlier; /* NULL: no outlierDetection */
 	struct outlier_state *outlier_state;
+	const struct cluster_checks *checks; /* NULL: no active health checks */
 
 	/* Labels of Istio's metrics. */
 	const char *service_host;      /* reviews.default.svc.cluster.local */

@@ -1,4 +1,5 @@
-/* outlier.h - outlierDetection: which endpoints are out, and what is counted to decide it.
+/* outlier.h - which endpoints are out, by outlierDetection and by active checks (health.h), and
+ * what is counted to decide it.
  *
  * State belongs to an endpoint's name within its cluster and outlives snapshots. Workers count
  * and eject; the control thread's sweep lets endpoints back in. Times are of the clock that
@@ -7,6 +8,7 @@
 #include <stdbool.h>
 
 #include <weir/abi.h>
+#include <weir/health.h>
 
 /* Thresholds of 0 are off. */
 struct outlier_policy {
@@ -31,19 +33,25 @@ struct outlier_state {
 };
 
 /* Of one endpoint; a line each, because workers write to it on errors only but read `ejected`
- * with every pick. */
+ * and `state` with every pick. */
 struct endpoint_health {
 	uint32_t ejected;                                  /* 1: load balancing leaves it out */
 	uint32_t errors_5xx, errors_gateway, errors_local; /* in a row */
 	uint32_t multiplier; /* of the base ejection time: raised by ejections, lowered by sweeps */
-	uint32_t reserved;
-	uint64_t until_us; /* while ejected */
+	uint32_t state;      /* enum health_state: of active checks */
+	uint64_t until_us;   /* while ejected */
 	uint64_t ejections;
+	struct check_record record WEIR_CACHE_ALIGNED;
 } WEIR_CACHE_ALIGNED;
 
 static inline bool endpoint_is_ejected(const struct endpoint_health *h)
 {
 	return h && __atomic_load_n(&h->ejected, __ATOMIC_RELAXED);
+}
+
+static inline enum health_state endpoint_health_state(const struct endpoint_health *h)
+{
+	return h ? (enum health_state)__atomic_load_n(&h->state, __ATOMIC_RELAXED) : HEALTH_WELL;
 }
 
 static inline bool outlier_has_code(const struct outlier_policy *p, uint16_t status)

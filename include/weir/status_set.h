@@ -3,18 +3,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define STATUS_SET_END 640u /* statuses below it can be in a set */
+#define STATUS_SET_MAX 600u /* statuses below it can be in a set */
 
 struct status_set {
-	uint64_t bits[STATUS_SET_END / 64];
+	uint64_t bits[(STATUS_SET_MAX + 63) / 64];
 };
 
 static inline bool status_set_has(const struct status_set *s, unsigned status)
 {
-	return status < STATUS_SET_END && (s->bits[status / 64] >> (status % 64) & 1);
+	return status < STATUS_SET_MAX && (s->bits[status / 64] >> (status % 64) & 1);
 }
 
-/* status is below STATUS_SET_END. */
+/* status is below STATUS_SET_MAX. */
 static inline void status_set_add(struct status_set *s, unsigned status)
 {
 	s->bits[status / 64] |= 1ull << (status % 64);

@@ -236,7 +236,7 @@ static unsigned count_statuses(const struct status_set *set)
 {
 	unsigned n = 0;
 
-	for (unsigned s = 0; s < STATUS_SET_END + 10; s++)
+	for (unsigned s = 0; s < STATUS_SET_MAX + 10; s++)
 		n += status_set_has(set, s);
 	return n;
 }
