@@ -87,15 +87,16 @@ const struct lb_view *lb_view(struct lb_state *s, const struct cluster *c, struc
 bool lb_takes_turn(struct lb_state *s, const struct slow_start *w, const struct endpoint *e);
 
 /* May it be sent requests? */
-static inline bool lb_endpoint_usable(const struct endpoint *e)
+static inline bool lb_endpoint_usable(const struct cluster *c, const struct endpoint *e)
 {
-	return !endpoint_is_ejected(e->health) && endpoint_health_state(e->health) == HEALTH_WELL;
+	return !endpoint_is_ejected(e->health) &&
+	       (!c->checks || endpoint_health_state(e->health) == HEALTH_WELL);
 }
 
 /* ... though health does not count? */
-static inline bool lb_endpoint_is_leaving(const struct endpoint *e)
+static inline bool lb_endpoint_is_leaving(const struct cluster *c, const struct endpoint *e)
 {
-	return endpoint_health_state(e->health) == HEALTH_LEAVING;
+	return c->checks && endpoint_health_state(e->health) == HEALTH_LEAVING;
 }
 
 /* How many endpoints of the cluster are ejected? */
