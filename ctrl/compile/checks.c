@@ -56,7 +56,7 @@ static void set_request(struct arena *a, struct health_check *k, const char *pat
 	k->after = arena_printf(a, "\r\n%sconnection: close\r\n\r\n", fields);
 }
 
-const struct health_check *check_copy(struct arena *a, const struct health_check *k)
+const struct health_check *health_check_copy(struct arena *a, const struct health_check *k)
 {
 	struct health_check *copy = arena_alloc(a, sizeof(*copy));
 
@@ -210,7 +210,7 @@ static const char *default_host(const struct reg_service *s)
 	return name_is_wildcard(s->host) ? NULL : s->host;
 }
 
-const struct health_check *check_of_service(struct build *b, const struct reg_service *s)
+const struct health_check *health_check_of_service(struct build *b, const struct reg_service *s)
 {
 	const struct check_settings *want =
 		s->platform ? &s->from->svc->check : &s->from->se->check;

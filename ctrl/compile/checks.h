@@ -22,7 +22,7 @@ const struct health_check *workload_groups_check(const struct workload_groups *g
 /* ---- clusters ---- */
 
 /* The check that a service's annotations ask for; NULL: none. Lives for the build. */
-const struct health_check *check_of_service(struct build *b, const struct reg_service *s);
+const struct health_check *health_check_of_service(struct build *b, const struct reg_service *s);
 
 /* A copy that lives as long as a. */
-const struct health_check *check_copy(struct arena *a, const struct health_check *k);
+const struct health_check *health_check_copy(struct arena *a, const struct health_check *k);

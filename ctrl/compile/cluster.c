@@ -186,7 +186,7 @@ static void compile_checks(struct build *b, struct arena *a, const struct plan *
 		const struct health_check *k = check_of(p, p->members.items[i]);
 
 		if (k && k != last)
-			copy = check_copy(a, k);
+			copy = health_check_copy(a, k);
 		last = k ? k : last;
 		of[i] = k ? copy : NULL;
 	}
@@ -271,7 +271,7 @@ void cluster_make_all(struct build *b, const struct registry *reg, const struct 
 	for (uint32_t i = 0; i < reg->services.n; i++) {
 		const struct reg_service *s = reg->services.items[i];
 		const struct dest_rule *rule = policies_find(policies, b, s);
-		const struct health_check *check = check_of_service(b, s);
+		const struct health_check *check = health_check_of_service(b, s);
 
 		for (uint32_t k = 0; k < s->n_ports; k++) {
 			make_one(b, s, &s->ports[k], rule, NULL, check);
