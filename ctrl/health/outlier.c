@@ -93,7 +93,8 @@ static void sweep_endpoint(const struct cluster *c, struct endpoint_health *h, u
 
 	if (ejected == 1 && h->until_us <= now_us)
 		come_back(c, h);
-	else if (ejected == 0 && __atomic_load_n(&h->multiplier, __ATOMIC_RELAXED) > 0)
+	else if (!c->outlier->unforgiving && ejected == 0 &&
+		 __atomic_load_n(&h->multiplier, __ATOMIC_RELAXED) > 0)
 		__atomic_fetch_sub(&h->multiplier, 1, __ATOMIC_RELAXED);
 }
 

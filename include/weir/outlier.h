@@ -16,7 +16,8 @@ struct outlier_policy {
 	uint32_t consecutive_gateway; /* 502, 503, 504 */
 	uint32_t consecutive_local;   /* connect failures, resets; with split_local only */
 	bool split_local;
-	bool always_one; /* the first ejection ignores max_ejection_percent (istio/reference D5) */
+	bool always_one;  /* the first ejection ignores max_ejection_percent (istio/reference D5) */
+	bool unforgiving; /* sweeps do not lower the multiplier (3.6, as in Istio 0.8) */
 	uint8_t max_ejection_percent, min_health_percent;
 	uint32_t n_codes; /* 0: every 5xx is an error, else only the statuses in codes */
 	uint64_t interval_us, base_ejection_us, max_ejection_us;
