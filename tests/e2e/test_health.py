@@ -387,6 +387,10 @@ def test_what_is_shown(service):
         e["health_flags"] for e in weirctl.json("proxy-config", "endpoint", "--cluster",
                                                 "shown.test")]
 
+    text = weirctl.text("explain", "http://shown.test/")
+    assert f"{s.backend(0)}  weight 1  version unknown  unhealthy: failed_active_hc\n" in text
+    assert f"{s.backend(1)}  weight 1  version unknown\n" in text
+
     cluster = f"outbound|{s.port}||shown.test"
     metrics = s.weir.metrics()
     assert metrics.sum("weir_cluster_unhealthy_endpoints", cluster=cluster) == 1
