@@ -124,6 +124,19 @@ static void print_misses(FILE *out, const json_t *answer)
 		fprintf(out, INDENT "and %lld that are further off (--all)\n", (long long)left);
 }
 
+/* Why the endpoint is left out, if it is. */
+static void put_flags(FILE *out, const json_t *flags)
+{
+	const json_t *flag;
+	size_t i;
+
+	json_array_foreach(flags, i, flag)
+	{
+		fputs(i ? " " : "  unhealthy: ", out);
+		print_text(out, json_is_string(flag) ? json_string_value(flag) : "");
+	}
+}
+
 static void print_endpoints(FILE *out, const json_t *cluster)
 {
 	const json_t *endpoints = json_object_get(cluster, "endpoints"), *e;
@@ -135,6 +148,7 @@ static void print_endpoints(FILE *out, const json_t *cluster)
 		put(out, e, "address");
 		fprintf(out, "  weight %lld  version ", (long long)json_get_int(e, "weight"));
 		put(out, e, "version");
+		put_flags(out, json_object_get(e, "health_flags"));
 		fputs("\n", out);
 	}
 	if (json_array_size(endpoints) == 0)

@@ -373,16 +373,37 @@ static bool endpoint_chosen(const json_t *e, const struct pc_options *o)
 	return !o->address || (strlen(o->address) == len && memcmp(address, o->address, len) == 0);
 }
 
+/* As istioctl calls it; what its active checks say, by the flags of /clusters. */
+static const char *health_of(const json_t *e)
+{
+	const json_t *flags = json_object_get(e, "health_flags"), *flag;
+	const char *health = "HEALTHY";
+	size_t i;
+
+	json_array_foreach(flags, i, flag)
+	{
+		const char *name = json_is_string(flag) ? json_string_value(flag) : "";
+
+		if (strcmp(name, "pending_active_hc") == 0)
+			return "UNKNOWN";
+		if (strcmp(name, "failed_active_hc") == 0)
+			health = "UNHEALTHY";
+	}
+	return health;
+}
+
 static void endpoint_put(struct table *t, const json_t *e)
 {
 	table_put(t, json_get_string(e, "address"));
+	table_put(t, health_of(e));
+	table_put(t, json_is_true(json_object_get(e, "ejected")) ? "FAILED" : "OK");
 	table_printf(t, "%lld", (long long)json_get_int(e, "weight"));
 	table_put(t, json_get_string(e, "version"));
 	table_put(t, json_get_string(e, "cluster"));
 }
 
 static const struct kind endpoints = {
-	.headings = {"ENDPOINT", "WEIGHT", "VERSION", "CLUSTER"},
+	.headings = {"ENDPOINT", "STATUS", "OUTLIER CHECK", "WEIGHT", "VERSION", "CLUSTER"},
 	.chosen = endpoint_chosen,
 	.put = endpoint_put,
 };

@@ -14,6 +14,7 @@
 
 #include <admin/access_log.h>
 #include <admin/server.h>
+#include <health/changes.h>
 #include <health/outlier.h>
 #include <snapshot/publisher.h>
 #include <source/watch.h>
@@ -39,6 +40,7 @@ struct control {
 	struct watch *watch;
 	struct admin_state state;
 	struct outlier_sweep outliers;
+	struct health_changes changes;
 
 	int epoll_fd, signal_fd;
 	bool stopping; /* leave the loop now */
@@ -111,6 +113,7 @@ static void publish(struct control *c, struct snapshot *snap, struct load_report
 {
 	publisher_publish(c->publisher, snap, wake, c);
 	outlier_sweep_follow(&c->outliers, snap, dataplane_now_us(c->dataplane));
+	health_changes_follow(&c->changes, snap);
 	c->published = true;
 	c->published_hash = store_hash(c->stages.store);
 	c->published_resources = report->resources;
@@ -281,8 +284,21 @@ static void report_duplicates(struct control *c)
 			    iface, ip_addr_format(&ip, text));
 }
 
+static void say_health(const struct cluster *cl, const struct endpoint *e, enum health_state state,
+		       const char *why)
+{
+	uint32_t status = __atomic_load_n(&e->health->record.status, __ATOMIC_RELAXED);
+
+	if (state != HEALTH_WELL && status)
+		report_line("endpoint %s of %s is out: %s (%u)", e->name, cl->name, why, status);
+	else
+		report_line("endpoint %s of %s is %s: %s", e->name, cl->name,
+			    state == HEALTH_WELL ? "in again" : "out", why);
+}
+
 static void reap(struct control *c, uint64_t now)
 {
+	health_changes_tell(&c->changes, say_health);
 	publisher_reap(c->publisher);
 	refresh_state(c);
 	report_duplicates(c);
@@ -449,6 +465,7 @@ struct control *control_create(const struct node_config *cfg, char *err, size_t 
 	c->cfg = cfg;
 	c->epoll_fd = c->signal_fd = -1;
 	outlier_sweep_init(&c->outliers);
+	health_changes_init(&c->changes);
 	c->state.node = cfg;
 	c->state.started_us = clock_us(CLOCK_REALTIME);
 	diags_init(&c->state.last_load.diags);
@@ -485,6 +502,7 @@ void control_destroy(struct control *c)
 	}
 	access_log_close(c->log);
 	outlier_sweep_fini(&c->outliers);
+	health_changes_fini(&c->changes);
 	if (c->publisher)
 		publisher_destroy(c->publisher);
 	load_fini(&c->stages);

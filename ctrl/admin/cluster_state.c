@@ -1,4 +1,4 @@
-/* cluster_state.c - reads breakers and outlier detection while workers write them. */
+/* cluster_state.c - reads breakers and health while workers write them. */
 #include "cluster_state.h"
 
 #include <inttypes.h>
@@ -55,12 +55,73 @@ void cluster_state_describe(json_t *j, const struct cluster *c)
 		     __atomic_load_n(&c->outlier_state->ejections, __ATOMIC_RELAXED));
 }
 
-void cluster_state_describe_endpoint(json_t *j, const struct endpoint *e)
+/* Envoy's health flags. */
+static void add_flag(json_t *flags, const char *name, bool set)
 {
-	if (!e->health)
+	if (set)
+		json_array_append_new(flags, json_string(name));
+}
+
+static void put_ejection(json_t *j, const struct endpoint_health *h, bool ejected, uint64_t now_us)
+{
+	uint64_t until_us = __atomic_load_n(&h->until_us, __ATOMIC_RELAXED);
+
+	json_object_set_new(j, "ejected", json_boolean(ejected));
+	if (ejected)
+		json_put_int(j, "ejected_for_ms",
+			     until_us > now_us ? (until_us - now_us) / 1000 : 0);
+	json_put_int(j, "ejections", __atomic_load_n(&h->ejections, __ATOMIC_RELAXED));
+}
+
+static uint64_t read_checks(const struct check_record *r)
+{
+	return __atomic_load_n(&r->checks, __ATOMIC_RELAXED);
+}
+
+static uint64_t read_passed(const struct check_record *r)
+{
+	return __atomic_load_n(&r->passed, __ATOMIC_ACQUIRE);
+}
+
+static void put_checks(json_t *j, const struct check_record *r)
+{
+	static const char *const labels[CHECK_RESULT_COUNT] = {
+#define X(id, label, text) [CHECK_##id] = label,
+		CHECK_RESULTS(X)
+#undef X
+	};
+	uint32_t status = __atomic_load_n(&r->status, __ATOMIC_RELAXED);
+	uint64_t checks = read_checks(r);
+
+	json_put_int(j, "health_checks", checks);
+	json_put_int(j, "health_checks_passed", read_passed(r));
+	if (!checks)
 		return;
-	json_object_set_new(j, "ejected", json_boolean(endpoint_is_ejected(e->health)));
-	json_put_int(j, "ejections", __atomic_load_n(&e->health->ejections, __ATOMIC_RELAXED));
+	json_put_string(j, "last_health_check",
+			labels[__atomic_load_n(&r->last, __ATOMIC_RELAXED)]);
+	if (status)
+		json_put_int(j, "last_health_check_status", status);
+}
+
+void cluster_state_describe_endpoint(json_t *j, const struct cluster *c, uint32_t i,
+				     uint64_t now_us)
+{
+	const struct endpoint_health *h = c->endpoints->endpoints[i].health;
+	bool checked = c->checks && c->checks->of[i], ejected = endpoint_is_ejected(h);
+	enum health_state state = checked ? endpoint_health_state(h) : HEALTH_WELL;
+	json_t *flags = json_array();
+
+	json_put_string(j, "health", ejected || state != HEALTH_WELL ? "unhealthy" : "healthy");
+	add_flag(flags, "failed_active_hc", state != HEALTH_WELL);
+	add_flag(flags, "failed_outlier_check", ejected);
+	add_flag(flags, "pending_active_hc",
+		 state == HEALTH_FAILING && read_checks(&h->record) == 0);
+	add_flag(flags, "excluded_via_immediate_hc_fail", state == HEALTH_LEAVING);
+	json_object_set_new(j, "health_flags", flags);
+	if (c->outlier)
+		put_ejection(j, h, ejected, now_us);
+	if (checked)
+		put_checks(j, &h->record);
 }
 
 /* ---- Prometheus ---- */
@@ -115,32 +176,93 @@ static uint64_t read_refused(const struct cluster *c)
 	return __atomic_load_n(&c->outlier_state->refused, __ATOMIC_RELAXED);
 }
 
+static bool is_checked(const struct cluster *c, uint32_t i)
+{
+	return c->checks->of[i] != NULL;
+}
+
+static uint64_t count_unhealthy(const struct cluster *c)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < c->endpoints->n; i++)
+		n += is_checked(c, i) &&
+		     endpoint_health_state(c->endpoints->endpoints[i].health) != HEALTH_WELL;
+	return n;
+}
+
+static uint64_t count_passed(const struct cluster *c)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < c->endpoints->n; i++)
+		if (is_checked(c, i))
+			n += read_passed(&c->endpoints->endpoints[i].health->record);
+	return n;
+}
+
+static uint64_t count_failed(const struct cluster *c)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < c->endpoints->n; i++) {
+		const struct endpoint_health *h = c->endpoints->endpoints[i].health;
+		/* In this order: a check is counted before its pass. */
+		uint64_t passed = is_checked(c, i) ? read_passed(&h->record) : 0;
+
+		n += is_checked(c, i) ? read_checks(&h->record) - passed : 0;
+	}
+	return n;
+}
+
+/* What a cluster must have to be counted. */
+enum metric_of { OF_LIMITS, OF_OUTLIER, OF_CHECKS };
+
+static bool has(const struct cluster *c, enum metric_of of)
+{
+	switch (of) {
+	case OF_LIMITS:
+		return c->breaker != NULL;
+	case OF_OUTLIER:
+		return c->outlier != NULL;
+	case OF_CHECKS:
+		return c->checks != NULL;
+	}
+	return false;
+}
+
 /* Rows of one family stand together; the first has the help. */
 static const struct cluster_metric {
 	const char *name, *label, *type, *help;
-	bool outlier; /* of outlier detection, else of the limits */
+	enum metric_of of;
 	uint64_t (*read)(const struct cluster *c);
 } cluster_metrics[] = {
 	{"weir_cluster_connections", "", "gauge", "Upstream connections of clusters with limits",
-	 false, read_connections},
-	{"weir_cluster_pending_requests", "", "gauge", "Requests without a connection", false,
+	 OF_LIMITS, read_connections},
+	{"weir_cluster_pending_requests", "", "gauge", "Requests without a connection", OF_LIMITS,
 	 read_pending},
-	{"weir_cluster_active_requests", "", "gauge", "Requests on a connection", false,
+	{"weir_cluster_active_requests", "", "gauge", "Requests on a connection", OF_LIMITS,
 	 read_requests},
 	{"weir_cluster_waits_total", "", "counter", "Requests that had to wait for a connection",
-	 false, read_waits},
+	 OF_LIMITS, read_waits},
 	{"weir_cluster_overflows_total", ",limit=\"pending\"", "counter",
-	 "Requests and retries turned away by a limit", false, read_pending_overflows},
-	{"weir_cluster_overflows_total", ",limit=\"requests\"", "counter", "", false,
+	 "Requests and retries turned away by a limit", OF_LIMITS, read_pending_overflows},
+	{"weir_cluster_overflows_total", ",limit=\"requests\"", "counter", "", OF_LIMITS,
 	 read_request_overflows},
-	{"weir_cluster_overflows_total", ",limit=\"retries\"", "counter", "", false,
+	{"weir_cluster_overflows_total", ",limit=\"retries\"", "counter", "", OF_LIMITS,
 	 read_retry_overflows},
-	{"weir_cluster_ejected_endpoints", "", "gauge", "Endpoints that are out", true,
+	{"weir_cluster_ejected_endpoints", "", "gauge", "Endpoints that are out", OF_OUTLIER,
 	 read_ejected},
-	{"weir_cluster_ejections_total", "", "counter", "Ejections by outlier detection", true,
-	 read_ejections},
+	{"weir_cluster_ejections_total", "", "counter", "Ejections by outlier detection",
+	 OF_OUTLIER, read_ejections},
 	{"weir_cluster_ejections_refused_total", "", "counter",
-	 "Ejections that maxEjectionPercent did not allow", true, read_refused},
+	 "Ejections that maxEjectionPercent did not allow", OF_OUTLIER, read_refused},
+	{"weir_cluster_unhealthy_endpoints", "", "gauge", "Endpoints that fail their active checks",
+	 OF_CHECKS, count_unhealthy},
+	{"weir_cluster_health_checks_total", ",result=\"passed\"", "counter",
+	 "Active health checks of the endpoints there are", OF_CHECKS, count_passed},
+	{"weir_cluster_health_checks_total", ",result=\"failed\"", "counter", "", OF_CHECKS,
+	 count_failed},
 };
 
 static void put_samples(const struct snapshot *s, const struct cluster_metric *m, struct text *out)
@@ -148,7 +270,7 @@ static void put_samples(const struct snapshot *s, const struct cluster_metric *m
 	for (uint32_t i = 0; s && i < s->n_cluster_ids; i++) {
 		const struct cluster *c = s->cluster_by_id[i];
 
-		if (!c || !(m->outlier ? c->outlier != NULL : c->breaker != NULL))
+		if (!c || !has(c, m->of))
 			continue;
 		text_printf(out, "%s{cluster=\"", m->name);
 		text_put_label(out, c->name, strlen(c->name));

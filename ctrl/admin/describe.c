@@ -233,23 +233,25 @@ json_t *describe_listener(const struct listener *l, bool hosts, const struct lis
 
 /* ---- clusters ---- */
 
-static json_t *endpoint_json(const struct endpoint *e)
+static json_t *endpoint_json(const struct cluster *c, uint32_t i, uint64_t now_us)
 {
+	const struct endpoint *e = &c->endpoints->endpoints[i];
 	json_t *j = json_object();
 
 	json_put_string(j, "address", e->name);
 	json_put_int(j, "weight", e->weight);
 	json_put_string(j, "version", e->version);
-	cluster_state_describe_endpoint(j, e);
+	cluster_state_describe_endpoint(j, c, i, now_us);
 	return j;
 }
 
-json_t *describe_cluster(const struct cluster *c)
+json_t *describe_cluster(const struct cluster *c, uint64_t now_us)
 {
 	static const char *const policies[] = {
 		[LB_LEAST_REQUEST] = "LEAST_REQUEST",
 		[LB_ROUND_ROBIN] = "ROUND_ROBIN",
 		[LB_RANDOM] = "RANDOM",
+		[LB_HASH] = "CONSISTENT_HASH",
 	};
 	json_t *j = json_object(), *endpoints = json_array();
 
@@ -263,7 +265,7 @@ json_t *describe_cluster(const struct cluster *c)
 	json_put_int(j, "max_requests_per_connection", c->max_requests_per_connection);
 	cluster_state_describe(j, c);
 	for (uint32_t i = 0; i < c->endpoints->n; i++)
-		json_array_append_new(endpoints, endpoint_json(&c->endpoints->endpoints[i]));
+		json_array_append_new(endpoints, endpoint_json(c, i, now_us));
 	json_object_set_new(j, "endpoints", endpoints);
 	return j;
 }

@@ -18,7 +18,8 @@ json_t *describe_route(const struct vhost *v, const struct route *r);
 /* One of a route's targets with its share; its weight is its number of slots in a cycle. */
 json_t *describe_target(const struct split *s, uint32_t target);
 
-json_t *describe_cluster(const struct cluster *c);
+/* now_us: of the workers' clock. */
+json_t *describe_cluster(const struct cluster *c, uint64_t now_us);
 
 /* What a condition asks for in words, as its author would say it: `uri prefix /api`. */
 void describe_condition(const struct vhost *v, const struct predicate *p, struct text *out);

@@ -161,12 +161,14 @@ static void collect_all(const struct snapshot *snap, struct uses *set)
 		qsort(set->items, set->n, sizeof(*set->items), compare_uses);
 }
 
-static void put_vhosts(const struct snapshot *snap, const struct query *q, struct text *out)
+static void put_vhosts(const struct admin_state *s, const struct snapshot *snap,
+		       const struct query *q, struct text *out)
 {
 	struct list list = list_open(out, "virtual_hosts");
 	struct uses set = {0};
 	const struct use *u, *end, *next;
 
+	(void)s;
 	collect_all(snap, &set);
 	end = set.n ? set.items + set.n : set.items;
 	for (u = set.items; u < end && !out->full; u = next) {
@@ -185,12 +187,14 @@ static void put_vhosts(const struct snapshot *snap, const struct query *q, struc
 
 /* ---- listeners and clusters ---- */
 
-static void put_listeners(const struct snapshot *snap, const struct query *q, struct text *out)
+static void put_listeners(const struct admin_state *s, const struct snapshot *snap,
+			  const struct query *q, struct text *out)
 {
 	struct list list = list_open(out, "listeners");
 	bool hosts = !query_has(q, "brief");
 	const struct listener *told = NULL;
 
+	(void)s;
 	for (uint32_t i = 0; i < snap->n_listener_ids && !out->full; i++) {
 		const struct listener *l = snap->listener_by_id[i];
 
@@ -204,15 +208,17 @@ static void put_listeners(const struct snapshot *snap, const struct query *q, st
 	list_close(&list);
 }
 
-static void put_clusters(const struct snapshot *snap, const struct query *q, struct text *out)
+static void put_clusters(const struct admin_state *s, const struct snapshot *snap,
+			 const struct query *q, struct text *out)
 {
 	struct list list = list_open(out, "clusters");
+	uint64_t now_us = dataplane_now_us(s->dataplane);
 
 	for (uint32_t i = 0; i < snap->n_cluster_ids && !out->full; i++) {
 		const struct cluster *c = snap->cluster_by_id[i];
 
 		if (c && selected(c->name, q))
-			list_add(&list, describe_cluster(c));
+			list_add(&list, describe_cluster(c, now_us));
 	}
 	list_close(&list);
 }
@@ -235,21 +241,22 @@ void dump_config(const struct admin_state *s, const struct query *q, struct text
 	text_puts(out, ",\n\"version\":\"" WEIR_VERSION "\",\n\"node\":");
 	text_put_json(out, s->node->name, strlen(s->node->name));
 	if (snap) {
-		put_listeners(snap, q, out);
-		put_vhosts(snap, q, out);
-		put_clusters(snap, q, out);
+		put_listeners(s, snap, q, out);
+		put_vhosts(s, snap, q, out);
+		put_clusters(s, snap, q, out);
 	}
 	text_puts(out, "}\n");
 }
 
 /* One of the parts, with the generation that it is of. */
 static void dump_part(const struct admin_state *s, const struct query *q, struct text *out,
-		      void (*put)(const struct snapshot *, const struct query *, struct text *))
+		      void (*put)(const struct admin_state *, const struct snapshot *,
+				  const struct query *, struct text *))
 {
 	const struct snapshot *snap = put_head(s, out);
 
 	if (snap)
-		put(snap, q, out);
+		put(s, snap, q, out);
 	text_puts(out, "}\n");
 }
 

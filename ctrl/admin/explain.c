@@ -186,7 +186,9 @@ static void put_targets(struct question *x, json_t *route, const struct split *s
 		const struct cluster *c = target_cluster(x, &s->targets[i]);
 		json_t *j = describe_target(s, i);
 
-		json_object_set_new(j, "details", c ? describe_cluster(c) : json_null());
+		json_object_set_new(j, "details",
+				    c ? describe_cluster(c, dataplane_now_us(x->s->dataplane))
+				      : json_null());
 		json_array_append_new(targets, j);
 	}
 	json_object_set_new(route, "targets", targets);

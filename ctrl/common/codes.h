@@ -5,7 +5,7 @@
  * lists the same rows for readers, and a test compares the two.
  *
  *   01xx reading and decoding      05xx Gateway
- *   02xx rules common to kinds     06xx ServiceEntry, WorkloadEntry
+ *   02xx rules common to kinds     06xx ServiceEntry, workloads, health checks
  *   03xx VirtualService            07xx references between objects
  *   04xx DestinationRule           08xx node configuration */
 #pragma once
@@ -208,6 +208,15 @@
 	X(WE_UNIX_UNREACHABLE,   "WEIR0620", WARNING, "unix addresses are not reachable")          \
 	X(WE_NETWORK_ONLY,       "WEIR0621", WARNING, "a network instead of an address")           \
 	X(WE_PORT_NAME,          "WEIR0622", ERROR,   "a port name is malformed")                  \
+	X(WG_TEMPLATE,           "WEIR0623", ERROR,   "a WorkloadGroup's template is missing")      \
+	X(PROBE_METHOD,          "WEIR0624", ERROR,                                                \
+	  "a probe without a method, or with one that a gateway cannot use")                       \
+	X(PROBE_HEADER,          "WEIR0625", ERROR,   "a header of a probe is malformed")          \
+	X(PROBE_HOST,            "WEIR0626", WARNING, "a probe's host is not where it goes")       \
+	X(CHECK_ALONE,           "WEIR0627", ERROR,                                                \
+	  "a health check's annotation without the check that it is for")                          \
+	X(CHECK_VALUE,           "WEIR0628", ERROR,                                                \
+	  "a path, host or list of statuses that a health check cannot use")                       \
 	X(REF_HOST,              "WEIR0701", WARNING,                                              \
 	  "a destination host that no service has (IST0101)")                                      \
 	X(REF_SUBSET,            "WEIR0702", WARNING,                                              \

@@ -2,6 +2,7 @@
 #include <compile/cluster.h>
 
 #include <compile/balance.h>
+#include <compile/checks.h>
 #include <compile/memory.h>
 #include <compile/names.h>
 #include <compile/parts.h>
@@ -18,7 +19,8 @@ struct plan {
 	const struct subset *subset; /* NULL: all endpoints */
 	const char *name;
 	struct cluster_policy policy;
-	struct list members; /* struct reg_endpoint, by part */
+	const struct health_check *check; /* of all endpoints; NULL: each has its own, or none */
+	struct list members;              /* struct reg_endpoint, by part */
 	struct part_plan parts;
 };
 
@@ -27,6 +29,19 @@ static const char *version_of(const struct reg_endpoint *e)
 	const char *v = labels_get(e->labels, VERSION_LABEL);
 
 	return v ? v : VERSION_UNKNOWN;
+}
+
+/* What the service says goes before what a group does. */
+static const struct health_check *check_of(const struct plan *p, const struct reg_endpoint *e)
+{
+	return p->check ? p->check : e->check;
+}
+
+static void key_check(struct cache_key *k, const struct health_check *check)
+{
+	cache_key_number(k, check != NULL);
+	if (check)
+		cache_key_number(k, check->hash);
 }
 
 static void key_plan(struct cache_key *k, const struct plan *p)
@@ -49,6 +64,7 @@ static void key_plan(struct cache_key *k, const struct plan *p)
 		cache_key_number(k, e->addr.ip.q[1]);
 		cache_key_number(k, (uint64_t)e->weight << 16 | e->addr.port);
 		cache_key_string(k, version_of(e));
+		key_check(k, check_of(p, e));
 	}
 }
 
@@ -61,8 +77,10 @@ static const char *endpoint_key(struct arena *a, const char *cluster, const char
 static void compile_endpoint(struct build *b, struct arena *a, const struct plan *p,
 			     const struct reg_endpoint *e, struct endpoint *out)
 {
-	const char *key;
+	const struct health_check *check = check_of(p, e);
 	char name[NET_ADDR_STRLEN];
+	const char *key;
+	bool known;
 
 	net_addr_format(&e->addr, name);
 	out->addr = e->addr;
@@ -70,9 +88,15 @@ static void compile_endpoint(struct build *b, struct arena *a, const struct plan
 	out->name = arena_strdup(a, name);
 	out->version = arena_strdup(a, version_of(e));
 	key = endpoint_key(b->tmp, p->name, name);
+	known = intern_has(&b->c->endpoint_ids, key);
 	out->id = intern_get(&b->c->endpoint_ids, key, &out->gen);
-	if (p->policy.has_outlier)
-		out->health = keep_get_health(&b->c->keep, key);
+	if (!p->policy.has_outlier && !check)
+		return;
+	out->health = keep_get_health(&b->c->keep, key);
+	/* A new endpoint is not used until a check has passed. One that was used without checks is
+	 * well until they say otherwise: a reload does not interrupt its service. */
+	if (check && !known)
+		out->health->state = HEALTH_FAILING;
 }
 
 /* The order by weight; left out when there is nothing to weigh. */
@@ -140,6 +164,38 @@ static void compile_endpoints(struct build *b, struct cluster_object *o, const s
 		compile_choice(b, o->arena, p, &o->endpoints);
 }
 
+static bool has_checks(const struct plan *p)
+{
+	for (uint32_t i = 0; i < p->members.n; i++)
+		if (check_of(p, p->members.items[i]))
+			return true;
+	return false;
+}
+
+/* Members of one group are neighbours, as a rule: one copy does for all. */
+static void compile_checks(struct build *b, struct arena *a, const struct plan *p,
+			   struct cluster *c)
+{
+	const struct health_check **of, *last = NULL, *copy = NULL;
+	struct cluster_checks *checks;
+
+	if (!has_checks(p))
+		return;
+	of = arena_array(a, p->members.n, sizeof(*of));
+	for (uint32_t i = 0; i < p->members.n; i++) {
+		const struct health_check *k = check_of(p, p->members.items[i]);
+
+		if (k && k != last)
+			copy = health_check_copy(a, k);
+		last = k ? k : last;
+		of[i] = k ? copy : NULL;
+	}
+	checks = arena_alloc(a, sizeof(*checks));
+	checks->of = of;
+	checks->tally = keep_get_tally(&b->c->keep, c->name);
+	c->checks = checks;
+}
+
 static void compile_limits(struct build *b, struct arena *a, const struct plan *p,
 			   struct cluster *c)
 {
@@ -174,7 +230,8 @@ static struct cluster_object *make(struct build *b, const struct plan *p)
 	c->endpoints = &o->endpoints;
 	balance_compile(a, &p->policy, c);
 	compile_limits(b, a, p, c);
-	c->elaborate = c->affinity || c->slow_start || c->endpoints->n_parts;
+	compile_checks(b, a, p, c);
+	c->elaborate = c->affinity || c->slow_start || c->endpoints->n_parts || c->checks;
 	c->service_host = arena_strdup(a, p->service->host);
 	c->service_name = arena_strdup(a, p->service->name);
 	c->service_namespace = arena_strdup(a, p->service->ns);
@@ -197,9 +254,10 @@ static void get(struct build *b, const struct plan *p)
 }
 
 static void make_one(struct build *b, const struct reg_service *s, const struct reg_port *port,
-		     const struct dest_rule *rule, const struct subset *subset)
+		     const struct dest_rule *rule, const struct subset *subset,
+		     const struct health_check *check)
 {
-	struct plan p = {.service = s, .port = port, .subset = subset};
+	struct plan p = {.service = s, .port = port, .subset = subset, .check = check};
 
 	p.name = name_cluster(b->tmp, s->host, port->spec->number, subset ? subset->name : NULL);
 	policy_resolve(rule, subset, port->spec->number, b->c->compat_08, &p.policy);
@@ -215,11 +273,12 @@ void cluster_make_all(struct build *b, const struct registry *reg, const struct 
 	for (uint32_t i = 0; i < reg->services.n; i++) {
 		const struct reg_service *s = reg->services.items[i];
 		const struct dest_rule *rule = policies_find(policies, b, s);
+		const struct health_check *check = health_check_of_service(b, s);
 
 		for (uint32_t k = 0; k < s->n_ports; k++) {
-			make_one(b, s, &s->ports[k], rule, NULL);
+			make_one(b, s, &s->ports[k], rule, NULL, check);
 			for (uint32_t j = 0; rule && j < rule->subsets.n; j++)
-				make_one(b, s, &s->ports[k], rule, rule->subsets.items[j]);
+				make_one(b, s, &s->ports[k], rule, rule->subsets.items[j], check);
 		}
 	}
 }
@@ -242,12 +301,14 @@ static void put_kept(struct compiler *c, struct cluster_object *o)
 
 	if (cl->breaker)
 		keep_put_breaker(&c->keep, cl->name);
-	if (!cl->outlier)
-		return;
-	keep_put_outlier(&c->keep, cl->name);
+	if (cl->outlier)
+		keep_put_outlier(&c->keep, cl->name);
+	if (cl->checks)
+		keep_put_tally(&c->keep, cl->name);
 	for (uint32_t i = 0; i < o->endpoints.n; i++)
-		keep_put_health(&c->keep,
-				endpoint_key(o->arena, cl->name, o->endpoints.endpoints[i].name));
+		if (o->endpoints.endpoints[i].health)
+			keep_put_health(&c->keep, endpoint_key(o->arena, cl->name,
+							       o->endpoints.endpoints[i].name));
 }
 
 static void put_tables(struct compiler *c, const struct endpoint_set *set)

@@ -35,7 +35,10 @@ static void index_entry(struct endpoint_index *x, struct build *b, const struct 
 {
 	struct workload *w = arena_alloc(b->tmp, sizeof(*w));
 
-	*w = (struct workload){.from = r, .entry = r->we, .labels = &r->we->labels};
+	*w = (struct workload){.from = r,
+			       .entry = r->we,
+			       .labels = &r->we->labels,
+			       .check = workload_groups_check(&x->groups, b, r)};
 	if (!r->we->address || !ip_addr_parse(r->we->address, &w->ip)) {
 		build_report(b, PROBLEM_ENDPOINT_ADDRESS, r, r->we->address_pos, "spec.address",
 			     "\"%s\" is not an IP address: this workload receives nothing",
@@ -92,6 +95,7 @@ void endpoint_index_init(struct endpoint_index *x, struct build *b)
 	map_init(&x->pods);
 	map_init(&x->slices);
 	map_init(&x->seen);
+	workload_groups_init(&x->groups, b);
 	for (size_t i = 0; i < b->set->n; i++)
 		index_resource(x, b, b->set->items[i]);
 }
@@ -103,6 +107,7 @@ void endpoint_index_fini(struct endpoint_index *x)
 	map_fini(&x->pods);
 	map_fini(&x->slices);
 	map_fini(&x->seen);
+	workload_groups_fini(&x->groups);
 }
 
 /* Identity of an endpoint within its port; zeroed, because it is compared as bytes. */
@@ -231,6 +236,7 @@ void endpoints_add_workload(struct endpoint_index *x, struct build *b, struct re
 	    &(struct reg_endpoint){.addr = {.ip = w->ip, .port = (uint16_t)number},
 				   .labels = w->labels,
 				   .weight = weight,
+				   .check = w->check,
 				   .locality = locality_of(b, w->entry, w->labels)});
 }
 

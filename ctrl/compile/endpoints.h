@@ -1,5 +1,6 @@
 /* endpoints.h - the workloads of a resource set, and which of them serve a port. */
 #pragma once
+#include <compile/checks.h>
 #include <compile/registry.h>
 
 /* Something with an address that can serve: a WorkloadEntry, an inline endpoint or a Pod. */
@@ -8,6 +9,7 @@ struct workload {
 	const struct workload_entry *entry; /* NULL for a Pod */
 	const struct pod *pod;              /* NULL for a WorkloadEntry */
 	const struct labels *labels;
+	const struct health_check *check; /* of its WorkloadGroup; NULL */
 	struct ip_addr ip;
 };
 
@@ -18,6 +20,7 @@ struct endpoint_index {
 	struct map pods;     /* "ns/name" -> struct workload */
 	struct map slices;   /* "ns/service" -> struct list of struct endpoint_slice */
 	struct map seen;     /* (port, address) that endpoints were added for */
+	struct workload_groups groups;
 };
 
 void endpoint_index_init(struct endpoint_index *x, struct build *b);

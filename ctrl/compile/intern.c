@@ -57,6 +57,11 @@ uint32_t intern_get(struct intern *t, const char *name, uint32_t *gen)
 	return id;
 }
 
+bool intern_has(const struct intern *t, const char *name)
+{
+	return map_get_str(&t->by_name, name) != NULL;
+}
+
 void intern_put(struct intern *t, uint32_t id)
 {
 	struct intern_row *r = &t->rows[id];

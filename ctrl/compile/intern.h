@@ -3,6 +3,8 @@
  * A name keeps its id as long as somebody holds it. An id that nobody holds is given to the
  * next new name, with another generation, so that whoever kept state by id can tell. */
 #pragma once
+#include <stdbool.h>
+
 #include <compile/map.h>
 
 struct intern_row;
@@ -19,6 +21,8 @@ void intern_fini(struct intern *t);
 
 /* Holds the id of a name, which gets one when it has none. Generations start at 1. */
 uint32_t intern_get(struct intern *t, const char *name, uint32_t *gen);
+/* Does anybody hold the id of a name? */
+bool intern_has(const struct intern *t, const char *name);
 void intern_put(struct intern *t, uint32_t id);
 
 /* Every id ever given is below this. */

@@ -18,6 +18,7 @@ void keep_init(struct keep *k)
 {
 	map_init(&k->breakers);
 	map_init(&k->clusters);
+	map_init(&k->tallies);
 	map_init(&k->healths);
 	map_init(&k->buckets);
 	k->ended = NULL;
@@ -141,11 +142,12 @@ void keep_fini(struct keep *k)
 	}
 	map_fini(&k->breakers);
 	map_fini(&k->clusters);
+	map_fini(&k->tallies);
 	map_fini(&k->healths);
 	map_fini(&k->buckets);
 }
 
-/* ---- outlier detection ---- */
+/* ---- health ---- */
 
 struct outlier_state *keep_get_outlier(struct keep *k, const char *cluster)
 {
@@ -155,6 +157,16 @@ struct outlier_state *keep_get_outlier(struct keep *k, const char *cluster)
 void keep_put_outlier(struct keep *k, const char *cluster)
 {
 	put_and_forget(&k->clusters, cluster);
+}
+
+struct check_tally *keep_get_tally(struct keep *k, const char *cluster)
+{
+	return get(&k->tallies, cluster, sizeof(struct check_tally))->object;
+}
+
+void keep_put_tally(struct keep *k, const char *cluster)
+{
+	put_and_forget(&k->tallies, cluster);
 }
 
 struct endpoint_health *keep_get_health(struct keep *k, const char *endpoint)

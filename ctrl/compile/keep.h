@@ -14,6 +14,7 @@ struct keep {
 	struct map breakers; /* cluster name -> breaker */
 	struct map clusters; /* cluster name -> outlier state */
 	struct map buckets;  /* rate limit -> its bucket */
+	struct map tallies;  /* cluster name -> tally of active checks */
 	struct map healths;  /* "cluster address" -> endpoint health */
 	struct kept *ended;  /* breakers that no snapshot leads to */
 };
@@ -27,6 +28,8 @@ struct breaker *keep_get_breaker(struct keep *k, const char *cluster, uint32_t c
 void keep_put_breaker(struct keep *k, const char *cluster);
 struct outlier_state *keep_get_outlier(struct keep *k, const char *cluster);
 void keep_put_outlier(struct keep *k, const char *cluster);
+struct check_tally *keep_get_tally(struct keep *k, const char *cluster);
+void keep_put_tally(struct keep *k, const char *cluster);
 struct endpoint_health *keep_get_health(struct keep *k, const char *endpoint);
 void keep_put_health(struct keep *k, const char *endpoint);
 /* A new one is full. */

@@ -74,6 +74,7 @@ static void resolve_outlier(const struct outlier_settings *o, bool compat_08,
 		.consecutive_gateway = o->consecutive_gateway,
 		.split_local = o->split_local,
 		.always_one = compat_08,
+		.unforgiving = compat_08,
 		.max_ejection_percent = (uint8_t)(o->max_ejection_percent ? o->max_ejection_percent
 									  : MAX_EJECTION_PERCENT),
 		.min_health_percent = (uint8_t)o->min_health_percent,
@@ -83,8 +84,12 @@ static void resolve_outlier(const struct outlier_settings *o, bool compat_08,
 	};
 	if (o->split_local)
 		out->consecutive_local = o->has_local ? o->consecutive_local : CONSECUTIVE_ERRORS;
-	out->max_ejection_us =
-		out->base_ejection_us > MAX_EJECTION_US ? out->base_ejection_us : MAX_EJECTION_US;
+	if (compat_08)
+		out->max_ejection_us = UINT64_MAX;
+	else
+		out->max_ejection_us = out->base_ejection_us > MAX_EJECTION_US
+					       ? out->base_ejection_us
+					       : MAX_EJECTION_US;
 	static_assert(sizeof(out->codes) == sizeof(o->codes.bits), "one bit a status");
 	memcpy(out->codes, o->codes.bits, sizeof(out->codes));
 }

@@ -7,9 +7,10 @@
 
 struct reg_endpoint {
 	struct net_addr addr;
-	const struct labels *labels; /* never NULL */
-	uint32_t weight;             /* at least 1 */
-	const char *locality;        /* "region/zone/subzone", "" when it is not known */
+	const struct labels *labels;      /* never NULL */
+	uint32_t weight;                  /* at least 1 */
+	const char *locality;             /* "region/zone/subzone", "" when it is not known */
+	const struct health_check *check; /* of its WorkloadGroup; NULL */
 };
 
 struct reg_port {

@@ -38,7 +38,7 @@ static void add_status(struct build *b, struct retry_policy *p, unsigned long st
 		return;
 	if (!set)
 		p->statuses = set = arena_alloc(b->tmp, sizeof(*set));
-	set->bits[status / 64] |= 1ull << (status % 64);
+	status_set_add(set, (unsigned)status);
 	p->on |= RETRY_STATUS;
 }
 

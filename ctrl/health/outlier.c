@@ -73,6 +73,19 @@ static void come_back(const struct cluster *c, struct endpoint_health *h)
 	__atomic_fetch_sub(&c->outlier_state->ejected, 1, __ATOMIC_RELAXED);
 }
 
+/* Its checks were given up while it was out: nothing else would let it in. A request on an old
+ * snapshot may do that to it long after. */
+static void forget_checks(const struct cluster *c, uint32_t i)
+{
+	struct endpoint_health *h = c->endpoints->endpoints[i].health;
+
+	if ((c->checks && c->checks->of[i]) || endpoint_health_state(h) == HEALTH_WELL)
+		return;
+	__atomic_store_n(&h->state, HEALTH_WELL, __ATOMIC_RELAXED);
+	if (c->checks)
+		__atomic_fetch_add(&c->checks->tally->changes, 1, __ATOMIC_RELEASE);
+}
+
 /* 2: a worker is about to eject it. */
 static void sweep_endpoint(const struct cluster *c, struct endpoint_health *h, uint64_t now_us)
 {
@@ -80,7 +93,8 @@ static void sweep_endpoint(const struct cluster *c, struct endpoint_health *h, u
 
 	if (ejected == 1 && h->until_us <= now_us)
 		come_back(c, h);
-	else if (ejected == 0 && __atomic_load_n(&h->multiplier, __ATOMIC_RELAXED) > 0)
+	else if (!c->outlier->unforgiving && ejected == 0 &&
+		 __atomic_load_n(&h->multiplier, __ATOMIC_RELAXED) > 0)
 		__atomic_fetch_sub(&h->multiplier, 1, __ATOMIC_RELAXED);
 }
 
@@ -88,8 +102,10 @@ static void sweep(const struct cluster *c, uint64_t now_us)
 {
 	uint64_t *next = &c->outlier_state->next_sweep_us;
 
-	for (uint32_t i = 0; i < c->endpoints->n; i++)
+	for (uint32_t i = 0; i < c->endpoints->n; i++) {
+		forget_checks(c, i);
 		sweep_endpoint(c, c->endpoints->endpoints[i].health, now_us);
+	}
 	recount(c);
 	/* A control thread that was busy leaves sweeps out, rather than make them in a row. */
 	*next += c->outlier->interval_us;

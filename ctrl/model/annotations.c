@@ -52,10 +52,34 @@ static const struct field gateway_rows[] = {
 		.name = "A " kind, .fields = (rows), NO_POS, NO_LIST, .keyed = true                \
 	}
 
+/* Of health checks, stored in member check of struct s. */
+/* clang-format off */
+#define HEALTH_CHECK_ROWS(s)                                                                       \
+	{"weir.io/health-check", FIELD_ENUM, FIELD_NAMES_ONLY, AT(s, check.kind),                  \
+	 .values = schema_check_kinds},                                                            \
+	{"weir.io/health-check-path", FIELD_STRING, AT(s, check.path), .initial = "/"},            \
+	{"weir.io/health-check-host", FIELD_STRING, AT(s, check.host)},                            \
+	{"weir.io/health-check-port", FIELD_UINT32, FIELD_QUOTED, AT(s, check.port),               \
+	 RANGE(1, 65535)},                                                                         \
+	{"weir.io/health-check-interval", FIELD_DURATION, AT(s, check.interval_us),                \
+	 .initial = "10s"},                                                                        \
+	{"weir.io/health-check-timeout", FIELD_DURATION, AT(s, check.timeout_us),                  \
+	 .initial = "1s"},                                                                         \
+	{"weir.io/health-check-healthy-threshold", FIELD_UINT32, FIELD_QUOTED,                     \
+	 AT(s, check.healthy_threshold), RANGE(1, UINT32_MAX), .initial = "2"},                    \
+	{"weir.io/health-check-unhealthy-threshold", FIELD_UINT32, FIELD_QUOTED,                   \
+	 AT(s, check.unhealthy_threshold), RANGE(1, UINT32_MAX), .initial = "3"},                  \
+	{"weir.io/health-check-expected-statuses", FIELD_STRING, AT(s, check.statuses),            \
+	 .initial = "200-399"},
+/* clang-format on */
+
+static const struct field service_entry_rows[] = {HEALTH_CHECK_ROWS(service_entry){0}};
+static const struct field service_rows[] = {HEALTH_CHECK_ROWS(service){0}};
+
 const struct message annotations_virtual_service =
 	ANNOTATIONS("VirtualService", virtual_service_rows);
 const struct message annotations_destination_rule = ANNOTATIONS("DestinationRule", no_fields);
 const struct message annotations_gateway = ANNOTATIONS("Gateway", gateway_rows);
-const struct message annotations_service_entry = ANNOTATIONS("ServiceEntry", no_fields);
-const struct message annotations_service = ANNOTATIONS("Service", no_fields);
+const struct message annotations_service_entry = ANNOTATIONS("ServiceEntry", service_entry_rows);
+const struct message annotations_service = ANNOTATIONS("Service", service_rows);
 const struct message annotations_none = ANNOTATIONS("kind like this", no_fields);

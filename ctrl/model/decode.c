@@ -14,6 +14,7 @@ static const struct schema schemas[KIND_COUNT] = {
 	[KIND_GATEWAY] = {&schema_gateway, false, &annotations_gateway},
 	[KIND_SERVICE_ENTRY] = {&schema_service_entry, false, &annotations_service_entry},
 	[KIND_WORKLOAD_ENTRY] = {&schema_workload_entry, false, &annotations_none},
+	[KIND_WORKLOAD_GROUP] = {&schema_workload_group, false, &annotations_none},
 	[KIND_SERVICE] = {&schema_service, true, &annotations_service},
 	[KIND_POD] = {&schema_pod, true, &annotations_none},
 	[KIND_ENDPOINTS] = {&schema_endpoints, true, &annotations_none},

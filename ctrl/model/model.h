@@ -9,6 +9,7 @@
 
 #include <common/arena.h>
 #include <common/diag.h>
+#include <model/health_check.h>
 #include <model/load_balancer.h>
 #include <model/string_list.h>
 #include <weir/addr.h>
@@ -20,6 +21,7 @@
 	X(GATEWAY, "Gateway", "gateway", "networking.istio.io")                                    \
 	X(SERVICE_ENTRY, "ServiceEntry", "serviceentry", "networking.istio.io")                    \
 	X(WORKLOAD_ENTRY, "WorkloadEntry", "workloadentry", "networking.istio.io")                 \
+	X(WORKLOAD_GROUP, "WorkloadGroup", "workloadgroup", "networking.istio.io")                 \
 	X(SERVICE, "Service", "service", "")                                                       \
 	X(POD, "Pod", "pod", "")                                                                   \
 	X(ENDPOINTS, "Endpoints", "endpoints", "")                                                 \
@@ -424,6 +426,15 @@ struct workload_entry {
 	struct pos pos;
 };
 
+/* The template says what generated entries have besides an address; labels are those of the
+ * group's metadata field, which they get, too. */
+struct workload_group {
+	struct labels labels;
+	struct workload_entry *template; /* NULL: absent, an error */
+	struct probe *probe;             /* NULL */
+	struct pos pos;
+};
+
 struct service_port {
 	uint32_t number;
 	const char *name;             /* NULL when absent */
@@ -444,6 +455,7 @@ struct service_entry {
 	bool mesh_internal;
 	bool has_selector; /* workloadSelector is written */
 	struct labels selector;
+	struct check_settings check; /* weir.io/health-check... */
 };
 
 struct service {
@@ -454,6 +466,7 @@ struct service {
 	struct service_port *ports;
 	bool has_selector;
 	struct labels selector;
+	struct check_settings check; /* weir.io/health-check... */
 };
 
 struct slice_endpoint {
@@ -535,6 +548,7 @@ struct resource {
 		struct gateway *gw;
 		struct service_entry *se;
 		struct workload_entry *we;
+		struct workload_group *wg;
 		struct service *svc;
 		struct pod *pod;
 		struct endpoints *ep;

@@ -14,6 +14,7 @@ extern const struct message schema_destination_rule;
 extern const struct message schema_gateway;
 extern const struct message schema_service_entry;
 extern const struct message schema_workload_entry;
+extern const struct message schema_workload_group;
 extern const struct message schema_service;
 extern const struct message schema_pod;
 extern const struct message schema_endpoints;
@@ -37,6 +38,8 @@ void decode_annotations(struct decoder *dec, const struct message *m, const stru
 /* weir.io/rate-limit, into out->rates of a VirtualService or Gateway. */
 void decode_rule_rates(struct decoder *dec, const struct yaml_node *node, void *out);
 void decode_gateway_rate(struct decoder *dec, const struct yaml_node *node, void *out);
+/* weir.io/health-check: enum check_settings_kind. */
+extern const struct enum_value schema_check_kinds[];
 
 /* trafficPolicy.loadBalancer, into a struct load_balancer. */
 extern const struct message schema_load_balancer;

@@ -40,6 +40,10 @@ void check_destination_rule(struct check *c, const struct destination_rule *dr);
 void check_gateway(struct check *c, const struct gateway *gw);
 void check_service_entry(struct check *c, const struct service_entry *se);
 void check_workload_entry(struct check *c, const struct workload_entry *we);
+void check_workload_group(struct check *c, const struct workload_group *wg);
+
+/* The annotations of a health check, on whatever kind has them; c->path is empty. */
+void check_health_check(struct check *c, const struct check_settings *s);
 
 /* Warns of delegates that are missing, hidden or not used; scratch memory from a. */
 void check_delegates(const struct resource_set *s, struct arena *a, struct diags *d);

@@ -116,12 +116,17 @@ static void check_kind(struct check *c)
 		break;
 	case KIND_SERVICE_ENTRY:
 		check_service_entry(c, r->se);
+		check_health_check(c, &r->se->check);
 		break;
 	case KIND_WORKLOAD_ENTRY:
 		check_workload_entry(c, r->we);
 		break;
+	case KIND_WORKLOAD_GROUP:
+		check_workload_group(c, r->wg);
+		break;
 	case KIND_SERVICE:
 		check_service(c, r->svc);
+		check_health_check(c, &r->svc->check);
 		break;
 	case KIND_POD:
 		check_pod(c, r->pod);

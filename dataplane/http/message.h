@@ -26,6 +26,7 @@
 	X(TRANSFER_ENCODING, "transfer-encoding")                                                  \
 	X(UPGRADE, "upgrade")                                                                      \
 	X(USER_AGENT, "user-agent")                                                                \
+	X(X_ENVOY_HEALTH_FAIL, "x-envoy-immediate-health-check-fail")                              \
 	X(X_ENVOY_MAX_RETRIES, "x-envoy-max-retries")                                              \
 	X(X_ENVOY_PER_TRY_TIMEOUT, "x-envoy-upstream-rq-per-try-timeout-ms")                       \
 	X(X_ENVOY_TIMEOUT, "x-envoy-upstream-rq-timeout-ms")                                       \

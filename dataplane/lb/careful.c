@@ -20,7 +20,9 @@ struct chooser {
 
 static bool is_usable(const struct chooser *k, uint32_t i)
 {
-	return k->panic || lb_endpoint_usable(&k->set->endpoints[i]);
+	const struct endpoint *e = &k->set->endpoints[i];
+
+	return k->panic ? !lb_endpoint_is_leaving(k->c, e) : lb_endpoint_usable(k->c, e);
 }
 
 static bool is_skipped(const struct chooser *k, uint32_t i)

@@ -170,7 +170,7 @@ static inline uint32_t pick_plain(struct lb_state *s, const struct cluster *c, c
 static __attribute__((noinline)) uint32_t
 pick_elaborate(struct lb_state *s, const struct cluster *c, const uint32_t *skip, unsigned n_skip)
 {
-	if (c->affinity || c->slow_start || c->endpoints->n_parts || lb_ejected(c))
+	if (c->affinity || c->slow_start || c->endpoints->n_parts || lb_any_out(s, c))
 		return lb_pick_careful(s, c, lb_random(s), skip, n_skip);
 	return pick_plain(s, c, skip, n_skip);
 }
@@ -186,7 +186,7 @@ uint32_t lb_pick_hashed(struct lb_state *s, const struct cluster *c, uint64_t ha
 {
 	const struct hash_table *t = c->endpoints->table;
 
-	if (!t || lb_ejected(c))
+	if (!t || lb_any_out(s, c))
 		return lb_pick_careful(s, c, hash, NULL, 0);
 	return t->owners[lb_table_at(t, hash)];
 }

@@ -16,12 +16,12 @@ static uint32_t least_of(uint64_t a, uint32_t b)
 	return a < b ? (uint32_t)a : b;
 }
 
-static uint32_t count_usable(const struct endpoint_set *set)
+static uint32_t count_usable(const struct cluster *c, const struct endpoint_set *set)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < set->n; i++)
-		n += lb_endpoint_usable(&set->endpoints[i]);
+		n += lb_endpoint_usable(c, &set->endpoints[i]);
 	return n;
 }
 
@@ -39,23 +39,26 @@ static uint32_t ability(uint64_t usable, uint32_t size)
 		    : 0;
 }
 
-static void count_part(struct census *k, const struct endpoint_set *set, uint32_t weight)
+static void count_part(struct census *k, const struct cluster *c, const struct endpoint_set *set,
+		       uint32_t weight)
 {
 	uint32_t i = k->n++;
 
 	k->size[i] = set->n;
-	k->usable[i] = count_usable(set);
+	k->usable[i] = count_usable(c, set);
 	k->able[i] = ability(k->usable[i], set->n);
 	k->weight[i] = weight;
 }
 
-static void count_parts(struct census *k, const struct endpoint_set *set)
+static void count_parts(struct census *k, const struct cluster *c)
 {
+	const struct endpoint_set *set = c->endpoints;
+
 	k->n = 0;
 	for (uint32_t i = 0; i < set->n_parts; i++)
-		count_part(k, &set->parts[i].set, set->parts[i].weight);
+		count_part(k, c, &set->parts[i].set, set->parts[i].weight);
 	if (!set->n_parts)
-		count_part(k, set, 0);
+		count_part(k, c, set, 0);
 }
 
 static uint64_t sum(const uint32_t *x, uint32_t n)
@@ -124,7 +127,8 @@ static void make_view(struct lb_view *v, const struct cluster *c)
 
 	memset(v->share, 0, sizeof(v->share));
 	v->panics = 0;
-	count_parts(&k, c->endpoints);
+	count_parts(&k, c);
+	v->all_well = sum(k.usable, k.n) == c->endpoints->n;
 	if (sum(k.usable, k.n) == 0) {
 		if (threshold) {
 			v->panics = UINT32_MAX;
@@ -143,14 +147,19 @@ const struct lb_view *lb_view(struct lb_state *s, const struct cluster *c, struc
 	uint64_t ejections =
 		c->outlier_state ? __atomic_load_n(&c->outlier_state->ejections, __ATOMIC_RELAXED)
 				 : 0;
+	/* After a change is counted, it is seen. */
+	uint64_t changes =
+		c->checks ? __atomic_load_n(&c->checks->tally->changes, __ATOMIC_ACQUIRE) : 0;
 	uint32_t ejected = lb_ejected(c);
 
 	if (v != buf && v->serial == c->endpoints->serial && v->ejections == ejections &&
-	    v->ejected == ejected && (!ejections || s->now_us < v->until_us))
+	    v->ejected == ejected && v->changes == changes &&
+	    (!ejections || s->now_us < v->until_us))
 		return v;
 	v->serial = c->endpoints->serial;
 	v->ejections = ejections;
 	v->ejected = ejected;
+	v->changes = changes;
 	v->until_us = s->now_us + VIEW_US;
 	make_view(v, c);
 	return v;

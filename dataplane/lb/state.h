@@ -27,6 +27,8 @@ struct lb_view {
 	uint64_t ejections;           /* ever, and... */
 	uint32_t ejected;             /* ...now, when it was looked at */
 	uint32_t panics;              /* a bit for each part whose health is to be ignored */
+	uint64_t changes;             /* by active checks, ever, then */
+	bool all_well;                /* every endpoint was usable */
 	uint64_t until_us;            /* it is looked at again, if anything is out */
 	uint16_t share[LB_PARTS_MAX]; /* of LB_WHOLE; all 0: nobody is usable */
 };
@@ -85,13 +87,28 @@ const struct lb_view *lb_view(struct lb_state *s, const struct cluster *c, struc
 bool lb_takes_turn(struct lb_state *s, const struct slow_start *w, const struct endpoint *e);
 
 /* May it be sent requests? */
-static inline bool lb_endpoint_usable(const struct endpoint *e)
+static inline bool lb_endpoint_usable(const struct cluster *c, const struct endpoint *e)
 {
-	return !endpoint_is_ejected(e->health);
+	return !endpoint_is_ejected(e->health) &&
+	       (!c->checks || endpoint_health_state(e->health) == HEALTH_WELL);
 }
 
-/* Is any endpoint of the cluster out? */
+/* ... though health does not count? */
+static inline bool lb_endpoint_is_leaving(const struct cluster *c, const struct endpoint *e)
+{
+	return c->checks && endpoint_health_state(e->health) == HEALTH_LEAVING;
+}
+
+/* How many endpoints of the cluster are ejected? */
 static inline uint32_t lb_ejected(const struct cluster *c)
 {
 	return c->outlier_state ? __atomic_load_n(&c->outlier_state->ejected, __ATOMIC_RELAXED) : 0;
+}
+
+/* Is any endpoint of the cluster out? */
+static inline bool lb_any_out(struct lb_state *s, const struct cluster *c)
+{
+	struct lb_view buf = {0};
+
+	return lb_ejected(c) || (c->checks && !lb_view(s, c, &buf)->all_well);
 }

@@ -11,6 +11,7 @@
 #include <proxy/stream.h>
 #include <tcp/tcp.h>
 #include <upstream/mailbox.h>
+#include <upstream/prober.h>
 
 /* Beyond the configured head size: the parser must see that a head is too long. */
 #define LINEAR_SLACK  4096
@@ -71,7 +72,8 @@ static bool make_upstream(struct proxy *px)
 	};
 
 	px->up = upstream_create(&e, px->env.max_conns);
-	return px->up != NULL;
+	px->prober = prober_create(&e, px->env.n_workers, px->env.seed);
+	return px->up && px->prober;
 }
 
 struct proxy *proxy_create(const struct proxy_env *env)
@@ -113,6 +115,7 @@ void proxy_destroy(struct proxy *px)
 {
 	if (!px)
 		return;
+	prober_destroy(px->prober);
 	upstream_destroy(px->up);
 	slab_fini(&px->streams);
 	slab_fini(&px->servers);
@@ -144,6 +147,7 @@ static __rte_noinline void adopt(struct proxy *px, struct snapshot *s)
 {
 	lb_resize(px->lb, s->n_split_ids, s->n_cluster_ids, s->n_endpoint_ids);
 	upstream_adopt(px->up, s);
+	prober_adopt(px->prober, s);
 	px->snap = s;
 	px->generation = s->generation;
 }
@@ -193,6 +197,7 @@ void proxy_accept(struct proxy *px, struct bytestream *bs)
 void proxy_turn(struct proxy *px)
 {
 	wheel_turn(&px->wheel, px->now_us);
+	prober_turn(px->prober);
 }
 
 bool proxy_settle(struct proxy *px)
@@ -207,7 +212,9 @@ bool proxy_has_mail(const struct proxy *px)
 
 uint64_t proxy_next_timer(const struct proxy *px)
 {
-	return wheel_next(&px->wheel);
+	uint64_t at = wheel_next(&px->wheel), other = prober_next(px->prober);
+
+	return RTE_MIN(at, other);
 }
 
 void proxy_drain(struct proxy *px)
@@ -215,6 +222,7 @@ void proxy_drain(struct proxy *px)
 	px->draining = true;
 	server_drain(px);
 	upstream_drain(px->up);
+	prober_drain(px->prober);
 }
 
 uint32_t proxy_conns(const struct proxy *px)

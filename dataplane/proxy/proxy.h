@@ -22,9 +22,10 @@ struct net;
 struct h1_server;
 struct request_index;
 struct mailbox;
+struct prober;
 
 struct proxy_env {
-	unsigned worker;
+	unsigned worker, n_workers;
 	const struct http_config *http;
 	struct tcp_ctx *tcp;
 	struct net *net;
@@ -52,6 +53,7 @@ struct proxy {
 	struct match *match;
 	struct lb_state *lb;
 	struct upstream *up;
+	struct prober *prober;
 	struct slab servers, streams;
 	struct h1_server *conns; /* all client connections */
 	uint32_t n_conns, n_tunnels;

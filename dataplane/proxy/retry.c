@@ -68,8 +68,7 @@ static uint32_t status_conditions(const struct retry_policy *r, uint16_t status)
 		c |= RETRY_GATEWAY_ERROR;
 	if (status == 409)
 		c |= RETRY_RETRIABLE_4XX;
-	if (r->statuses && status < STATUS_SET_MAX &&
-	    r->statuses->bits[status / 64] >> (status % 64) & 1)
+	if (r->statuses && status_set_has(r->statuses, status))
 		c |= RETRY_STATUS;
 	return c;
 }

@@ -16,6 +16,7 @@
 #include <proxy/transform.h>
 #include <proxy/tunnel.h>
 #include <tcp/tcp.h>
+#include <upstream/health.h>
 #include <upstream/outlier.h>
 
 /* Of a request's body, kept to be sent again (Envoy's default buffer limit). */
@@ -319,6 +320,9 @@ static bool try_upstream(struct stream *s, struct http_head *h, bool fresh)
 	s->endpoint_id = e->id;
 	s->endpoint_gen = e->gen;
 	s->health = e->health;
+	s->tally = unlikely(s->cluster->checks) && s->cluster->checks->of[i]
+			   ? s->cluster->checks->tally
+			   : NULL;
 	s->upstream_remote = e->addr;
 	s->state = STREAM_CONNECTING;
 	s->up = upstream_acquire(px->up, s->cluster, e, fresh, s, &s->claim, &s->reused, &why);
@@ -397,10 +401,10 @@ static const enum reply_kind failure_reply[] = {
 	[UPSTREAM_OVERFLOW] = REPLY_OVERLOADED,
 };
 
-/* To outlier detection: the try's endpoint gave no answer, or not all of it. */
+/* The try's endpoint gave no answer, or not all of it. */
 static void note_failure(struct stream *s)
 {
-	if (unlikely(s->health))
+	if (unlikely(s->health && s->cluster->outlier))
 		outlier_report_failure(s->cluster, s->health, s->px->now_us);
 	s->health = NULL;
 }
@@ -562,6 +566,15 @@ static void on_interim(void *user, const struct http_head *h)
 	s->down->ops->send_head(s->down, h, &s->px->extra);
 }
 
+/* Of an endpoint that somebody watches. */
+static __rte_noinline void note_response(struct stream *s, const struct http_head *h)
+{
+	if (s->cluster->outlier)
+		outlier_report_status(s->cluster, s->health, h->status, s->px->now_us);
+	if (s->tally && http_has(h, HTTP_FIELD_X_ENVOY_HEALTH_FAIL))
+		health_leave_alone(s->health, s->tally);
+}
+
 static void on_response(void *user, const struct http_head *head)
 {
 	struct stream *s = user;
@@ -570,7 +583,7 @@ static void on_response(void *user, const struct http_head *head)
 
 	(void)head; /* the same object: the codec parses into our scratch */
 	if (unlikely(s->health))
-		outlier_report_status(s->cluster, s->health, h->status, s->px->now_us);
+		note_response(s, h);
 	if (retry(s, condition))
 		return;
 	note_exhausted(s, condition);

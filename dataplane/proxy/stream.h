@@ -28,6 +28,7 @@ struct stream {
 	const struct split_target *target;
 	const struct cluster *cluster;
 	struct endpoint_health *health; /* of the try's endpoint; NULL: nobody watches it */
+	struct check_tally *tally;      /* of its active checks; NULL: it has none */
 	const char *cluster_name;       /* also when the cluster is missing */
 	struct mbq head;                /* the request head's bytes, for retries and the log */
 	struct mbq body;                /* what was sent of its body, by reference, for retries */

@@ -150,6 +150,7 @@ static void drop_request_fields(const struct stream *s, struct http_head *h)
 			if (is_envoy_field(f->name))
 				f->hop = true;
 			break;
+		case HTTP_FIELD_X_ENVOY_HEALTH_FAIL:
 		case HTTP_FIELD_X_ENVOY_MAX_RETRIES:
 		case HTTP_FIELD_X_ENVOY_PER_TRY_TIMEOUT:
 		case HTTP_FIELD_X_ENVOY_TIMEOUT:

@@ -59,10 +59,10 @@ bool worker_pass(struct worker *w, uint64_t now_us)
 	bool work = false;
 	unsigned n;
 
+	proxy_set_now(w->proxy, now_us);
 	proxy_adopt(w->proxy, publish_load(w->cell));
 	tcp_set_now(w->tcp, now_us);
 	tcp_set_memory(w->tcp, mbufs_left(w->pool), w->pool->size);
-	proxy_set_now(w->proxy, now_us);
 	follow_orders(w);
 	if (unlikely(now_us - w->epoch_at_us >= EPOCH_US))
 		follow_wall_clock(w, now_us);

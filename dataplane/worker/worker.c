@@ -179,6 +179,7 @@ static bool make_proxy(struct worker *w, const struct dataplane_config *cfg, uin
 {
 	struct proxy_env env = {
 		.worker = w->index,
+		.n_workers = cfg->n_workers,
 		.http = &cfg->http,
 		.tcp = w->tcp,
 		.net = w->net,

@@ -10,6 +10,7 @@
 #include <weir/addr.h>
 #include <weir/affinity.h>
 #include <weir/breaker.h>
+#include <weir/health.h>
 #include <weir/outlier.h>
 #include <weir/tcp_keepalive.h>
 
@@ -97,6 +98,7 @@ struct cluster {
 	struct breaker_limits limits;
 	const struct outlier_policy *outlier; /* NULL: no outlierDetection */
 	struct outlier_state *outlier_state;
+	const struct cluster_checks *checks; /* NULL: no active health checks */
 
 	/* Labels of Istio's metrics. */
 	const char *service_host;      /* reviews.default.svc.cluster.local */

@@ -131,6 +131,21 @@
 	X(UPSTREAM_RESETS, "weir_upstream_resets_total", "Upstream lost before its response")      \
 	X(UPSTREAM_PROTOCOL_ERRORS, "weir_upstream_protocol_errors_total",                         \
 	  "Upstream responses refused by the parser")                                              \
+	X(HEALTH_CHECKS_STARTED, "weir_health_checks_started_total",                               \
+	  "Active health checks that were put on the wire")                                        \
+	X(HEALTH_CHECK_PASSED, "weir_health_checks_total{result=\"passed\"}",                      \
+	  "Active health checks, by result")                                                       \
+	X(HEALTH_CHECK_STATUS, "weir_health_checks_total{result=\"status\"}", "")                  \
+	X(HEALTH_CHECK_ASKED, "weir_health_checks_total{result=\"asked\"}", "")                    \
+	X(HEALTH_CHECK_REFUSED, "weir_health_checks_total{result=\"refused\"}", "")                \
+	X(HEALTH_CHECK_RESET, "weir_health_checks_total{result=\"reset\"}", "")                    \
+	X(HEALTH_CHECK_TIMEOUT, "weir_health_checks_total{result=\"timeout\"}", "")                \
+	X(HEALTH_CHECK_PROTOCOL, "weir_health_checks_total{result=\"protocol\"}", "")              \
+	X(HEALTH_CHECK_UNREACHABLE, "weir_health_checks_total{result=\"unreachable\"}", "")        \
+	X(HEALTH_CHECKS_POSTPONED, "weir_health_checks_postponed_total",                           \
+	  "Active health checks put off because too many were in flight, or for want of room")     \
+	X(HEALTH_CHECKS_NO_MEMORY, "weir_health_checks_no_memory_total",                           \
+	  "Snapshots whose active health checks were not all begun for want of memory")            \
 	X(LOG_DROPPED, "weir_access_log_dropped_total", "Access log records that found no room")
 
 #define WORKER_COUNTERS(X)                                                                         \
@@ -148,6 +163,8 @@
 	X(TCP_HALF_OPEN, "weir_tcp_half_open", "Connections in SYN-RECEIVED")                      \
 	X(TCP_PRESSURE, "weir_tcp_memory_pressure", "0 ease, 1 scarce, 2 no data taken")           \
 	X(HTTP_ACTIVE, "weir_http_active_requests", "Requests in progress")                        \
+	X(HEALTH_CHECKS_ACTIVE, "weir_health_checks_in_flight",                                    \
+	  "Active health checks on the wire")                                                      \
 	X(UPSTREAM_IDLE, "weir_upstream_idle_connections", "Pooled upstream connections")
 
 #define COUNTERS(X) NET_COUNTERS(X) TCP_COUNTERS(X) HTTP_COUNTERS(X) WORKER_COUNTERS(X) GAUGES(X)

@@ -16,6 +16,7 @@
 #include <weir/abi.h>
 #include <weir/action.h>
 #include <weir/addr_set.h>
+#include <weir/status_set.h>
 
 struct hs_database;       /* Hyperscan */
 struct pcre2_real_code_8; /* PCRE2's */
@@ -134,13 +135,6 @@ enum retry_on {
 #define RETRY_GRPC                                                                                 \
 	(RETRY_GRPC_CANCELLED | RETRY_GRPC_DEADLINE_EXCEEDED | RETRY_GRPC_INTERNAL |               \
 	 RETRY_GRPC_RESOURCE_EXHAUSTED | RETRY_GRPC_UNAVAILABLE)
-
-/* A set of status codes, a bit each. */
-#define STATUS_SET_MAX 600
-
-struct status_set {
-	uint64_t bits[(STATUS_SET_MAX + 63) / 64];
-};
 
 struct retry_policy {
 	uint32_t attempts; /* tries after the first; 0 = none */

@@ -40,3 +40,13 @@ def test_flags_are_found():
 def test_support_table_agrees(file, name, word):
     verdicts = {verdict for fields, verdict in table() if re.search(rf"\b{name}\b", fields)}
     assert word in verdicts, f"docs/istio-support.md says {verdicts} of {name} ({file})"
+
+
+def annotations():
+    return re.findall(r'\{"(weir\.io/[\w-]+)"', read("ctrl/model/annotations.c"))
+
+
+def test_annotations_are_described():
+    described = {name for fields, _ in table() for name in re.findall(r"`(weir\.io/[\w-]+)`",
+                                                                      fields)}
+    assert annotations() and set(annotations()) <= described

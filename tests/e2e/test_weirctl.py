@@ -353,7 +353,7 @@ def test_clusters_and_endpoints(many, ctl):
     assert {c["port"] for c in ctl.json("pc", "cluster", "--port", "8000")} == {8000}
     assert len(rows(ctl.text("pc", "endpoint", "--fqdn", "reviews", "--subset", ""))) == 4
     table = rows(ctl.text("pc", "endpoint", "--cluster", "|v2|reviews"))
-    assert table[1:] == [["198.18.1.13:9080", "1", "v2",
+    assert table[1:] == [["198.18.1.13:9080", "HEALTHY", "OK", "1", "v2",
                           "outbound|9080|v2|reviews.default.svc.cluster.local"]]
     found = ctl.json("pc", "endpoints", "--address", "198.18.1.13", "--port", "9080")
     assert {e["address"] for e in found} == {"198.18.1.13:9080"} and len(found) == 2

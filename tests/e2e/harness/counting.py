@@ -18,6 +18,13 @@ class Tally:
     order: list = field(default_factory=list)   # the paths, as they came
 
 
+def response(key, status, fields=b""):
+    """Says which (ip, port) it is from; fields are whole lines."""
+    body = f"{key[0]}:{key[1]}".encode()
+    return (b"HTTP/1.1 %d X\r\ncontent-length: %d\r\nx-backend: %s\r\n%s\r\n%s"
+            % (status, len(body), body, fields, body))
+
+
 class Counting:
     """Answers on every (ip, port) it is asked to listen on. /SECONDS/... waits before it answers;
     `status` is what a port answers with."""
@@ -75,12 +82,14 @@ class Counting:
                 tally.busy += 1
                 tally.peak = max(tally.peak, tally.busy)
                 tally.order.append(path)
-                status = self.status.get(key, 200)
+            answer = self.answer(key, path, head)
             wait = re.match(r"/([0-9.]+)/", path)
             if wait:
                 time.sleep(float(wait.group(1)))
             with self.lock:
                 tally.busy -= 1
-            body = f"{key[0]}:{key[1]}".encode()
-            conn.sendall(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\nx-backend: %s\r\n\r\n%s"
-                         % (status, len(body), body, body))
+            conn.sendall(answer)
+
+    def answer(self, key, path, head):
+        """What (ip, port) says to a request."""
+        return response(key, self.status.get(key, 200))

@@ -207,6 +207,8 @@ static void test_b235_old_outlier_forms(void **state)
 	world_init(&w, &(struct world_options){.compat_08 = true});
 	world_load(&w, WITH_OUTLIER("http: {consecutiveErrors: 1}"));
 	assert_true(cluster(A)->outlier->always_one);
+	assert_true(cluster(A)->outlier->unforgiving);
+	assert_int_equal(cluster(A)->outlier->max_ejection_us, UINT64_MAX);
 }
 
 /* What is counted belongs to a name, and is the same in every snapshot that has it. */

@@ -174,6 +174,43 @@ static void first_one_of_08(void **state)
 }
 
 /* B232: 3 s, then 6 s, 9 s; each sweep that finds it well takes 3 s off the next. */
+/* Of Istio 0.8: however long it was well in between, and without a cap. */
+static void never_forgiven(void **state)
+{
+	(void)state;
+	w.policy.unforgiving = true;
+	w.policy.max_ejection_us = UINT64_MAX;
+	for (unsigned i = 1; i <= 3; i++) {
+		answers(0, 500, 3);
+		wait_us((uint64_t)i * 3 * SECOND - 1);
+		assert_true(out(0));
+		wait_us(60 * SECOND);
+		assert_false(out(0));
+		assert_int_equal(w.health[0].multiplier, i);
+	}
+	w.health[0].multiplier = 999;
+	answers(0, 500, 3);
+	wait_us(2999 * SECOND);
+	assert_true(out(0));
+}
+
+/* Its checks were given up while they failed, by a reload: the sweep finds that. */
+static void checks_are_given_up(void **state)
+{
+	static struct check_tally tally;
+	static const struct health_check check;
+	static const struct health_check *of[N] = {NULL, &check};
+	static const struct cluster_checks checks = {.tally = &tally, .of = of};
+
+	(void)state;
+	w.cluster.checks = &checks;
+	w.health[0].state = w.health[1].state = HEALTH_FAILING;
+	wait_us(2 * SECOND);
+	assert_int_equal(endpoint_health_state(&w.health[0]), HEALTH_WELL);
+	assert_int_equal(endpoint_health_state(&w.health[1]), HEALTH_FAILING);
+	assert_int_equal(tally.changes, 1);
+}
+
 static void longer_each_time(void **state)
 {
 	(void)state;
@@ -258,6 +295,8 @@ int main(void)
 		CASE(cap),
 		CASE(first_one_of_08),
 		CASE(longer_each_time),
+		CASE(never_forgiven),
+		CASE(checks_are_given_up),
 		CASE(never_longer_than_the_maximum),
 		CASE(starts_anew),
 		CASE(endpoint_leaves),

@@ -213,6 +213,104 @@ static void test_counts_belong_to_a_generation(void **state)
 	assert_in_range(counts[0], 400, 600);
 }
 
+/* ---- active health checks ---- */
+
+static struct check_tally tally;
+static const struct cluster_checks checks = {.tally = &tally};
+static struct outlier_policy detection;
+static struct outlier_state outlier;
+static struct endpoint_health healths[N_MAX];
+
+/* The same with checks. */
+static void make_checked(enum lb_policy policy, uint32_t n)
+{
+	make_cluster(policy, n);
+	memset(healths, 0, sizeof(healths));
+	for (uint32_t i = 0; i < n; i++)
+		endpoints[i].health = &healths[i];
+	set.serial = 1;
+	cluster.checks = &checks;
+	cluster.elaborate = true;
+}
+
+static void set_state(uint32_t i, enum health_state to)
+{
+	healths[i].state = to;
+	tally.changes++;
+}
+
+static void test_b287_failing_gets_nothing(void **state)
+{
+	static const enum lb_policy policies[] = {LB_LEAST_REQUEST, LB_ROUND_ROBIN, LB_RANDOM};
+	unsigned counts[N_MAX];
+
+	(void)state;
+	for (unsigned p = 0; p < sizeof(policies) / sizeof(policies[0]); p++) {
+		make_checked(policies[p], 3);
+		set.serial += 1 + p;
+		pick_many(300, counts);
+		assert_true(counts[0] && counts[1] && counts[2]);
+		set_state(1, HEALTH_FAILING);
+		pick_many(300, counts);
+		assert_true(counts[0] && counts[1] == 0 && counts[2]);
+		set_state(1, HEALTH_WELL);
+		pick_many(300, counts);
+		assert_true(counts[0] && counts[1] && counts[2]);
+	}
+}
+
+/* Ejected and failing at once: it comes back when it is neither. */
+static void test_both_kinds_of_health(void **state)
+{
+	unsigned counts[N_MAX];
+
+	(void)state;
+	make_checked(LB_ROUND_ROBIN, 2);
+	cluster.outlier = &detection;
+	cluster.outlier_state = &outlier;
+	healths[0].ejected = outlier.ejected = 1;
+	outlier.ejections = 1;
+	set_state(0, HEALTH_FAILING);
+	pick_many(20, counts);
+	assert_int_equal(counts[1], 20);
+	set_state(0, HEALTH_WELL);
+	pick_many(20, counts);
+	assert_int_equal(counts[1], 20);
+	set_state(0, HEALTH_FAILING);
+	healths[0].ejected = outlier.ejected = 0;
+	pick_many(20, counts);
+	assert_int_equal(counts[1], 20);
+	set_state(0, HEALTH_WELL);
+	pick_many(20, counts);
+	assert_int_equal(counts[1], 10);
+}
+
+static void test_nobody_well(void **state)
+{
+	(void)state;
+	make_checked(LB_RANDOM, 2);
+	set_state(0, HEALTH_FAILING);
+	set_state(1, HEALTH_LEAVING);
+	assert_int_equal(lb_pick(lb, &cluster, NULL, 0), LB_NONE);
+}
+
+/* minHealthPercent ignores health, but for who asked to be left alone. */
+static void test_panic_without_the_leaving(void **state)
+{
+	static const struct outlier_policy panic = {.min_health_percent = 50};
+	unsigned counts[N_MAX];
+
+	(void)state;
+	make_checked(LB_ROUND_ROBIN, 3);
+	cluster.outlier = &panic;
+	cluster.outlier_state = &outlier;
+	set_state(0, HEALTH_FAILING);
+	set_state(1, HEALTH_LEAVING);
+	pick_many(100, counts);
+	assert_int_equal(counts[0] + counts[2], 100);
+	assert_true(counts[0] && counts[2]);
+}
+
 static void test_skip_while_others_exist(void **state)
 {
 	const uint32_t skip[] = {0, 1, 2, 4, 5, 6};
@@ -359,6 +457,10 @@ int main(void)
 		T(test_least_request_by_weight),
 		T(test_least_request_balances),
 		T(test_counts_belong_to_a_generation),
+		T(test_b287_failing_gets_nothing),
+		T(test_both_kinds_of_health),
+		T(test_nobody_well),
+		T(test_panic_without_the_leaving),
 		T(test_skip_while_others_exist),
 		T(test_skip_everybody),
 		T(test_split_is_exact_from_any_start),

@@ -19,7 +19,7 @@ struct problem_table {
 
 extern const struct problem_table decode_problems, common_problems, virtual_service_problems,
 	action_problems, l4_problems, destination_rule_problems, gateway_problems,
-	service_entry_problems, reference_problems;
+	service_entry_problems, health_check_problems, reference_problems;
 
 /* Four lines of envelope; the body of the spec begins in line 5. */
 #define OBJECT(kind, name)                                                                         \

@@ -60,6 +60,21 @@ static const struct accepted accepted[] = {
 	 "    other.io/rate-limit: fast\nspec:\n  hosts: [x.test]\n  http:\n"
 	 "  - {name: a b, match: [{uri: {exact: /a}}], route: [{destination: {host: a}}]}\n"
 	 "  - {name: b, route: [{destination: {host: a}}]}\n"},
+	{"a group and its probe (B284)",
+	 OBJECT("WorkloadGroup",
+		"g") "  metadata: {labels: {a: b}, annotations: {c: d}}\n"
+		     "  template: {serviceAccount: s, ports: {http: 80}}\n"
+		     "  probe: {initialDelaySeconds: 0, httpGet: {port: 1, path: "
+		     "healthz, scheme: HTTP, httpHeaders: [{name: Host, value: h}]}}\n"},
+	{"a group without a probe", OBJECT("WorkloadGroup", "g") "  template: {}\n"},
+	{"a check by annotation",
+	 "apiVersion: v1\nkind: Service\nmetadata:\n  name: a\n  annotations:\n"
+	 "    weir.io/health-check: http\n    weir.io/health-check-path: /h?x\n"
+	 "    weir.io/health-check-host: \"a.test:80\"\n    weir.io/health-check-port: \"80\"\n"
+	 "    weir.io/health-check-interval: 500ms\n    weir.io/health-check-timeout: 1ms\n"
+	 "    weir.io/health-check-healthy-threshold: \"1\"\n"
+	 "    weir.io/health-check-unhealthy-threshold: \"9\"\n"
+	 "    weir.io/health-check-expected-statuses: 200-399, 404\n"},
 	{"empty documents", "---\n---\n# nothing\n---\n"},
 	{"empty text", ""},
 	{"list without items", "apiVersion: v1\nkind: List\nitems:\n"},

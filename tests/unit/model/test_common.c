@@ -11,6 +11,7 @@
 #include <common/diag.h>
 #include <common/nearest.h>
 #include <common/path.h>
+#include <common/statuses.h>
 #include <common/units.h>
 
 static void arena_memory_is_zeroed_and_apart(void **state)
@@ -231,6 +232,38 @@ static void nearest_names(void **state)
 	}
 }
 
+static unsigned count_statuses(const struct status_set *set)
+{
+	unsigned n = 0;
+
+	for (unsigned s = 0; s < STATUS_SET_MAX + 10; s++)
+		n += status_set_has(set, s);
+	return n;
+}
+
+static void statuses(void **state)
+{
+	static const char *const bad[] = {
+		"",     "200-", "-200", "99",      "600",      "2000",    "20x",      "200,",
+		",200", "a",    "2 00", "300-200", "200-299-", "200 404", "200-1000", "200;404",
+	};
+	struct status_set set;
+
+	(void)state;
+	assert_true(statuses_parse("200", &set));
+	assert_true(status_set_has(&set, 200));
+	assert_int_equal(count_statuses(&set), 1);
+	assert_true(statuses_parse(" 200 - 399 , 404", &set));
+	assert_int_equal(count_statuses(&set), 201);
+	assert_true(status_set_has(&set, 404) && status_set_has(&set, 399));
+	assert_false(status_set_has(&set, 400));
+	assert_true(statuses_parse("100-599", &set));
+	assert_int_equal(count_statuses(&set), 500);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (statuses_parse(bad[i], &set))
+			fail_msg("\"%s\" was taken", bad[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +274,7 @@ int main(void)
 		cmocka_unit_test(durations),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(nearest_names),
+		cmocka_unit_test(statuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

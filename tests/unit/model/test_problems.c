@@ -19,6 +19,7 @@ static const struct problem_table *const tables[] = {
 	&destination_rule_problems,
 	&gateway_problems,
 	&service_entry_problems,
+	&health_check_problems,
 	&reference_problems,
 };
 

@@ -217,7 +217,9 @@ static void take_stock(struct rig *r)
 	assert_int_equal(r->px->servers.used, 0);
 	assert_int_equal(r->px->streams.used, 0);
 	assert_int_equal(upstream_conns(r->px->up), 0);
-	assert_int_equal(r->steered, rig_count(r, CTR_UPSTREAM_CONNECTS));
+	assert_int_equal(r->steered, rig_count(r, CTR_UPSTREAM_CONNECTS) +
+					     rig_count(r, CTR_HEALTH_CHECKS_STARTED));
+	assert_int_equal(rig_count(r, CTR_HEALTH_CHECKS_ACTIVE), 0);
 	for (unsigned i = 0; i < RIG_ENDPOINTS; i++)
 		assert_int_equal(lb_active_requests(r->px->lb, &r->endpoints[i]), 0);
 	assert_int_equal(r->px->wheel.armed, 0);
@@ -271,8 +273,8 @@ int rig_teardown(void **state)
 bool rig_pass(struct rig *r)
 {
 	r->tcp.now_us = r->now_us;
-	proxy_adopt(r->px, &r->snap);
 	proxy_set_now(r->px, r->now_us);
+	proxy_adopt(r->px, &r->snap);
 	fake_arrivals(&r->tcp);
 	proxy_turn(r->px);
 	while (tcp_next_event(&r->tcp))
