@@ -29,24 +29,31 @@ struct variant {
 	const char *policy;
 	uint32_t n;
 	bool weighted;
+	/* Active health checks: all endpoints pass them, but for so many. */
+	bool checked;
+	uint32_t failing;
 };
 
 static const struct variant variants[] = {
-	{"round-robin-10", "simple: ROUND_ROBIN", FEW, false},
-	{"round-robin-10000", "simple: ROUND_ROBIN", MANY, false},
-	{"round-robin-weighted-10000", "simple: ROUND_ROBIN", MANY, true},
-	{"random-10", "simple: RANDOM", FEW, false},
-	{"random-10000", "simple: RANDOM", MANY, false},
-	{"random-weighted-10000", "simple: RANDOM", MANY, true},
-	{"least-request-10", "simple: LEAST_REQUEST", FEW, false},
-	{"least-request-10000", "simple: LEAST_REQUEST", MANY, false},
-	{"least-request-weighted-10000", "simple: LEAST_REQUEST", MANY, true},
-	{"ring-10", RING, FEW, false},
-	{"ring-10000", RING, MANY, false},
-	{"ring-weighted-10000", RING, MANY, true},
-	{"maglev-10", MAGLEV, FEW, false},
-	{"maglev-10000", MAGLEV, MANY, false},
-	{"round-robin-warmup-10000", "simple: ROUND_ROBIN, warmup: {duration: 1s}", MANY, false},
+	{"round-robin-10", "simple: ROUND_ROBIN", .n = FEW},
+	{"round-robin-10000", "simple: ROUND_ROBIN", .n = MANY},
+	{"round-robin-weighted-10000", "simple: ROUND_ROBIN", .n = MANY, .weighted = true},
+	{"random-10", "simple: RANDOM", .n = FEW},
+	{"random-10000", "simple: RANDOM", .n = MANY},
+	{"random-weighted-10000", "simple: RANDOM", .n = MANY, .weighted = true},
+	{"least-request-10", "simple: LEAST_REQUEST", .n = FEW},
+	{"least-request-10000", "simple: LEAST_REQUEST", .n = MANY},
+	{"least-request-weighted-10000", "simple: LEAST_REQUEST", .n = MANY, .weighted = true},
+	{"ring-10", RING, .n = FEW},
+	{"ring-10000", RING, .n = MANY},
+	{"ring-weighted-10000", RING, .n = MANY, .weighted = true},
+	{"maglev-10", MAGLEV, .n = FEW},
+	{"maglev-10000", MAGLEV, .n = MANY},
+	{"round-robin-warmup-10000", "simple: ROUND_ROBIN, warmup: {duration: 1s}", .n = MANY},
+	{"least-request-checked-10", "simple: LEAST_REQUEST", .n = FEW, .checked = true},
+	{"least-request-checked-10000", "simple: LEAST_REQUEST", .n = MANY, .checked = true},
+	{"least-request-failing-10000", "simple: LEAST_REQUEST", .n = MANY, .checked = true,
+	 .failing = 100},
 };
 
 /* ---- resources ---- */
@@ -62,13 +69,14 @@ static void put_cluster(FILE *f, const struct variant *v)
 		"---\n"
 		"apiVersion: networking.istio.io/v1\n"
 		"kind: ServiceEntry\n"
-		"metadata: {name: %s}\n"
+		"metadata: {name: %s%s}\n"
 		"spec:\n"
 		"  hosts: [%s.test]\n"
 		"  resolution: STATIC\n"
 		"  ports: [{number: 80, name: http, protocol: HTTP}]\n"
 		"  endpoints:\n",
-		v->name, v->name, v->policy, v->name, v->name);
+		v->name, v->name, v->policy, v->name,
+		v->checked ? ", annotations: {weir.io/health-check: tcp}" : "", v->name);
 	for (uint32_t i = 0; i < v->n; i++)
 		fprintf(f, "  - {address: 10.0.%u.%u, weight: %u}\n", i / 256, i % 256,
 			v->weighted ? 1 + i % 7 : 1);
@@ -185,6 +193,14 @@ static void pick_again(void *arg, unsigned n)
 		b->chosen += lb_pick(b->lb, b->cluster, &tried, 1);
 }
 
+/* As if every endpoint had been checked: the first ones fail. */
+static void set_health(const struct cluster *c, uint32_t failing)
+{
+	for (uint32_t i = 0; c->checks && i < c->endpoints->n; i++)
+		c->endpoints->endpoints[i].health->state =
+			i < failing ? HEALTH_FAILING : HEALTH_WELL;
+}
+
 /* In names of cases words are joined as in C; in names of hosts they cannot be. */
 static void measure(struct balancer *b, const char *host, void (*run)(void *, unsigned))
 {
@@ -215,6 +231,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < RTE_DIM(variants); i++) {
 		b.cluster = find_cluster(s, variants[i].name);
 		bench_require(b.cluster->endpoints->n == variants[i].n, "its endpoints");
+		set_health(b.cluster, variants[i].failing);
 		measure(&b, variants[i].name, b.cluster->affinity ? pick_hashed : pick);
 	}
 	b.cluster = find_cluster(s, "least-request-10");

@@ -217,7 +217,7 @@ static bool adopt_endpoint(struct prober *p, const struct cluster *c, uint32_t i
 	const struct endpoint *e = &c->endpoints->endpoints[i];
 	const struct health_check *k = c->checks->of[i];
 	uint32_t slot = e->id / p->n_workers;
-	struct job *j = p->jobs[slot];
+	struct job *j = slot < p->n_slots ? p->jobs[slot] : NULL;
 	bool same;
 
 	if (j && j->gen != e->gen) {
@@ -225,7 +225,7 @@ static bool adopt_endpoint(struct prober *p, const struct cluster *c, uint32_t i
 		j = NULL;
 	}
 	same = j && j->hash == k->hash;
-	if (!j && !(j = make_job(p, slot)))
+	if (!j && (slot >= p->n_slots || !(j = make_job(p, slot))))
 		return false;
 	if (!same)
 		stop(j);
@@ -263,7 +263,8 @@ void prober_adopt(struct prober *p, const struct snapshot *s)
 		return;
 	room = make_room(p, s);
 	p->round++;
-	for (uint32_t i = 0; room && i < s->n_cluster_ids; i++) {
+	/* Without room for all, those there are go on. */
+	for (uint32_t i = 0; i < s->n_cluster_ids; i++) {
 		const struct cluster *c = s->cluster_by_id[i];
 
 		if (c && c->checks)

@@ -19,18 +19,25 @@ from harness.weir import ADMIN
 from harness.weirctl import Weirctl
 
 IPS = tuple(f"198.18.1.{n}" for n in (91, 92, 93))
+IPS6, PORT6 = ("2001:2:0:1::91", "2001:2:0:1::92"), 11199
 NETWORKING = "networking.istio.io/v1"
 TICK = 0.1                      # seconds between checks, where nothing else is said
 
 
-def entry(name, port, annotations=None, ips=IPS[:2], selector=None, policy=None):
-    """A ServiceEntry, its route from NAME.test, and a DestinationRule if there is a policy."""
+def entry(name, port, annotations=None, ips=IPS[:2], selector=None, policy=None, ports=None,
+          localities=()):
+    """A ServiceEntry, its route from NAME.test, and a DestinationRule if there is a policy. ports:
+    those of one address instead of ips."""
     spec = {"hosts": [f"{name}.test"], "resolution": "STATIC",
             "ports": [{"number": port, "name": "http", "protocol": "HTTP"}]}
     if selector:
         spec["workloadSelector"] = {"labels": selector}
     else:
         spec["endpoints"] = [{"address": ip} for ip in ips]
+    if ports:
+        spec["endpoints"] = [{"address": ips[0], "ports": {"http": p}} for p in ports]
+    for at, locality in zip(spec.get("endpoints", ()), localities):
+        at["locality"] = locality
     meta = {"name": name}
     if annotations:
         meta["annotations"] = {f"weir.io/health-check{k}": v for k, v in annotations.items()}
@@ -142,9 +149,19 @@ declare("both", lambda n, p: entry(
     "baseEjectionTime: 60s, maxEjectionPercent: 100}}"))
 
 
+declare("far", lambda n, p: entry(n, p, http(), localities=("r1/z1", "r2/z1"),
+                                  policy="{outlierDetection: {}}"))
+declare("hashed", lambda n, p: entry(
+    n, p, http(), policy="{loadBalancer: {consistentHash: {httpHeaderName: x-user}}}"))
+NODE = {"name": "gw-1", "namespace": "istio-system", "labels": {"istio": "ingressgateway"},
+        "locality": "r1/z1"}
+
+
 @pytest.fixture(scope="module")
 def origin(lab):
     it = Patients(lab)
+    for ip in IPS6:
+        it.listen(ip, PORT6)
     for port, _, listen in NAMES.values():
         for ip in IPS[:listen]:
             it.listen(ip, port)
@@ -160,7 +177,7 @@ def weir(lab, origin, start_weir, request):
         lab.add_backend_ip(ip)
     it = start_weir(lab, documents(gateway(), *(make(name, port)
                                                 for name, (port, make, _) in NAMES.items())),
-                    workers=request.param)
+                    workers=request.param, node=NODE)
     yield it
     it.stop()
 
@@ -338,6 +355,46 @@ def test_panic(service):
         s.rise(i)
 
 
+def test_b262_failover_by_checks(service):
+    """The nearest keeps everything while it is well."""
+    s = service("far")
+    proc.wait_until("the near one serves", lambda: s.seen() == {s.backend(0)}, timeout=5)
+    s.fall(0)
+    s.wait({s.backend(1)})
+    s.rise(0)
+    s.wait({s.backend(0)})
+
+
+def test_hash_goes_on_to_the_next(service):
+    s = service("hashed")
+
+    def users():
+        answers = {}
+        for user in range(30):
+            with Connection(s.lab.client) as conn:
+                answers[user] = conn.get("/", "hashed.test", f"x-user: {user}").get("x-backend")
+        return answers
+
+    proc.wait_until("both serve", lambda: set(users().values()) == s.all(), timeout=5)
+    before = users()
+    s.fall(0)
+    proc.wait_until("one serves", lambda: set(users().values()) == {s.backend(1)}, timeout=5)
+    s.rise(0)
+    proc.wait_until("all are where they were", lambda: users() == before, timeout=5)
+
+
+def test_ipv6(lab, weir, origin):
+    weir.apply("six.yaml", entry("six", PORT6, http(), ips=IPS6))
+    s = Service(lab, weir, origin, "six", PORT6)
+    backends = {f"{ip}:{PORT6}" for ip in IPS6}
+    s.wait(backends)
+    origin.health[IPS6[0], PORT6] = 503
+    s.wait(backends - {f"{IPS6[0]}:{PORT6}"})
+    del origin.health[IPS6[0], PORT6]
+    s.wait(backends)
+    weir.withdraw("six.yaml")
+
+
 def test_both_kinds(service):
     """Ejected and checked at once: a check that passes does not end an ejection."""
     s = service("both")
@@ -454,3 +511,47 @@ def test_a_real_server_dies_and_comes_back(lab, weir, origin):
         weir.withdraw("real.yaml")
         for server in servers:
             server.kill()
+
+
+def totals(weir):
+    metrics = weir.metrics()
+    return (metrics.sum("weir_health_checks_started_total"),
+            metrics.sum("weir_health_checks_total", result="refused"),
+            metrics.sum("weir_health_checks_in_flight"))
+
+
+MANY = 3000
+
+
+def test_thousands_that_refuse(service):
+    """They are all checked, a bounded number at a time, and others' requests do not notice."""
+    s = service("counted")
+    s.wait(s.all())
+    started, refused, _ = totals(s.weir)
+    s.weir.apply("many.yaml", entry("many", 80, {"": "tcp", "-interval": "2s"}, ips=IPS,
+                                    ports=range(20000, 20000 + MANY)))
+
+    def done():
+        now = totals(s.weir)
+        assert now[2] <= 512 * s.weir.node["dataplane"]["workers"]
+        assert s.ask().status == 200
+        return now[1] >= refused + 2 * MANY
+
+    proc.wait_until("they were checked twice", done, timeout=15)
+    assert totals(s.weir)[0] >= started + 2 * MANY
+    s.weir.withdraw("many.yaml")
+    proc.wait_until("nothing is left of it", lambda: totals(s.weir)[2] <= 64, timeout=5)
+
+
+def test_endpoints_come_and_go_while_they_are_checked(service):
+    """Silent ones keep a check in flight all the time: every reload ends some and begins others."""
+    s = service("counted")
+    for ip in IPS:
+        s.origin.health[ip, s.port] = NOTHING
+    for i in range(30):
+        more = http(interval="5ms", timeout="20ms", host=f"h{i % 2}.test")
+        s.weir.apply("churn.yaml", entry("churn", s.port, more, ips=IPS[:1 + i % 3]))
+    for ip in IPS:
+        s.origin.health.pop((ip, s.port))
+    s.weir.withdraw("churn.yaml")
+    s.wait(s.all())
