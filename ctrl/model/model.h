@@ -359,6 +359,7 @@ struct destination_rule {
 	struct string_list export_to;
 	struct labels workload_selector;
 	bool has_workload_selector;
+	uint32_t hash_balance_factor; /* weir.io/hash-balance-factor; 0 = absent */
 };
 
 /* ---- Gateway ---- */

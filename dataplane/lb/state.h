@@ -38,8 +38,9 @@ struct lb_state {
 	uint32_t n_splits, n_clusters, n_endpoints;
 	struct lb_cursor *splits, *clusters;
 	struct lb_active *endpoints;
-	struct lb_age *ages;   /* by endpoint id */
-	struct lb_view *views; /* by cluster id */
+	struct lb_active *sums; /* of sets of endpoints, where loads are bounded: bound.c */
+	struct lb_age *ages;    /* by endpoint id */
+	struct lb_view *views;  /* by cluster id */
 };
 
 /* Uniform in [0, n); n is positive. The bias of n / 2^32 is far below what balancing sees. */
@@ -77,6 +78,16 @@ uint32_t lb_table_at(const struct hash_table *t, uint64_t hash);
  * or random. */
 uint32_t lb_pick_careful(struct lb_state *s, const struct cluster *c, uint64_t hash,
 			 const uint32_t *skip, unsigned n_skip);
+
+/* How much an endpoint of a set may have to do, the next request included: its weight's share of
+ * slots. */
+struct lb_measure {
+	uint64_t slots, weight;
+};
+
+struct lb_measure lb_measure(struct lb_state *s, const struct cluster *c,
+			     const struct endpoint_set *set);
+bool lb_has_room(const struct lb_state *s, const struct lb_measure *m, const struct endpoint *e);
 
 /* The current view of a cluster, or the one at buf when there is no room to keep it. */
 const struct lb_view *lb_view(struct lb_state *s, const struct cluster *c, struct lb_view *buf);

@@ -54,6 +54,7 @@ struct stream {
 	uint32_t tries, attempts;
 	uint32_t tried[STREAM_TRIES_MAX]; /* endpoint ids */
 	uint32_t endpoint_id, endpoint_gen;
+	struct lb_bound bound; /* of the cluster's set, when counted */
 	uint16_t status;
 	uint8_t state;  /* enum stream_state */
 	uint8_t method; /* enum http_method */
