@@ -107,8 +107,13 @@ static struct snapshot_box *box_create(void)
 
 static void box_destroy(struct compiler *c, struct snapshot_box *box)
 {
-	for (uint32_t i = 0; i < box->listeners.n; i++)
-		intern_put(&c->listener_ids, ((struct listener *)box->listeners.items[i])->id);
+	for (uint32_t i = 0; i < box->listeners.n; i++) {
+		const struct listener *l = box->listeners.items[i];
+
+		if (l->count)
+			keep_put_count(&c->keep, l->name);
+		intern_put(&c->listener_ids, l->id);
+	}
 	for (uint32_t i = 0; i < box->vhosts.n; i++)
 		vhost_put(c, box->vhosts.items[i]);
 	for (uint32_t i = 0; i < box->clusters.n; i++)

@@ -8,7 +8,8 @@
 /* One (bind, port) with all servers that share it. */
 struct draft {
 	struct net_addr addr;
-	bool http; /* the first server's; the others must agree */
+	bool http;                /* the first server's; the others must agree */
+	uint32_t max_connections; /* the least of those that Gateways ask for; 0: none does */
 	struct map by_host;
 	struct list vhosts; /* struct vhost_draft */
 };
@@ -170,6 +171,12 @@ static void refuse_redirect(struct gateways *g, const struct resource *gw,
 			     "redirecting to https is not supported by this version");
 }
 
+static void limit_connections(struct draft *d, uint32_t max)
+{
+	if (max && (!d->max_connections || max < d->max_connections))
+		d->max_connections = max;
+}
+
 /* Ports that are not HTTP are not opened, but they take their address: an HTTP server that
  * comes later on the same one is dropped (4.4). */
 static void add_server(struct gateways *g, const struct resource *gw, uint32_t index)
@@ -190,6 +197,7 @@ static void add_server(struct gateways *g, const struct resource *gw, uint32_t i
 			     "an earlier server of another protocol has port %u already", s->port);
 		return;
 	}
+	limit_connections(d, gw->gw->max_connections);
 	refuse_redirect(g, gw, s, index);
 	add_http_server(g, d, gw, s);
 }
@@ -305,7 +313,8 @@ static const struct vhost *compile_draft(struct gateways *g, struct vhost_draft 
 /* Without any virtual host the listener still exists: every request gets 404. */
 static void finish(struct gateways *g, struct draft *d)
 {
-	struct listener l = {.addr = d->addr, .kind = LISTENER_GATEWAY};
+	struct listener l = {
+		.addr = d->addr, .kind = LISTENER_GATEWAY, .max_connections = d->max_connections};
 	struct build *b = g->b;
 	struct hosts h;
 

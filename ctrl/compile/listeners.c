@@ -77,6 +77,8 @@ bool listeners_add(struct build *b, const struct listener *l)
 	copy = *taken = arena_alloc(a, sizeof(*copy));
 	*copy = *l;
 	copy->name = name;
+	if (copy->max_connections)
+		copy->count = keep_get_count(&b->c->keep, name);
 	copy->id = intern_get(&b->c->listener_ids, name, &copy->gen);
 	list_add(a, &b->box->listeners, copy);
 	return true;

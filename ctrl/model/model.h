@@ -405,6 +405,7 @@ struct gateway {
 	uint32_t n_servers;
 	struct gateway_server *servers;
 	struct rate_settings rates; /* at most one, without name */
+	uint32_t max_connections;   /* weir.io/max-connections; 0 = absent */
 };
 
 /* ---- registry: ServiceEntry, WorkloadEntry, Service, EndpointSlice, Pod ---- */

@@ -37,6 +37,7 @@ struct stream {
 	const char *details;
 	const char *transport_failure;              /* NULL */
 	struct bytestream *tunnel_down, *tunnel_up; /* after an upgrade */
+	struct conn_count *count;                   /* then: where the client's is counted */
 	/* mirror.c: the copies that still get what this request brings, in a list; of a copy, the
 	 * next one, and the request it follows. */
 	struct stream *copies, *next_copy, *original;
