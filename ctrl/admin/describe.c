@@ -228,6 +228,10 @@ json_t *describe_listener(const struct listener *l, bool hosts, const struct lis
 		json_object_set_new(j, "hosts", hosts_json(t));
 	if (l->fallback)
 		json_put_string(j, "fallback", l->fallback->name);
+	if (l->count) {
+		json_put_int(j, "connections", __atomic_load_n(&l->count->open, __ATOMIC_RELAXED));
+		json_put_int(j, "max_connections", l->max_connections);
+	}
 	return j;
 }
 

@@ -162,6 +162,7 @@
 	  "a warmup without duration, or outside its ranges")                                      \
 	X(DR_WARMUP_POLICY,      "WEIR0421", WARNING, "warmup with a policy that knows none")      \
 	X(DR_LOCALITY_HEALTH,    "WEIR0422", WARNING, "failover without outlierDetection")          \
+	X(DR_HASH_FACTOR,        "WEIR0423", WARNING, "bounded loads without consistentHash")       \
 	X(DR_H2_UPGRADE,         "WEIR0430", ERROR,                                                \
 	  "useClientProtocol and h2UpgradePolicy UPGRADE contradict")                              \
 	X(DR_HTTP2_KEEPALIVE,    "WEIR0431", ERROR,                                                \

@@ -81,14 +81,16 @@ static const char *key_name(const struct consistent_hash *h, enum affinity_key *
 	return h->query ? h->query : "";
 }
 
-static const struct affinity *compile_affinity(struct arena *a, const struct consistent_hash *h)
+static const struct affinity *compile_affinity(struct arena *a, const struct cluster_policy *p)
 {
+	const struct consistent_hash *h = p->balancer.hash;
 	struct affinity *f = arena_alloc(a, sizeof(*f));
 
 	f->name = arena_strdup(a, key_name(h, &f->key));
 	f->name_len = (uint32_t)strlen(f->name);
 	if (f->key == AFFINITY_COOKIE)
 		f->set_cookie = set_cookie(a, h->cookie);
+	f->bound_percent = p->bound_percent;
 	f->set_cookie_len = f->set_cookie ? (uint32_t)strlen(f->set_cookie) : 0;
 	return f;
 }
@@ -141,6 +143,7 @@ static void key_affinity(struct cache_key *k, const struct consistent_hash *h)
 void balance_key(struct cache_key *k, const struct cluster_policy *p)
 {
 	cache_key_number(k, p->lb);
+	cache_key_number(k, p->bound_percent);
 	if (p->balancer.hash)
 		key_affinity(k, p->balancer.hash);
 	cache_key_number(k, has_warmup(p));
@@ -159,7 +162,7 @@ void balance_compile(struct arena *a, const struct cluster_policy *p, struct clu
 {
 	c->lb = p->lb;
 	if (p->balancer.hash)
-		c->affinity = compile_affinity(a, p->balancer.hash);
+		c->affinity = compile_affinity(a, p);
 	if (has_warmup(p))
 		c->slow_start = compile_warmup(a, &p->balancer);
 }

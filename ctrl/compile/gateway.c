@@ -8,8 +8,9 @@
 /* One (bind, port) with all servers that share it. */
 struct draft {
 	struct net_addr addr;
-	bool http;          /* the first server's; the others must agree */
-	struct map by_host; /* -> struct layout_host */
+	bool http;                /* the first server's; the others must agree */
+	uint32_t max_connections; /* the least of those that Gateways ask for; 0: none does */
+	struct map by_host;       /* -> struct layout_host */
 	struct hosts *hosts;
 };
 
@@ -147,6 +148,12 @@ static void refuse_redirect(struct gateways *g, const struct resource *gw,
 			     "redirecting to https is not supported by this version");
 }
 
+static void limit_connections(struct draft *d, uint32_t max)
+{
+	if (max && (!d->max_connections || max < d->max_connections))
+		d->max_connections = max;
+}
+
 /* Ports that are not HTTP are not opened, but they take their address: an HTTP server that
  * comes later on the same one is dropped (4.4). */
 static void add_server(struct gateways *g, const struct resource *gw, uint32_t index)
@@ -167,6 +174,7 @@ static void add_server(struct gateways *g, const struct resource *gw, uint32_t i
 			     "an earlier server of another protocol has port %u already", s->port);
 		return;
 	}
+	limit_connections(d, gw->gw->max_connections);
 	refuse_redirect(g, gw, s, index);
 	add_http_server(g, d, gw, s);
 }
@@ -192,7 +200,9 @@ void gateway_listeners(struct build *b, const struct bindings *x)
 	for (uint32_t k = 0; k < g.drafts.n; k++) {
 		struct draft *d = g.drafts.items[k];
 		struct layout_listener l = {
-			.listener = {.addr = d->addr, .kind = LISTENER_GATEWAY},
+			.listener = {.addr = d->addr,
+				     .kind = LISTENER_GATEWAY,
+				     .max_connections = d->max_connections},
 			.hosts = d->hosts,
 		};
 

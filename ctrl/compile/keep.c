@@ -10,8 +10,11 @@ struct kept {
 	char *name;
 	void *object;
 	uint32_t refs;
-	struct kept *next; /* breakers: once nobody held it, until it is freed or held again */
+	/* Of what workers hold, too: once nobody else does, until it is freed or held again. */
+	struct kept *next;
 	bool ended;
+	struct map *map;
+	bool (*is_unused)(const void *object);
 };
 
 void keep_init(struct keep *k)
@@ -21,6 +24,7 @@ void keep_init(struct keep *k)
 	map_init(&k->tallies);
 	map_init(&k->healths);
 	map_init(&k->buckets);
+	map_init(&k->counts);
 	k->ended = NULL;
 }
 
@@ -95,24 +99,31 @@ struct breaker *keep_get_breaker(struct keep *k, const char *cluster, uint32_t c
 	return b;
 }
 
-void keep_put_breaker(struct keep *k, const char *cluster)
+/* Puts o on the list of those that only workers may still hold. */
+static void end(struct keep *k, struct map *m, struct kept *o,
+		bool (*is_unused)(const void *object))
 {
-	struct kept *o = map_get_str(&k->breakers, cluster);
-
 	if (!put(o) || o->ended)
 		return;
 	o->ended = true;
+	o->map = m;
+	o->is_unused = is_unused;
 	o->next = k->ended;
 	k->ended = o;
 }
 
 /* No snapshot leads to it, so no worker comes to hold it anew. The last access of one that held
  * it was to let go. */
-static bool is_unused(const struct kept *o)
+static bool is_unused_breaker(const void *object)
 {
-	const struct breaker *b = o->object;
+	const struct breaker *b = object;
 
 	return __atomic_load_n(&b->holds, __ATOMIC_ACQUIRE) == 0;
+}
+
+void keep_put_breaker(struct keep *k, const char *cluster)
+{
+	end(k, &k->breakers, map_get_str(&k->breakers, cluster), is_unused_breaker);
 }
 
 void keep_sweep(struct keep *k)
@@ -120,14 +131,14 @@ void keep_sweep(struct keep *k)
 	struct kept **at = &k->ended, *o;
 
 	while ((o = *at) != NULL) {
-		if (o->refs == 0 && !is_unused(o)) {
+		if (o->refs == 0 && !o->is_unused(o->object)) {
 			at = &o->next;
 			continue;
 		}
 		*at = o->next;
 		o->ended = false;
 		if (o->refs == 0)
-			forget(&k->breakers, o);
+			forget(o->map, o);
 	}
 }
 
@@ -138,13 +149,14 @@ void keep_fini(struct keep *k)
 	/* The workers are gone, whatever they held. */
 	while ((o = k->ended) != NULL) {
 		k->ended = o->next;
-		forget(&k->breakers, o);
+		forget(o->map, o);
 	}
 	map_fini(&k->breakers);
 	map_fini(&k->clusters);
 	map_fini(&k->tallies);
 	map_fini(&k->healths);
 	map_fini(&k->buckets);
+	map_fini(&k->counts);
 }
 
 /* ---- health ---- */
@@ -189,4 +201,30 @@ struct rate_bucket *keep_get_bucket(struct keep *k, const char *limit)
 void keep_put_bucket(struct keep *k, const char *limit)
 {
 	put_and_forget(&k->buckets, limit);
+}
+
+/* ---- connections of listeners ---- */
+
+/* A connection that is counted is a hold, too. */
+static bool is_unused_count(const void *object)
+{
+	const struct conn_count *c = object;
+
+	return __atomic_load_n(&c->open, __ATOMIC_ACQUIRE) == 0;
+}
+
+struct conn_count *keep_get_count(struct keep *k, const char *listener)
+{
+	struct kept *o = get(&k->counts, listener, sizeof(struct conn_count));
+	struct conn_count *c = o->object;
+
+	/* While nobody asked, connections came that it does not count. */
+	if (o->refs == 1)
+		__atomic_store_n(&c->adopted, 0, __ATOMIC_RELAXED);
+	return c;
+}
+
+void keep_put_count(struct keep *k, const char *listener)
+{
+	end(k, &k->counts, map_get_str(&k->counts, listener), is_unused_count);
 }

@@ -1,11 +1,13 @@
 /* keep.h - what belongs to a name and outlives snapshots: breakers, health of endpoints,
  * rate limits.
  *
- * Cluster objects hold them, by name. A breaker that nobody holds any more may still be in
- * use by connections that outlive their snapshot: it is kept until workers let go, too. */
+ * Cluster objects hold them, by name. A breaker, or a count of connections, that nobody holds
+ * any more may still be in use by connections that outlive their snapshot: it is kept until workers
+ * let go, too. */
 #pragma once
 #include <compile/map.h>
 #include <weir/cluster.h>
+#include <weir/listener.h>
 #include <weir/rate_limit.h>
 
 struct kept;
@@ -16,7 +18,8 @@ struct keep {
 	struct map buckets;  /* rate limit -> its bucket */
 	struct map tallies;  /* cluster name -> tally of active checks */
 	struct map healths;  /* "cluster address" -> endpoint health */
-	struct kept *ended;  /* breakers that no snapshot leads to */
+	struct map counts;   /* listener name -> its connections, where they are limited */
+	struct kept *ended;  /* breakers and counts that no snapshot leads to */
 };
 
 void keep_init(struct keep *k);
@@ -36,5 +39,8 @@ void keep_put_health(struct keep *k, const char *endpoint);
 struct rate_bucket *keep_get_bucket(struct keep *k, const char *limit);
 void keep_put_bucket(struct keep *k, const char *limit);
 
-/* Frees the breakers that nobody uses any more. */
+struct conn_count *keep_get_count(struct keep *k, const char *listener);
+void keep_put_count(struct keep *k, const char *listener);
+
+/* Frees the breakers and counts that nobody uses any more. */
 void keep_sweep(struct keep *k);

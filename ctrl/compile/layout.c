@@ -52,6 +52,8 @@ bool layout_add_listener(struct build *b, const struct layout_listener *l)
 	copy = *taken = arena_alloc(b->tmp, sizeof(*copy));
 	*copy = *l;
 	copy->listener.name = name;
+	if (l->listener.max_connections)
+		copy->listener.count = keep_get_count(&b->c->keep, name);
 	copy->listener.id = intern_get(&b->c->listener_ids, name, &copy->listener.gen);
 	list_add(b->tmp, &b->layout->listeners, copy);
 	return true;
@@ -103,6 +105,8 @@ void layout_put(struct compiler *c, struct layout *l)
 	for (uint32_t i = 0; i < l->listeners.n; i++) {
 		const struct layout_listener *li = l->listeners.items[i];
 
+		if (li->listener.count)
+			keep_put_count(&c->keep, li->listener.name);
 		intern_put(&c->listener_ids, li->listener.id);
 	}
 	map_fini(&l->delegates);

@@ -41,6 +41,8 @@ static void merge(struct policies *p, struct build *b, const struct resource *r)
 
 	if (!rule->top && (dr->policy || dr->n_ports > 0))
 		rule->top = dr;
+	if (!rule->hash_balance_factor)
+		rule->hash_balance_factor = dr->hash_balance_factor;
 	for (uint32_t i = 0; i < dr->n_subsets; i++)
 		if (dr->subsets[i].name && !has_subset(rule, dr->subsets[i].name))
 			list_add(b->tmp, &rule->subsets, &dr->subsets[i]);
@@ -164,5 +166,7 @@ void policy_resolve(const struct dest_rule *rule, const struct subset *subset, u
 		apply(&p, subset->policy, subset->ports, subset->n_ports, port);
 	*out = (struct cluster_policy){0};
 	balance_resolve(&p, compat_08, out);
+	if (rule && out->lb == LB_HASH)
+		out->bound_percent = rule->hash_balance_factor;
 	pool_policy_resolve(&p, compat_08, out);
 }

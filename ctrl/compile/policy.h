@@ -8,6 +8,7 @@ struct dest_rule {
 	const char *host, *ns;
 	const struct destination_rule *top; /* whose trafficPolicy counts; NULL: nobody's */
 	struct list subsets;                /* struct subset, names unique */
+	uint32_t hash_balance_factor;       /* the first that is given; 0: none */
 };
 
 struct policies {
@@ -25,6 +26,7 @@ const struct dest_rule *policies_find(const struct policies *p, struct build *b,
 struct cluster_policy {
 	enum lb_policy lb;
 	struct load_balancer balancer; /* borrowed from the resource */
+	uint32_t bound_percent;        /* with LB_HASH: see struct affinity */
 	uint64_t connect_timeout_us, idle_timeout_us, max_connection_us;
 	uint32_t max_requests_per_connection;
 	bool has_keepalive;

@@ -214,6 +214,8 @@ const struct hash_table *ring_get(struct build *b, const struct ring_spec *spec,
 			make_maglev(o, e, n, spec->size);
 		else
 			make_ring(o, e, n, spec->size);
+		for (uint32_t i = 0; i < n; i++)
+			o->table.weight += e[i].weight;
 		cache_add(&b->c->rings, &o->cached, key.bytes, key.len);
 	}
 	cache_key_fini(&key);

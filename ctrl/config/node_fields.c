@@ -97,6 +97,16 @@ static const struct field http_fields[] = {
 };
 static const struct message http = {.name = "http", .fields = http_fields, NO_POS, NO_LIST};
 
+/* ---- overload ---- */
+
+static const struct field overload_fields[] = {
+	{"maxDownstreamConnections", FIELD_UINT32, CFG(dataplane.max_downstream),
+	 RANGE(0, 100000000), .initial = "0"},
+	{0},
+};
+static const struct message overload = {
+	.name = "overload", .fields = overload_fields, NO_POS, NO_LIST};
+
 /* ---- tcp ---- */
 
 static const struct enum_value congestion_values[] = {
@@ -375,6 +385,7 @@ static const struct field file_fields[] = {
 	{"node", FIELD_INLINE, .message = &node},
 	{"dataplane", FIELD_INLINE, .message = &dataplane},
 	{"http", FIELD_INLINE, .message = &http},
+	{"overload", FIELD_INLINE, .message = &overload},
 	{"tcp", FIELD_INLINE, .message = &tcp},
 	{"interfaces", FIELD_LIST, WRITTEN(interfaces), COUNT(written_node, n_interfaces),
 	 .message = &interface},

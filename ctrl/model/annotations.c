@@ -42,7 +42,15 @@ static const struct field virtual_service_rows[] = {
 	{0},
 };
 
+static const struct field destination_rule_rows[] = {
+	{"weir.io/hash-balance-factor", FIELD_UINT32, FIELD_QUOTED,
+	 AT(destination_rule, hash_balance_factor), RANGE(100, 1000000)},
+	{0},
+};
+
 static const struct field gateway_rows[] = {
+	{"weir.io/max-connections", FIELD_UINT32, FIELD_QUOTED, AT(gateway, max_connections),
+	 RANGE(1, 100000000)},
 	{"weir.io/rate-limit", FIELD_HOOK, NOT_KEPT, .decode = decode_gateway_rate},
 	{0},
 };
@@ -78,7 +86,8 @@ static const struct field service_rows[] = {HEALTH_CHECK_ROWS(service){0}};
 
 const struct message annotations_virtual_service =
 	ANNOTATIONS("VirtualService", virtual_service_rows);
-const struct message annotations_destination_rule = ANNOTATIONS("DestinationRule", no_fields);
+const struct message annotations_destination_rule =
+	ANNOTATIONS("DestinationRule", destination_rule_rows);
 const struct message annotations_gateway = ANNOTATIONS("Gateway", gateway_rows);
 const struct message annotations_service_entry = ANNOTATIONS("ServiceEntry", service_entry_rows);
 const struct message annotations_service = ANNOTATIONS("Service", service_rows);

@@ -361,6 +361,7 @@ struct destination_rule {
 	struct string_list export_to;
 	struct labels workload_selector;
 	bool has_workload_selector;
+	uint32_t hash_balance_factor; /* weir.io/hash-balance-factor; 0 = absent */
 };
 
 /* ---- Gateway ---- */
@@ -406,6 +407,7 @@ struct gateway {
 	uint32_t n_servers;
 	struct gateway_server *servers;
 	struct rate_settings rates; /* at most one, without name */
+	uint32_t max_connections;   /* weir.io/max-connections; 0 = absent */
 };
 
 /* ---- registry: ServiceEntry, WorkloadEntry, Service, EndpointSlice, Pod ---- */

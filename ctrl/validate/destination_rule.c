@@ -200,6 +200,36 @@ static void check_subsets(struct check *c, const struct destination_rule *dr)
 	check_leave(c, outer);
 }
 
+static bool hashes(const struct traffic_policy *p, const struct port_policy *ports, uint32_t n)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		if (ports[i].policy.lb.hash)
+			return true;
+	return p && p->lb.hash;
+}
+
+/* weir.io/hash-balance-factor */
+static void check_hash_factor(struct check *c, const struct destination_rule *dr)
+{
+	size_t outer, mark;
+	uint32_t i;
+
+	if (!dr->hash_balance_factor || hashes(dr->policy, dr->ports, dr->n_ports))
+		return;
+	for (i = 0; i < dr->n_subsets; i++)
+		if (hashes(dr->subsets[i].policy, dr->subsets[i].ports, dr->subsets[i].n_ports))
+			return;
+	outer = check_field(c, "metadata.annotations");
+	mark = check_key(c, "weir.io/hash-balance-factor");
+	check_report(c, DIAG_DR_HASH_FACTOR,
+		     "it bounds the loads of consistentHash, which no policy here has: it has no "
+		     "effect");
+	check_leave(c, mark);
+	check_leave(c, outer);
+}
+
 /* A rule for some workloads only stays in its own namespace (reference 1.3). */
 static void check_selector_export(struct check *c, const struct destination_rule *dr)
 {
@@ -228,8 +258,11 @@ static void check_selector_export(struct check *c, const struct destination_rule
 
 void check_destination_rule(struct check *c, const struct destination_rule *dr)
 {
-	size_t outer = check_field(c, "spec"), mark = check_field(c, "host");
+	size_t outer, mark;
 
+	check_hash_factor(c, dr);
+	outer = check_field(c, "spec");
+	mark = check_field(c, "host");
 	if (!dr->host || !*dr->host)
 		check_report(c, DIAG_FIELD_REQUIRED, "a DestinationRule needs a host");
 	else

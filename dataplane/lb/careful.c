@@ -5,7 +5,8 @@
 /* So often a draw is repeated before what is left is searched in order. */
 #define REDRAWS      16
 #define CURSOR_STEPS 256
-#define PAIR_DRAWS   8 /* for the second of two choices to be another one */
+#define BOUND_STEPS  512 /* entries of a table asked for room */
+#define PAIR_DRAWS   8   /* for the second of two choices to be another one */
 
 struct chooser {
 	struct lb_state *s;
@@ -106,13 +107,35 @@ static uint32_t look_up(const struct chooser *k)
 	return LB_NONE;
 }
 
+/* And from those that have enough to do. Somebody has room, but he may be far: then it is the least
+ * loaded of those that were met, and if they were all out, whoever is not. */
+static uint32_t look_up_bounded(const struct chooser *k)
+{
+	struct lb_measure m = lb_measure(k->s, k->c, k->set);
+	const struct hash_table *t = k->set->table;
+	uint32_t at = lb_table_at(t, k->hash), best = LB_NONE;
+
+	for (uint32_t n = 0; n < t->n && n < BOUND_STEPS; n++) {
+		uint32_t i = t->owners[at];
+
+		at = at + 1 < t->n ? at + 1 : 0;
+		if (!is_usable(k, i))
+			continue;
+		if (lb_has_room(k->s, &m, &k->set->endpoints[i]))
+			return i;
+		best = best == LB_NONE ? i : lb_less_loaded(k->s, k->set, best, i);
+	}
+	return best == LB_NONE ? look_up(k) : best;
+}
+
 static uint32_t choose(const struct chooser *k)
 {
 	if (k->set->n == 0)
 		return LB_NONE;
 	switch (k->c->lb) {
 	case LB_HASH:
-		return look_up(k);
+		return k->c->affinity && k->c->affinity->bound_percent ? look_up_bounded(k)
+								       : look_up(k);
 	case LB_ROUND_ROBIN:
 		return draw_next(k);
 	case LB_RANDOM:

@@ -28,6 +28,7 @@ static void free_arrays(struct lb_state *s)
 	free(s->splits);
 	free(s->clusters);
 	free(s->endpoints);
+	free(s->sums);
 	free(s->ages);
 	free(s->views);
 }
@@ -61,6 +62,11 @@ static void *grown_cursors(const struct lb_cursor *old, uint32_t n_old, uint32_t
 GROWN_ALIKE(struct lb_active);
 GROWN_ALIKE(struct lb_age);
 
+static void *grown_by_endpoint(const struct lb_state *s, const void *old, uint32_t n)
+{
+	return grown_cursors(old, s->n_endpoints, n ? n : 1);
+}
+
 static struct lb_view *grown_views(const struct lb_view *old, uint32_t n_old, uint32_t n)
 {
 	struct lb_view *v = calloc(n, sizeof(*v));
@@ -86,11 +92,12 @@ bool lb_resize(struct lb_state *s, uint32_t n_splits, uint32_t n_clusters, uint3
 	new.n_endpoints = ne;
 	new.splits = grown_cursors(s->splits, s->n_splits, ns ? ns : 1);
 	new.clusters = grown_cursors(s->clusters, s->n_clusters, nc ? nc : 1);
-	new.endpoints =
-		grown_cursors((const struct lb_cursor *)s->endpoints, s->n_endpoints, ne ? ne : 1);
-	new.ages = grown_cursors((const struct lb_cursor *)s->ages, s->n_endpoints, ne ? ne : 1);
+	new.endpoints = grown_by_endpoint(s, s->endpoints, ne);
+	new.sums = grown_by_endpoint(s, s->sums, ne);
+	new.ages = grown_by_endpoint(s, s->ages, ne);
 	new.views = grown_views(s->views, s->n_clusters, nc ? nc : 1);
-	if (!new.splits || !new.clusters || !new.endpoints || !new.ages || !new.views) {
+	if (!new.splits || !new.clusters || !new.endpoints || !new.sums || !new.ages ||
+	    !new.views) {
 		free_arrays(&new);
 		return false;
 	}
@@ -170,7 +177,7 @@ static inline uint32_t pick_plain(struct lb_state *s, const struct cluster *c, c
 static __attribute__((noinline)) uint32_t
 pick_elaborate(struct lb_state *s, const struct cluster *c, const uint32_t *skip, unsigned n_skip)
 {
-	if (c->affinity || c->slow_start || c->endpoints->n_parts || lb_any_out(s, c))
+	if (c->affinity || c->slow_start || c->endpoints->n_parts || lb_out(s, c))
 		return lb_pick_careful(s, c, lb_random(s), skip, n_skip);
 	return pick_plain(s, c, skip, n_skip);
 }
@@ -186,7 +193,7 @@ uint32_t lb_pick_hashed(struct lb_state *s, const struct cluster *c, uint64_t ha
 {
 	const struct hash_table *t = c->endpoints->table;
 
-	if (!t || lb_any_out(s, c))
+	if (!t || lb_out(s, c) || (c->affinity && c->affinity->bound_percent))
 		return lb_pick_careful(s, c, hash, NULL, 0);
 	return t->owners[lb_table_at(t, hash)];
 }

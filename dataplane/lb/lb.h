@@ -30,12 +30,23 @@ uint32_t lb_pick(struct lb_state *s, const struct cluster *c, const uint32_t *sk
 		 unsigned n_skip);
 
 /* The endpoint that a hash belongs to, for clusters with affinity; the next one of its table while
- * that one is out. Other endpoints than those tried are not looked for: Istio does not either. */
+ * that one is out, or has more to do than bound_percent allows. Other endpoints than those tried
+ * are not looked for: Istio does not either. */
 uint32_t lb_pick_hashed(struct lb_state *s, const struct cluster *c, uint64_t hash);
 
 /* Active requests of an endpoint on this worker, for least request. */
 void lb_request_begin(struct lb_state *s, const struct endpoint *e);
 void lb_request_end(struct lb_state *s, uint32_t endpoint_id, uint32_t endpoint_gen);
+
+/* A request in progress at a set of endpoints whose loads are bounded: part of the request. */
+struct lb_bound {
+	uint32_t id, gen;
+	bool counted;
+};
+
+/* The same for clusters whose affinity has bound_percent; i: index into c->endpoints. */
+void lb_bound_begin(struct lb_state *s, const struct cluster *c, uint32_t i, struct lb_bound *b);
+void lb_bound_end(struct lb_state *s, struct lb_bound *b);
 
 /* xorshift64*: cheap and good enough for balancing; not for secrets. */
 uint64_t lb_random(struct lb_state *s);

@@ -128,7 +128,7 @@ static void make_view(struct lb_view *v, const struct cluster *c)
 	memset(v->share, 0, sizeof(v->share));
 	v->panics = 0;
 	count_parts(&k, c);
-	v->all_well = sum(k.usable, k.n) == c->endpoints->n;
+	v->out = c->endpoints->n - (uint32_t)sum(k.usable, k.n);
 	if (sum(k.usable, k.n) == 0) {
 		if (threshold) {
 			v->panics = UINT32_MAX;

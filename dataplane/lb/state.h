@@ -28,7 +28,7 @@ struct lb_view {
 	uint32_t ejected;             /* ...now, when it was looked at */
 	uint32_t panics;              /* a bit for each part whose health is to be ignored */
 	uint64_t changes;             /* by active checks, ever, then */
-	bool all_well;                /* every endpoint was usable */
+	uint32_t out;                 /* endpoints that were not usable */
 	uint64_t until_us;            /* it is looked at again, if anything is out */
 	uint16_t share[LB_PARTS_MAX]; /* of LB_WHOLE; all 0: nobody is usable */
 };
@@ -40,8 +40,9 @@ struct lb_state {
 	uint32_t n_splits, n_clusters, n_endpoints;
 	struct lb_cursor *splits, *clusters;
 	struct lb_active *endpoints;
-	struct lb_age *ages;   /* by endpoint id */
-	struct lb_view *views; /* by cluster id */
+	struct lb_active *sums; /* of sets of endpoints, where loads are bounded: bound.c */
+	struct lb_age *ages;    /* by endpoint id */
+	struct lb_view *views;  /* by cluster id */
 };
 
 /* Uniform in [0, n); n is positive. The bias of n / 2^32 is far below what balancing sees. */
@@ -80,6 +81,16 @@ uint32_t lb_table_at(const struct hash_table *t, uint64_t hash);
 uint32_t lb_pick_careful(struct lb_state *s, const struct cluster *c, uint64_t hash,
 			 const uint32_t *skip, unsigned n_skip);
 
+/* How much an endpoint of a set may have to do, the next request included: its weight's share of
+ * slots. */
+struct lb_measure {
+	uint64_t slots, weight;
+};
+
+struct lb_measure lb_measure(struct lb_state *s, const struct cluster *c,
+			     const struct endpoint_set *set);
+bool lb_has_room(const struct lb_state *s, const struct lb_measure *m, const struct endpoint *e);
+
 /* The current view of a cluster, or the one at buf when there is no room to keep it. */
 const struct lb_view *lb_view(struct lb_state *s, const struct cluster *c, struct lb_view *buf);
 
@@ -105,10 +116,10 @@ static inline uint32_t lb_ejected(const struct cluster *c)
 	return c->outlier_state ? __atomic_load_n(&c->outlier_state->ejected, __ATOMIC_RELAXED) : 0;
 }
 
-/* Is any endpoint of the cluster out? */
-static inline bool lb_any_out(struct lb_state *s, const struct cluster *c)
+/* How many endpoints of the cluster are out? */
+static inline uint32_t lb_out(struct lb_state *s, const struct cluster *c)
 {
 	struct lb_view buf = {0};
 
-	return lb_ejected(c) || (c->checks && !lb_view(s, c, &buf)->all_well);
+	return c->checks ? lb_view(s, c, &buf)->out : lb_ejected(c);
 }

@@ -7,6 +7,7 @@
 #include <http/path.h>
 #include <net/net.h>
 #include <proxy/account.h>
+#include <proxy/admission.h>
 #include <proxy/server.h>
 #include <proxy/stream.h>
 #include <tcp/tcp.h>
@@ -150,6 +151,7 @@ static __rte_noinline void adopt(struct proxy *px, struct snapshot *s)
 	prober_adopt(px->prober, s);
 	px->snap = s;
 	px->generation = s->generation;
+	admission_adopt(px);
 }
 
 void proxy_adopt(struct proxy *px, struct snapshot *s)

@@ -34,6 +34,8 @@ struct proxy_env {
 	struct log_ring *log; /* NULL: access log off */
 	struct request_stats *stats;
 	uint32_t max_conns;
+	/* Client connections of all workers, borrowed; NULL: without a limit. */
+	uint32_t *open, max_open;
 	uint64_t seed;
 	/* May a connection of this tuple be this worker's? Given to tcp_connect(), which calls it
 	 * with TCP's owner. NULL: any may. */

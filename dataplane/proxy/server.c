@@ -1,6 +1,7 @@
 /* server.c - the life of client connections: opened, served, closed, timed. */
 #include <proxy/server_conn.h>
 
+#include <proxy/admission.h>
 #include <proxy/stream.h>
 #include <tcp/tcp.h>
 
@@ -33,6 +34,7 @@ static void forget(struct h1_server *c)
 	if (c->next)
 		c->next->prev = c->prev;
 	px->n_conns--;
+	admission_leave(px, &c->count);
 	c->bs = NULL;
 	c->dead = true;
 	if (!c->entered)
@@ -114,12 +116,13 @@ void server_stream_done(struct exchange_end *e, bool whole)
 	server_resume(e);
 }
 
-struct bytestream *server_detach(struct exchange_end *e)
+struct bytestream *server_detach(struct exchange_end *e, struct conn_count **count)
 {
 	struct h1_server *c = server_of(e);
 	struct bytestream *bs = c->bs;
 
 	c->stream = NULL;
+	admission_pass_on(c->px, &c->count, count);
 	forget(c);
 	return bs;
 }
@@ -162,13 +165,22 @@ static void on_event(struct bytestream *bs, uint32_t events)
 
 void server_accept(struct proxy *px, struct bytestream *bs)
 {
-	struct h1_server *c = slab_get(&px->servers);
 	uint64_t cookie = tcp_stream_cookie(bs);
+	struct conn_count *count;
+	struct h1_server *c;
 
-	if (!c) {
+	if (!admission_enter(px, (uint32_t)cookie, (uint32_t)(cookie >> 32), &count)) {
 		bytestream_abort(bs);
 		return;
 	}
+	c = slab_get(&px->servers);
+	if (!c) {
+		counter_inc(px->env.counters, CTR_CONNS_OVER_WORKER);
+		admission_leave(px, &count);
+		bytestream_abort(bs);
+		return;
+	}
+	c->count = count;
 	c->end.ops = &server_ops;
 	c->px = px;
 	c->bs = bs;
@@ -183,6 +195,19 @@ void server_accept(struct proxy *px, struct bytestream *bs)
 	px->n_conns++;
 	/* A handshake that was under way when the drain began: the next turn closes it. */
 	server_set_deadline(c, px->draining ? 1 : px->env.http->idle_timeout_us);
+}
+
+uint32_t server_count_at(struct proxy *px, const struct listener *l)
+{
+	uint32_t n = 0;
+
+	for (struct h1_server *c = px->conns; c; c = c->next) {
+		if (c->count || c->listener_id != l->id || c->listener_gen != l->gen)
+			continue;
+		c->count = l->count;
+		n++;
+	}
+	return n;
 }
 
 /* ---- time ---- */

@@ -18,9 +18,12 @@ void server_attach(struct exchange_end *e, struct stream *s);
  * closes. whole: the response was sent completely. */
 void server_stream_done(struct exchange_end *e, bool whole);
 
-/* Gives the client's stream to a tunnel; the connection object is gone. *early: bytes behind
- * the request head are still in the stream's rx. */
-struct bytestream *server_detach(struct exchange_end *e);
+/* Gives the client's stream to a tunnel, which is counted in its place (admission.h); the
+ * connection object is gone. Bytes behind the request head are still in the stream's rx. */
+struct bytestream *server_detach(struct exchange_end *e, struct conn_count **count);
+
+/* Lets l->count count the connections that came to l and are not counted; returns how many. */
+uint32_t server_count_at(struct proxy *px, const struct listener *l);
 
 /* Closes idle connections, and busy ones after their request. */
 void server_drain(struct proxy *px);

@@ -45,6 +45,8 @@ static void leave_endpoint(struct stream *s)
 {
 	if (s->counted)
 		lb_request_end(s->px->lb, s->endpoint_id, s->endpoint_gen);
+	if (unlikely(s->bound.counted))
+		lb_bound_end(s->px->lb, &s->bound);
 	s->counted = false;
 	if (unlikely(s->claim.seat))
 		upstream_release(s->px->up, &s->claim);
@@ -335,6 +337,8 @@ static bool try_upstream(struct stream *s, struct http_head *h, bool fresh)
 		return false;
 	}
 	lb_request_begin(px->lb, e);
+	if (unlikely(s->cluster->affinity && s->cluster->affinity->bound_percent))
+		lb_bound_begin(px->lb, s->cluster, i, &s->bound);
 	s->counted = true;
 	return s->reused && send_request(s, h ? h : stream_reparse(s));
 }

@@ -38,6 +38,7 @@ struct stream {
 	const char *details;
 	const char *transport_failure;              /* NULL */
 	struct bytestream *tunnel_down, *tunnel_up; /* after an upgrade */
+	struct conn_count *count;                   /* then: where the client's is counted */
 	/* mirror.c: the copies that still get what this request brings, in a list; of a copy, the
 	 * next one, and the request it follows. */
 	struct stream *copies, *next_copy, *original;
@@ -55,6 +56,7 @@ struct stream {
 	uint32_t tries, attempts;
 	uint32_t tried[STREAM_TRIES_MAX]; /* endpoint ids */
 	uint32_t endpoint_id, endpoint_gen;
+	struct lb_bound bound; /* of the cluster's set, when counted */
 	uint16_t status;
 	uint8_t state;  /* enum stream_state */
 	uint8_t method; /* enum http_method */

@@ -1,6 +1,7 @@
 /* tunnel.c - relays both ways with backpressure; a half closes when its source does. */
 #include <proxy/tunnel.h>
 
+#include <proxy/admission.h>
 #include <proxy/server.h>
 
 static struct bytestream *other(struct stream *s, const struct bytestream *bs)
@@ -20,6 +21,7 @@ static void finish(struct stream *s, bool abort)
 			bytestream_release(ends[i]);
 	}
 	s->px->n_tunnels--;
+	admission_leave(s->px, &s->count);
 	stream_finish(s, true);
 }
 
@@ -95,7 +97,8 @@ static void join(struct stream *s, struct bytestream *bs)
 
 void tunnel_start(struct stream *s, uint32_t used)
 {
-	struct bytestream *up = upstream_detach(s->up, &s->claim), *down = server_detach(s->down);
+	struct bytestream *up = upstream_detach(s->up, &s->claim),
+			  *down = server_detach(s->down, &s->count);
 
 	s->up = NULL;
 	s->down = NULL;

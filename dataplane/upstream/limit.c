@@ -1,6 +1,8 @@
 /* limit.c - owns a worker's seats: admission, queues, and passing connections on. */
 #include <upstream/limit.h>
 
+#include <weir/shared_count.h>
+
 /* Order over all workers costs connections: one that is passed on is closed and opened anew.
  * It is kept strictly once requests have waited this long, or this many were served here while
  * older ones waited elsewhere. */
@@ -28,18 +30,6 @@ static uint32_t limit_of(const uint32_t *limit)
 	return __atomic_load_n(limit, __ATOMIC_RELAXED);
 }
 
-static bool count_below(uint32_t *count, uint32_t limit)
-{
-	uint32_t v = __atomic_load_n(count, __ATOMIC_RELAXED);
-
-	do {
-		if (v >= limit)
-			return false;
-	} while (!__atomic_compare_exchange_n(count, &v, v + 1, true, __ATOMIC_SEQ_CST,
-					      __ATOMIC_RELAXED));
-	return true;
-}
-
 static void note_overflow(struct breaker *b, enum breaker_overflow what)
 {
 	__atomic_fetch_add(&b->overflows[what], 1, __ATOMIC_RELAXED);
@@ -49,7 +39,7 @@ static void note_overflow(struct breaker *b, enum breaker_overflow what)
 
 static bool take_connection(struct breaker *b)
 {
-	return count_below(&b->connections, limit_of(&b->limits.connections));
+	return shared_count_up(&b->connections, limit_of(&b->limits.connections));
 }
 
 static uint64_t waiting(const struct breaker *b)
@@ -254,7 +244,7 @@ bool limit_begin_request(struct upstream_claim *cl)
 {
 	struct breaker *b = cl->seat->breaker;
 
-	cl->active = count_below(&b->requests, limit_of(&b->limits.requests));
+	cl->active = shared_count_up(&b->requests, limit_of(&b->limits.requests));
 	if (!cl->active)
 		note_overflow(b, BREAKER_REQUESTS);
 	return cl->active;
@@ -294,7 +284,7 @@ bool upstream_retry_begin(const struct cluster *c, struct upstream_claim *cl)
 	if (!c->breaker || cl->retrying)
 		return true;
 	cl->retries = c->breaker;
-	cl->retrying = count_below(&c->breaker->retries, breaker_retries_max(c->breaker));
+	cl->retrying = shared_count_up(&c->breaker->retries, breaker_retries_max(c->breaker));
 	if (!cl->retrying)
 		note_overflow(c->breaker, BREAKER_RETRIES);
 	return cl->retrying;

@@ -20,6 +20,7 @@ struct dataplane {
 	struct net_ports *ports;
 	struct rte_mempool *pool;
 	unsigned n_workers;
+	uint32_t downstream WEIR_CACHE_ALIGNED; /* client connections, where they are limited */
 	struct mailbox mailboxes[WEIR_WORKERS_MAX];
 	struct worker workers[];
 };
@@ -49,6 +50,7 @@ struct dataplane *dataplane_create(const struct dataplane_config *cfg, struct pu
 		w->cell = cell;
 		w->orders = &dp->orders;
 		w->mailboxes = dp->mailboxes;
+		w->downstream = &dp->downstream;
 		w->tsc_start = tsc_start;
 		w->wake_fd = -1;
 		dp->n_workers++;

@@ -188,6 +188,8 @@ static bool make_proxy(struct worker *w, const struct dataplane_config *cfg, uin
 		.log = cfg->access_log ? w->log : NULL,
 		.stats = w->stats,
 		.max_conns = conns,
+		.open = cfg->max_downstream ? w->downstream : NULL,
+		.max_open = cfg->max_downstream,
 		.seed = random_u64(),
 		.steer = tcp_steer,
 		.mailboxes = w->mailboxes,

@@ -17,6 +17,7 @@ struct worker {
 	struct publish_cell *cell;
 	const struct worker_orders *orders;
 	struct mailbox *mailboxes; /* of all workers */
+	uint32_t *downstream;      /* client connections of all workers */
 	struct rte_mempool *pool;  /* all packets, shared by the workers */
 	struct net *net;
 	struct tcp_ctx *tcp;

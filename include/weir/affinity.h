@@ -14,6 +14,9 @@ struct affinity {
 	 * "\"; Max-Age=60; Path=/; HttpOnly". NULL: it goes anywhere. */
 	const char *set_cookie;
 	uint32_t set_cookie_len;
+	/* No endpoint gets more than this share of the average load, which is 100: others take
+	 * over. 0: as much as comes. */
+	uint32_t bound_percent;
 };
 
 /* A ring (Ketama) or a Maglev table over the endpoints of a set. */
@@ -22,5 +25,6 @@ struct hash_table {
 	const uint32_t *owners;  /* of each entry: index into the endpoints */
 	const uint64_t *hashes;  /* a ring's points, ascending; NULL: Maglev */
 	const uint32_t *buckets; /* a ring's entries by the leading bits of their hash: bucket b */
+	uint64_t weight;         /* of all endpoints */
 	unsigned shift;          /* = hash >> shift starts at buckets[b], ends at buckets[b + 1] */
 };

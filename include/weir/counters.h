@@ -116,6 +116,10 @@
 	  "Requests with a condition that could not be decided")                                   \
 	X(HTTP_PARSE_ERRORS, "weir_http_parse_errors_total", "Requests refused by the parser")     \
 	X(HTTP_LOCAL_REPLIES, "weir_http_local_replies_total", "Responses made by the gateway")    \
+	X(CONNS_OVER_GLOBAL, "weir_connections_refused_total{limit=\"global\"}",                   \
+	  "Client connections reset because there were as many as a limit allows")                 \
+	X(CONNS_OVER_LISTENER, "weir_connections_refused_total{limit=\"listener\"}", "")           \
+	X(CONNS_OVER_WORKER, "weir_connections_refused_total{limit=\"worker\"}", "")               \
 	X(HTTP_RATE_LIMITED, "weir_http_rate_limited_total", "Requests refused by a rate limit")   \
 	X(HTTP_UPGRADES, "weir_http_upgrades_total", "Connections turned into tunnels")            \
 	X(HTTP_CLIENT_ABORTS, "weir_http_client_aborts_total", "Clients gone before the end")      \

@@ -79,6 +79,7 @@ struct dataplane_config {
 	enum idle_mode idle;
 	enum fragments_mode fragments;
 	uint32_t max_connections; /* over all workers */
+	uint32_t max_downstream;  /* client connections over all workers; 0: as many as fit */
 	uint64_t memory;          /* bytes for EAL and pools */
 	unsigned n_ifaces;
 	struct iface_config ifaces[WEIR_PORTS_MAX];

@@ -26,6 +26,13 @@ enum listener_kind {
 	LISTENER_MESH,    /* a registry service's VIP: matches traffic routed through the node */
 };
 
+/* Client connections of a listener whose number is limited. Outlives snapshots, by the listener's
+ * name, as long as a connection is counted. Workers change it, with atomics. */
+struct conn_count {
+	uint32_t open;
+	uint64_t adopted; /* workers that have counted those they had before, a bit each */
+} WEIR_CACHE_ALIGNED;
+
 struct listener {
 	uint32_t id; /* stable over snapshots */
 	uint32_t gen;
@@ -35,6 +42,8 @@ struct listener {
 	struct host_table hosts;
 	/* Mesh: the VIP's own virtual host, used when Host names no service of the port. */
 	const struct vhost *fallback;
+	uint32_t max_connections; /* with count: over all workers; those beyond are reset */
+	struct conn_count *count; /* NULL: no limit */
 };
 
 /* All listeners, hashed by address and port. */

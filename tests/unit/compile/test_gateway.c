@@ -237,6 +237,42 @@ static void test_mesh_rules_do_not_apply_to_gateways(void **state)
 	assert_null(ROUTE(&w, .path = "/"));
 }
 
+#define LIMITED(name, max, servers)                                                                \
+	"---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata:\n  name: " name         \
+	"\n  namespace: default\n  annotations: {weir.io/max-connections: \"" max                  \
+	"\"}\nspec: {servers: [" servers "]}\n"
+#define SERVER(port) "{hosts: ['*'], " HTTP_PORT(port) "}"
+
+/* Each port has its own; of Gateways that share one the least counts. */
+static void test_connection_limits(void **state)
+{
+	struct conn_count *count;
+
+	(void)state;
+	world_load(&w, LIMITED("a", "7", SERVER("80") ", " SERVER("81"))
+			       LIMITED("b", "5", SERVER("81")) GATEWAY("c", SERVER("82")));
+	assert_int_equal(world_listener(&w, NULL, 80)->max_connections, 7);
+	assert_int_equal(world_listener(&w, NULL, 81)->max_connections, 5);
+	count = world_listener(&w, NULL, 80)->count;
+	assert_ptr_not_equal(world_listener(&w, NULL, 81)->count, count);
+	assert_null(world_listener(&w, NULL, 82)->count);
+	/* Who is counted stays so, whatever becomes of the limit. */
+	count->open = 1;
+	count->adopted = 3;
+	world_load(&w, LIMITED("a", "8", SERVER("80")));
+	assert_ptr_equal(world_listener(&w, NULL, 80)->count, count);
+	assert_int_equal(count->adopted, 3);
+	world_load(&w, GATEWAY("a", SERVER("80")));
+	world_load(&w, GATEWAY("a", SERVER("80")));
+	assert_int_equal(count->open, 1);
+	/* It has missed some meanwhile: they are to be counted. */
+	world_load(&w, LIMITED("a", "8", SERVER("80")));
+	assert_ptr_equal(world_listener(&w, NULL, 80)->count, count);
+	assert_int_equal(count->open, 1);
+	assert_int_equal(count->adopted, 0);
+	count->open = 0;
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -258,6 +294,7 @@ int main(void)
 		T(test_ports_have_their_own_routes),
 		T(test_http_family_only),
 		T(test_mesh_rules_do_not_apply_to_gateways),
+		T(test_connection_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,6 +64,7 @@ static void check_defaults(const struct node_config *c)
 	assert_int_equal(c->dataplane.idle, IDLE_ADAPTIVE);
 	assert_int_equal(c->dataplane.memory, 512ull << 20);
 	assert_int_equal(c->dataplane.max_connections, 100000);
+	assert_int_equal(c->dataplane.max_downstream, 0);
 	assert_int_equal(c->dataplane.fragments, FRAGMENTS_REASSEMBLE);
 	assert_int_equal(c->dataplane.http.idle_timeout_us, 3600ull * 1000000);
 	assert_int_equal(c->dataplane.http.header_timeout_us, 60 * 1000000);
@@ -162,6 +163,7 @@ static void every_key(void **state)
 		 "  eal: [--no-pci], connections: \"5000\"}\n"
 		 "http: {idleTimeout: 0s, headerTimeout: 1m, streamIdleTimeout: 250ms,\n"
 		 "  maxHeaderSize: 8KiB, maxHeaders: 20, acceptHTTP10: false}\n"
+		 "overload: {maxDownstreamConnections: 3000}\n"
 		 "tcp: {congestionControl: bbr, ecn: false,\n"
 		 "  synCookies: always, halfOpen: 16, timeWaits: 9, timeWait: 1s, keepalive: 0s,\n"
 		 "  zeroWindowTimeout: 0s, receiveBuffer: 64KiB, sendBuffer: 32KiB}\n"
@@ -203,6 +205,7 @@ static void every_key(void **state)
 	assert_string_equal(l.cfg.hugepages, "off");
 	assert_string_equal(l.cfg.eal.items[0], "--no-pci");
 	assert_int_equal(l.cfg.dataplane.max_connections, 5000);
+	assert_int_equal(l.cfg.dataplane.max_downstream, 3000);
 	assert_int_equal(l.cfg.dataplane.http.idle_timeout_us, 0);
 	assert_int_equal(l.cfg.dataplane.http.header_timeout_us, 60000000);
 	assert_int_equal(l.cfg.dataplane.http.stream_idle_timeout_us, 250000);

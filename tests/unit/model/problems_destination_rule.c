@@ -9,7 +9,21 @@
 #define NEAR_PATH   LB_PATH "localityLbSetting"
 #define PORTS(list) DR("  trafficPolicy:\n    portLevelSettings:\n" list) /* list from line 8 */
 
+#define HASH_FACTOR(value, more)                                                                   \
+	"apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata:\n  name: x\n"        \
+	"  annotations:\n    weir.io/hash-balance-factor: " value "\nspec:\n  host: a\n" more
+#define HASH_FACTOR_FIELD "metadata.annotations[weir.io/hash-balance-factor]"
+
 static const struct problem rows[] = {
+	{"bounded loads below the average",
+	 HASH_FACTOR("\"99\"", "  trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: "
+			       "a}}}\n"),
+	 DIAG_OUT_OF_RANGE, 6, HASH_FACTOR_FIELD},
+	{"bounded loads that are no number", HASH_FACTOR("much", ""), DIAG_WRONG_TYPE, 6,
+	 HASH_FACTOR_FIELD},
+	{"bounded loads of no hash",
+	 HASH_FACTOR("\"150\"", "  trafficPolicy: {loadBalancer: {simple: RANDOM}}\n"),
+	 DIAG_DR_HASH_FACTOR, 6, HASH_FACTOR_FIELD},
 	{"no host", OBJECT("DestinationRule", "x") "  subsets: []\n", DIAG_FIELD_REQUIRED, 5,
 	 "spec.host"},
 	{"empty policy (B260)", DR("  trafficPolicy: {}\n"), DIAG_DR_EMPTY_POLICY, 6,
