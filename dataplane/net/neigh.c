@@ -34,10 +34,7 @@ struct neigh_table {
 
 static uint16_t *bucket(struct neigh_table *t, uint16_t port, const struct ip_addr *ip)
 {
-	uint64_t h = (ip->q[0] ^ t->seed) * 0x9e3779b97f4a7c15ull;
-
-	h = (h ^ (h >> 29) ^ ip->q[1] ^ ((uint64_t)port << 16)) * 0xbf58476d1ce4e5b9ull;
-	return &t->buckets[(h ^ (h >> 32)) % BUCKETS];
+	return &t->buckets[ip_addr_hash(ip, t->seed + port) % BUCKETS];
 }
 
 static void arm(struct neigh_table *t, struct neigh *n, uint64_t after_us)

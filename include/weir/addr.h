@@ -60,6 +60,17 @@ static inline bool ip_addr_is_any(const struct ip_addr *a)
 	return (a->q[0] | a->q[1]) == 0;
 }
 
+/* For tables: every bit of the address counts in every bit of the result, above all those of the
+ * host part, which are the highest ones of a word here. Not for secrets. */
+static inline uint64_t ip_addr_hash(const struct ip_addr *a, uint64_t seed)
+{
+	uint64_t h = (a->q[0] ^ seed) * 0x9e3779b97f4a7c15ull;
+
+	h ^= (h >> 29) ^ a->q[1];
+	h = (h ^ (h >> 32)) * 0xff51afd7ed558ccdull;
+	return h ^ (h >> 32);
+}
+
 static inline bool ip_prefix_contains(const struct ip_prefix *p, const struct ip_addr *a)
 {
 	unsigned full = p->len / 8, rest = p->len % 8;

@@ -10,8 +10,7 @@ struct addr_set {
 
 static inline uint32_t addr_set_hash(const struct ip_addr *a)
 {
-	return (uint32_t)(((a->q[0] ^ a->q[1] * 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull) >>
-			  32);
+	return (uint32_t)ip_addr_hash(a, 0);
 }
 
 static inline bool addr_set_has(const struct addr_set *s, const struct ip_addr *a)

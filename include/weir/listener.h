@@ -55,9 +55,7 @@ struct listener_table {
 
 static inline uint32_t listener_hash(const struct ip_addr *ip, uint16_t port)
 {
-	uint64_t h = (ip->q[0] ^ (ip->q[1] * 0x9e3779b97f4a7c15ull) ^ port) * 0xff51afd7ed558ccdull;
-
-	return (uint32_t)(h >> 32);
+	return (uint32_t)ip_addr_hash(ip, port);
 }
 
 /* Exactly this address and port (ip may be all zero for the any-address listener);
