@@ -8,6 +8,7 @@
 #include <net/net.h>
 #include <proxy/account.h>
 #include <proxy/admission.h>
+#include <proxy/overload.h>
 #include <proxy/server.h>
 #include <proxy/stream.h>
 #include <tcp/tcp.h>
@@ -137,6 +138,11 @@ void proxy_set_now(struct proxy *px, uint64_t now_us)
 	lb_set_now(px->lb, now_us);
 }
 
+void proxy_set_scarcity(struct proxy *px, uint32_t ms)
+{
+	px->scarce_ms = ms;
+}
+
 void proxy_set_epoch(struct proxy *px, int64_t offset_us)
 {
 	px->env.epoch_offset_us = offset_us;
@@ -200,6 +206,8 @@ void proxy_turn(struct proxy *px)
 {
 	wheel_turn(&px->wheel, px->now_us);
 	prober_turn(px->prober);
+	if (unlikely(px->scarce_ms))
+		overload_turn(px);
 }
 
 bool proxy_settle(struct proxy *px)

@@ -61,9 +61,11 @@ struct proxy {
 	uint32_t n_conns, n_tunnels;
 	uint32_t n_mirrored, mirrored_max; /* copies of requests on their way; so many may be */
 	uint32_t kept, kept_max;           /* mbufs in the streams' bodies; so many may be */
-	uint64_t generation;               /* of snap */
-	struct http_head req, resp;        /* scratch of one parse each */
-	struct http_head reply;            /* scratch of local replies */
+	uint32_t scarce_ms, shed_next; /* overload.h: for so long; the next connection to look at */
+	uint64_t shed_at_us;           /* when some are closed again */
+	uint64_t generation;           /* of snap */
+	struct http_head req, resp;    /* scratch of one parse each */
+	struct http_head reply;        /* scratch of local replies */
 	struct http_extra extra;
 	struct h1_linear linear;
 	struct h1_linear relinear; /* of requests parsed again: a response may lie in the other */
@@ -86,6 +88,11 @@ void proxy_set_epoch(struct proxy *px, int64_t offset_us);
 /* Start of a pass. s may be NULL, or the same as before. */
 void proxy_set_now(struct proxy *px, uint64_t now_us);
 void proxy_adopt(struct proxy *px, struct snapshot *s);
+
+/* Packet buffers have been scarce for so long, 0: they are not. Every pass, before proxy_turn(). */
+#define OVERLOAD_IDLE_MS   100u /* then connections without a request are closed */
+#define OVERLOAD_REFUSE_MS 500u /* then new requests are refused */
+void proxy_set_scarcity(struct proxy *px, uint32_t ms);
 
 /* TCP asks whether a SYN to local is welcome; *cookie names the listener. */
 bool proxy_admit(struct proxy *px, const struct net_addr *local, uint64_t *cookie);

@@ -11,6 +11,10 @@
  * so later has given up. */
 #define HALF_CLOSE_US (100 * 1000ull)
 
+/* While memory is short: a client has nothing to ask, or does not get on with asking. */
+#define IDLE_SURELY_US (100 * 1000ull)
+#define HEAD_SLOW_US   (1000 * 1000ull)
+
 /* ---- life ---- */
 
 /* Stores a new deadline; the wheel is touched only when it must fire earlier than it would. */
@@ -253,6 +257,42 @@ void server_timer(struct proxy *px, struct wheel_timer *t)
 	expire(c);
 	server_run(c);
 	leave(c);
+}
+
+/* How long ago the deadline was set, where there is one. */
+static uint64_t age_us(const struct h1_server *c, uint64_t timeout_us)
+{
+	return timeout_us ? c->px->now_us + timeout_us - c->deadline_us : UINT64_MAX;
+}
+
+/* A client whose request is under way is given the time that packets need. */
+static bool is_idle(const struct h1_server *c)
+{
+	const struct http_config *http = c->px->env.http;
+
+	if (c->state != SERVER_HEAD || c->stream)
+		return false;
+	return c->head_timed ? age_us(c, http->header_timeout_us) >= HEAD_SLOW_US
+			     : age_us(c, http->idle_timeout_us) >= IDLE_SURELY_US;
+}
+
+uint32_t server_shed_idle(struct proxy *px, uint32_t look, uint32_t max)
+{
+	uint32_t n = RTE_MIN(px->servers.fresh, look), closed = 0;
+
+	for (uint32_t i = 0; i < n && closed < max; i++) {
+		struct h1_server *c;
+
+		if (px->shed_next >= px->servers.fresh)
+			px->shed_next = 0;
+		c = (struct h1_server *)(px->servers.base + px->servers.size * px->shed_next++);
+		/* A free one has none. */
+		if (!c->bs || !is_idle(c))
+			continue;
+		server_close(c, c->head_timed);
+		closed++;
+	}
+	return closed;
 }
 
 void server_drain(struct proxy *px)

@@ -25,5 +25,9 @@ struct bytestream *server_detach(struct exchange_end *e, struct conn_count **cou
 /* Lets l->count count the connections that came to l and are not counted; returns how many. */
 uint32_t server_count_at(struct proxy *px, const struct listener *l);
 
+/* Looks at the next `look` connections and closes those that wait for a request, and those whose
+ * request has begun and does not go on; at most max. Returns how many. */
+uint32_t server_shed_idle(struct proxy *px, uint32_t look, uint32_t max);
+
 /* Closes idle connections, and busy ones after their request. */
 void server_drain(struct proxy *px);

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include <proxy/account.h>
+#include <proxy/overload.h>
 #include <proxy/reply.h>
 #include <proxy/stream.h>
 #include <tcp/tcp.h>
@@ -100,6 +101,10 @@ static enum step begin(struct h1_server *c, struct http_head *h, uint32_t used)
 	struct proxy *px = c->px;
 	struct mbq head;
 
+	if (overload_refuses(px)) {
+		counter_inc(px->env.counters, CTR_HTTP_SHED_REQUESTS);
+		return overload(c);
+	}
 	if (h->minor == 0 && !px->env.http->accept_http10)
 		return refuse(c, 426, "low_version");
 	c->minor = h->minor;

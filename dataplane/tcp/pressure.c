@@ -4,8 +4,9 @@
  * readers there are, the less each of them may hold, and a reserve stays free. But a promised
  * window is not taken back, so that promises made in better times may eat into the reserve. Then,
  * in this order: new connections are not taken, and who holds more than its share gets no more,
- * in spite of the promise; what arrived out of order is forgotten, and who takes nothing is reset;
- * who holds most is reset. Below the last part of the reserve all data is dropped as it arrives,
+ * in spite of the promise; HTTP closes idle connections and then refuses requests
+ * (proxy/overload.h); what arrived out of order is forgotten, and who takes nothing is reset; who
+ * holds most is reset. Below the last part of the reserve all data is dropped as it arrives,
  * because without buffers for acknowledgements nothing would ever be freed again. */
 #include <rte_common.h>
 
@@ -163,4 +164,9 @@ void tcp_set_memory(struct tcp_ctx *ctx, uint32_t left, uint32_t total)
 	left = left > reserve ? left - reserve : 0;
 	tcp_set_limit(ctx, (uint64_t)left * SEGMENT_BYTES / CONN_PART);
 	ctx->hold_max = now == TCP_EASE ? UINT32_MAX : now == TCP_TIGHT ? ctx->rcv_limit + 1 : 0;
+}
+
+uint32_t tcp_scarce_ms(const struct tcp_ctx *ctx)
+{
+	return ctx->pressure == TCP_EASE ? 0 : ctx->now_ms - ctx->scarce_ms + 1;
 }

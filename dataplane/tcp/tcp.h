@@ -91,6 +91,9 @@ void tcp_set_limit(struct tcp_ctx *ctx, uint64_t bytes);
  * they are scarce (pressure.c). Call it once in a pass, before what arrived is taken. */
 void tcp_set_memory(struct tcp_ctx *ctx, uint32_t left, uint32_t total);
 
+/* For how long packet buffers have been scarce, milliseconds, at least 1; 0: they are not. */
+uint32_t tcp_scarce_ms(const struct tcp_ctx *ctx);
+
 /* Takes n packets whose data starts at the TCP header and ends with the IP payload; source
  * and destination are in pkt_priv. The checksum has been verified. Single-segment mbufs. */
 void tcp_take_segments(struct tcp_ctx *ctx, struct rte_mbuf **pkts, unsigned n);

@@ -63,6 +63,7 @@ bool worker_pass(struct worker *w, uint64_t now_us)
 	proxy_adopt(w->proxy, publish_load(w->cell));
 	tcp_set_now(w->tcp, now_us);
 	tcp_set_memory(w->tcp, mbufs_left(w->pool), w->pool->size);
+	proxy_set_scarcity(w->proxy, tcp_scarce_ms(w->tcp));
 	follow_orders(w);
 	if (unlikely(now_us - w->epoch_at_us >= EPOCH_US))
 		follow_wall_clock(w, now_us);

@@ -120,6 +120,9 @@
 	  "Client connections reset because there were as many as a limit allows")                 \
 	X(CONNS_OVER_LISTENER, "weir_connections_refused_total{limit=\"listener\"}", "")           \
 	X(CONNS_OVER_WORKER, "weir_connections_refused_total{limit=\"worker\"}", "")               \
+	X(HTTP_SHED_CONNS, "weir_http_shed_total{what=\"connection\"}",                            \
+	  "Given up for want of memory: idle connections, new requests")                           \
+	X(HTTP_SHED_REQUESTS, "weir_http_shed_total{what=\"request\"}", "")                        \
 	X(HTTP_RATE_LIMITED, "weir_http_rate_limited_total", "Requests refused by a rate limit")   \
 	X(HTTP_UPGRADES, "weir_http_upgrades_total", "Connections turned into tunnels")            \
 	X(HTTP_CLIENT_ABORTS, "weir_http_client_aborts_total", "Clients gone before the end")      \

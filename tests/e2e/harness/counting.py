@@ -27,11 +27,11 @@ def response(key, status, fields=b""):
 
 class Counting:
     """Answers on every (ip, port) it is asked to listen on. /SECONDS/... waits before it answers;
-    `status` is what a port answers with."""
+    `status` is what a port answers with, `wait` how many seconds it takes otherwise."""
 
     def __init__(self, lab):
         self.lab, self.lock, self.listeners = lab, threading.Lock(), []
-        self.tallies, self.status = {}, {}
+        self.tallies, self.status, self.wait = {}, {}, {}
 
     def listen(self, ip, port):
         self.lab.add_backend_ip(ip)
@@ -82,10 +82,11 @@ class Counting:
                 tally.busy += 1
                 tally.peak = max(tally.peak, tally.busy)
                 tally.order.append(path)
+                seconds = self.wait.get(key, 0)
             answer = self.answer(key, path, head)
             wait = re.match(r"/([0-9.]+)/", path)
-            if wait:
-                time.sleep(float(wait.group(1)))
+            if wait or seconds:
+                time.sleep(float(wait.group(1)) if wait else seconds)
             with self.lock:
                 tally.busy -= 1
             conn.sendall(answer)

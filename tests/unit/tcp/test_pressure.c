@@ -51,6 +51,21 @@ static void new_connections_are_refused_first(void **state)
 	rig_establish(r);
 }
 
+static void it_is_known_for_how_long(void **state)
+{
+	struct rig *r = *state;
+
+	left(r, TOTAL, 0);
+	assert_int_equal(tcp_scarce_ms(r->tcp), 0);
+	left(r, RESERVE, 0);
+	assert_int_equal(tcp_scarce_ms(r->tcp), 1);
+	left(r, LAST - 1, 300);
+	left(r, RESERVE, 300);
+	assert_in_range(tcp_scarce_ms(r->tcp), 590, 611);
+	left(r, TOTAL, 0);
+	assert_int_equal(tcp_scarce_ms(r->tcp), 0);
+}
+
 static void closed_ports_are_still_refused(void **state)
 {
 	struct rig *r = *state;
@@ -439,6 +454,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(limits_follow_what_is_left),
 		T(new_connections_are_refused_first),
+		T(it_is_known_for_how_long),
 		T(closed_ports_are_still_refused),
 		T(cookies_are_not_taken_either),
 		T(ease_returns_with_something_to_spare),
