@@ -45,9 +45,13 @@ static void measure(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_delivere
 	}
 }
 
+/* Not for every segment; but a large queue must not run half empty either: what it holds is what
+ * a long path has under way. */
 static void wake_writer(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
-	if (!c->s.tx_blocked || c->s.tx_queued > c->s.tx_limit / 2)
+	uint32_t room = RTE_MIN(c->s.tx_limit / 2, TCP_WAKE_ROOM);
+
+	if (!c->s.tx_blocked || c->s.tx_queued + room > c->s.tx_limit)
 		return;
 	c->s.tx_blocked = false;
 	tcp_conn_post(ctx, c, BS_WRITABLE);
