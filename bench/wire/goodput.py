@@ -1,6 +1,7 @@
 """Goodput of weir and of Linux over the same bad wire, as a table (docs/tcp.md).
 
     ./run bench wire [--controllers cubic,reno,bbr] [--quick] [--rounds N]
+                     [--cell "100 ms"] [--cell "0 ms, 1 %"] ...   rows that begin so
 """
 import argparse
 import datetime
@@ -51,8 +52,14 @@ def main():
     parser.add_argument("--controllers", default="cubic")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--cell", action="append", metavar="ROW",
+                        help="only rows of the table that begin so; may be repeated")
     args = parser.parse_args()
     controllers = args.controllers.split(",")
+    chosen = [c for c in cells(args.quick)
+              if not args.cell or str(c).startswith(tuple(args.cell))]
+    if not chosen:
+        parser.error("no row begins like any --cell")
     if set(controllers) - set(CONTROLLERS):
         parser.error(f"controllers are {', '.join(CONTROLLERS)}")
     # A polite kill takes the same way out as Ctrl-C: namespaces are removed.
@@ -61,7 +68,6 @@ def main():
     print(f"Mbit/s of payload; 1 Gbit/s each way, {datetime.date.today()}")
     try:
         for controller in controllers:
-            chosen = cells(args.quick)
             print_table(controller, chosen, measure(controller, chosen, args.rounds))
     finally:
         proc.clear_scratch()

@@ -15,6 +15,10 @@ from .resources import documents, gateway, single
 from .weir import Weir
 
 PORT, ORIGIN_IP, ORIGIN_PORT = 80, "198.18.1.30", 9300
+# As much as Linux takes for its own connections before it saves (tcp_mem), so that one may have all
+# of its 4 MiB under way.
+DATAPLANE = {"workers": 1, "idle": "adaptive", "memory": "1GiB", "hugepages": "auto",
+             "connections": 30000}
 PROGRAM = os.path.abspath(bulk.__file__)
 PYTHON = ("/usr/bin/python3", "-B")
 WAYS = ("down", "up")
@@ -58,7 +62,7 @@ class Path:
             return
         weir = Weir(self.lab, documents(
             gateway(), single("bulk", ORIGIN_IP, ORIGIN_PORT, bulk.HOST)),
-            log_format="none", tcp={"congestionControl": self.controller})
+            log_format="none", dataplane=DATAPLANE, tcp={"congestionControl": self.controller})
         weir.start()
         try:
             yield self.servers["weir"]
