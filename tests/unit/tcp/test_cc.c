@@ -89,6 +89,23 @@ static void cubic_is_flat_about_the_maximum(void **state)
 	rest(c);
 }
 
+/* Whether its first millisecond is an odd or an even one. */
+static void cubic_begins_an_epoch_at_rest(void **state)
+{
+	struct rig *r = *state;
+	struct tcp_conn *c = steady(r, CONGESTION_CUBIC, 1000, 100);
+	struct tcp_delivered d = {.bytes = 2000};
+
+	for (unsigned i = 0; i < 2; i++) {
+		c->cwnd = 1000000;
+		tcp_set_now(r->tcp, r->now_us += MS);
+		lose_one(c);
+		tcp_cc_of(c)->acked(r->tcp, c, c->flight, &d);
+		assert_in_range(c->cwnd, 700000, 700100);
+	}
+	rest(c);
+}
+
 static void cubic_is_no_slower_than_reno_in_short_round_trips(void **state)
 {
 	struct rig *r = *state;
@@ -382,6 +399,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(cubic_grows_back_to_the_maximum_and_beyond),
 		T(cubic_is_flat_about_the_maximum),
+		T(cubic_begins_an_epoch_at_rest),
 		T(cubic_is_no_slower_than_reno_in_short_round_trips),
 		T(cubic_converges_fast_when_the_maximum_shrinks),
 		T(cubic_takes_back_a_needless_reduction),
