@@ -116,10 +116,11 @@ struct tcp_conn {
 	uint32_t rcv_held;  /* bytes given to the user and not yet consumed */
 	uint32_t ts_recent, ts_recent_ms;
 	uint32_t ts_offset;
-	uint32_t flags;       /* enum tcp_conn_flag */
-	uint8_t state;        /* enum tcp_state */
-	uint8_t recovery : 4; /* enum tcp_recovery */
-	uint8_t cc : 4;       /* enum tcp_cc_id */
+	uint32_t flags;        /* enum tcp_conn_flag */
+	uint8_t state;         /* enum tcp_state */
+	uint8_t recovery : 2;  /* enum tcp_recovery */
+	uint8_t cc : 2;        /* enum congestion */
+	uint8_t rcv_quick : 4; /* segments still to be acknowledged one by one: receive.c */
 	uint8_t dupacks;
 	uint8_t backoff; /* timeouts in a row: the RTO is doubled as often */
 	uint8_t events;  /* enum bytestream_event, not yet delivered */
@@ -168,6 +169,7 @@ struct tcp_conn {
 	};
 } WEIR_CACHE_ALIGNED;
 
+static_assert(CONGESTIONS <= 4, "cc has two bits");
 static_assert(sizeof(struct bytestream) <= WEIR_CACHE_LINE, "the user's view is line 0");
 static_assert(offsetof(struct tcp_conn, snd_una) == WEIR_CACHE_LINE, "ACK state opens line 1");
 static_assert(offsetof(struct tcp_conn, rcv_nxt) == 2 * WEIR_CACHE_LINE,
