@@ -186,6 +186,24 @@ static void reno_halves_and_adds_one_a_round_trip(void **state)
 	rest(c);
 }
 
+/* Of five segments four had arrived: the sixth would have been due. */
+static void reno_does_not_forget_at_a_loss_what_it_counted(void **state)
+{
+	struct rig *r = *state;
+	struct tcp_conn *c = steady(r, CONGESTION_RENO, 5, 50);
+	struct tcp_delivered d = {.bytes = 4000}, one = {.bytes = 1000};
+
+	c->ssthresh = 5000;
+	tcp_cc_of(c)->acked(r->tcp, c, c->flight, &d);
+	lose_one(c);
+	assert_int_equal(c->cwnd, 2500);
+	tcp_cc_of(c)->acked(r->tcp, c, c->flight, &one);
+	assert_int_equal(c->cwnd, 3500);
+	tcp_cc_of(c)->acked(r->tcp, c, c->flight, &one);
+	assert_int_equal(c->cwnd, 3500);
+	rest(c);
+}
+
 /* --- HyStart++ --- */
 
 static void slow_start_doubles_while_delay_is_flat(void **state)
@@ -406,6 +424,7 @@ int main(void)
 		T(a_pause_is_no_growth),
 		T(ssthresh_is_two_segments_at_least),
 		T(reno_halves_and_adds_one_a_round_trip),
+		T(reno_does_not_forget_at_a_loss_what_it_counted),
 		T(slow_start_doubles_while_delay_is_flat),
 		T(growing_delay_ends_slow_start_without_a_loss),
 		T(delay_that_goes_away_resumes_it),
