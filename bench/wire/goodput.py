@@ -1,6 +1,7 @@
 """Goodput of weir and of Linux over the same bad wire, as a table (docs/tcp.md).
 
     ./run bench wire [--controllers cubic,reno,bbr] [--quick] [--rounds N]
+                     [--cell "100 ms"] [--cell "0 ms, 1 %"] ...   rows that begin so
 """
 import argparse
 import datetime
@@ -12,6 +13,7 @@ from harness import proc
 from harness.goodput import WAYS, Cell, Path
 from harness.reap import reap
 
+SYSTEMS = ("linux", "weir")
 CONTROLLERS = ("cubic", "reno", "bbr")
 
 
@@ -23,27 +25,29 @@ def cells(quick):
     return grid + [Cell(rtt=10, reorder=5), Cell(rtt=10, duplicate=1)]
 
 
-def measure(controller, chosen, rounds):
-    """{(cell, way): {system: median Mbit/s}}; systems take turns."""
-    samples = {}
-    with Path(controller, controller) as path:
-        for _ in range(rounds):
-            for system in ("linux", "weir"):
-                for key, mbit in path.measure(system, chosen).items():
-                    samples.setdefault(key, {}).setdefault(system, []).append(mbit)
-    return {key: {s: statistics.median(v) for s, v in by.items()} for key, by in samples.items()}
+def measure(path, cell, rounds):
+    """{way: {system: median Mbit/s}}; systems take turns: what else runs on the machine changes
+    within minutes."""
+    samples = {way: {system: [] for system in SYSTEMS} for way in WAYS}
+    for _ in range(rounds):
+        for system in SYSTEMS:
+            for (_, way), mbit in path.measure(system, [cell]).items():
+                samples[way][system].append(mbit)
+    return {way: {s: statistics.median(v) for s, v in by.items()} for way, by in samples.items()}
 
 
-def print_table(controller, chosen, results):
+def print_table(controller, chosen, rounds):
     print(f"\n### {controller}\n")
     print("| round trip, faults | Linux sends | weir sends | ratio | Linux receives "
-          "| weir receives | ratio |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
-    for cell in chosen:
-        row = [str(cell)]
-        for way in WAYS:
-            linux, weir = (results[cell, way][s] for s in ("linux", "weir"))
-            row += [f"{linux:.1f}", f"{weir:.1f}", f"{weir / max(linux, 1e-9):.2f}"]
-        print("| " + " | ".join(row) + " |", flush=True)
+          "| weir receives | ratio |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+          flush=True)
+    with Path(controller, controller) as path:
+        for cell in chosen:
+            row = [str(cell)]
+            for mbit in measure(path, cell, rounds).values():
+                linux, weir = (mbit[s] for s in SYSTEMS)
+                row += [f"{linux:.1f}", f"{weir:.1f}", f"{weir / max(linux, 1e-9):.2f}"]
+            print("| " + " | ".join(row) + " |", flush=True)
 
 
 def main():
@@ -51,8 +55,14 @@ def main():
     parser.add_argument("--controllers", default="cubic")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--cell", action="append", metavar="ROW",
+                        help="only rows of the table that begin so; may be repeated")
     args = parser.parse_args()
     controllers = args.controllers.split(",")
+    chosen = [c for c in cells(args.quick)
+              if not args.cell or str(c).startswith(tuple(args.cell))]
+    if not chosen:
+        parser.error("no row begins like any --cell")
     if set(controllers) - set(CONTROLLERS):
         parser.error(f"controllers are {', '.join(CONTROLLERS)}")
     # A polite kill takes the same way out as Ctrl-C: namespaces are removed.
@@ -61,8 +71,7 @@ def main():
     print(f"Mbit/s of payload; 1 Gbit/s each way, {datetime.date.today()}")
     try:
         for controller in controllers:
-            chosen = cells(args.quick)
-            print_table(controller, chosen, measure(controller, chosen, args.rounds))
+            print_table(controller, chosen, args.rounds)
     finally:
         proc.clear_scratch()
 

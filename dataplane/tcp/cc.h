@@ -43,12 +43,14 @@ void tcp_cc_slow_start(struct tcp_conn *c, struct tcp_hystart *h, const struct t
  * small or a round trip too short to need it. */
 void tcp_cc_pace(struct tcp_conn *c, struct tcp_flight *f);
 
-/* The window that a reduction is a share of. */
+/* The window that a reduction is a share of: all of it where it was what held the sender back.
+ * What is under way may be less at the moment: of several acknowledgements in a burst the first
+ * have made room that nothing has filled yet. */
 static inline uint32_t tcp_cc_used(const struct tcp_conn *c)
 {
 	uint32_t sent = c->snd_nxt - c->snd_una;
 
-	return sent < c->cwnd ? sent : c->cwnd;
+	return (c->flags & TCP_F_CWND_FULL) || sent > c->cwnd ? c->cwnd : sent;
 }
 
 /* RFC 6928: min(10 MSS, max(2 MSS, 14600)). */

@@ -45,7 +45,7 @@ static void open_epoch(const struct tcp_ctx *ctx, const struct tcp_conn *c, stru
 static int64_t cubic_window(const struct tcp_ctx *ctx, const struct tcp_conn *c,
 			    const struct tcp_cubic *q)
 {
-	int64_t t = (int64_t)(uint32_t)(ctx->now_ms - q->epoch_ms) + c->srtt_us / 1000;
+	int64_t t = (int32_t)(ctx->now_ms - q->epoch_ms) + (int64_t)c->srtt_us / 1000;
 	int64_t dt = t - (int64_t)q->k_ms;
 
 	dt = RTE_MAX(RTE_MIN(dt, DT_MAX_MS), -DT_MAX_MS);

@@ -17,16 +17,19 @@ static void acked(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_flight *f,
 		tcp_cc_slow_start(c, &f->reno.hystart, d);
 		return;
 	}
-	f->reno.acked += d->bytes;
+	/* What was counted towards a larger window is worth a segment of this one, not two. */
+	f->reno.acked = RTE_MIN(f->reno.acked, c->cwnd) + d->bytes;
 	if (f->reno.acked < c->cwnd)
 		return;
 	f->reno.acked -= c->cwnd;
 	c->cwnd = RTE_MIN(c->cwnd + c->mss, TCP_CWND_MAX);
 }
 
+/* What arrived since the last growth goes on counting: windows of a few segments lose one of them
+ * before it is complete nearly every time. */
 static void reduce(struct tcp_conn *c, struct tcp_flight *f)
 {
-	f->reno.acked = 0;
+	(void)f;
 	c->ssthresh = RTE_MAX(tcp_cc_used(c) / 2, 2u * c->mss);
 }
 

@@ -70,6 +70,8 @@ enum tcp_conn_flag {
 	TCP_F_KEEPALIVE = 1u << 31, /* `keepalive` is set, and not `cookie` */
 };
 
+#define TCP_BACKOFF_MAX 15u /* what backoff can hold */
+
 enum tcp_recovery {
 	TCP_OPEN,     /* nothing is known to be lost */
 	TCP_REDUCING, /* nothing either, but cwnd is on its way down until `recover` */
@@ -120,10 +122,11 @@ struct tcp_conn {
 	uint32_t flags;        /* enum tcp_conn_flag */
 	uint8_t state;         /* enum tcp_state */
 	uint8_t recovery : 2;  /* enum tcp_recovery */
-	uint8_t cc : 2;        /* enum tcp_cc_id */
+	uint8_t cc : 2;        /* enum congestion */
 	uint8_t rcv_grown : 4; /* the receive window has doubled as often */
 	uint8_t dupacks;
-	uint8_t backoff; /* timeouts in a row: the RTO is doubled as often */
+	uint8_t backoff : 4;   /* timeouts in a row, as far as they count: the RTO is doubled as often */
+	uint8_t rcv_quick : 4; /* segments still to be acknowledged one by one: receive.c */
 	uint8_t events;  /* enum bytestream_event, not yet delivered */
 	uint8_t snd_wscale : 4;
 	uint8_t retrans_kind : 4; /* enum tcp_retrans_kind */
@@ -172,6 +175,7 @@ struct tcp_conn {
 	};
 } WEIR_CACHE_ALIGNED;
 
+static_assert(CONGESTIONS <= 4, "cc has two bits");
 static_assert(sizeof(struct bytestream) <= WEIR_CACHE_LINE, "the user's view is line 0");
 static_assert(offsetof(struct tcp_conn, snd_una) == WEIR_CACHE_LINE, "ACK state opens line 1");
 static_assert(offsetof(struct tcp_conn, rcv_nxt) == 2 * WEIR_CACHE_LINE,

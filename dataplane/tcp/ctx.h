@@ -9,6 +9,7 @@
 
 #define TCP_RCV_FIRST     65535u              /* receive window at first, bytes */
 #define TCP_SND_FIRST     (256u * 1024)       /* tx_limit at first */
+#define TCP_WAKE_ROOM     (TCP_SND_FIRST / 2) /* enough room for a blocked writer to be woken */
 #define TCP_NEAR_ENOUGH   (4 * TCP_RCV_FIRST) /* where the round trip is not to be measured */
 #define TCP_PORT_COUNTERS 256                 /* RFC 6056 section 3.3.4 */
 

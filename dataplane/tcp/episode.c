@@ -234,7 +234,7 @@ void tcp_episode_timeout(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_fli
 	} else {
 		c->flags &= ~TCP_F_DOUBT_ORIGINAL;
 	}
-	if (c->backoff < UINT8_MAX)
+	if (c->backoff < TCP_BACKOFF_MAX)
 		c->backoff++;
 	c->recovery = TCP_LOSS;
 	c->recover = c->snd_nxt;

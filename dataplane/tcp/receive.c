@@ -14,6 +14,7 @@
 #define COALESCE_MAX   256u
 #define TUNE_EVERY     32768u /* bytes read; a power of two */
 #define UNKNOWN_RTT_MS 200u
+#define QUICK_ACKS     15u /* what rcv_quick can hold */
 
 static bool coalesce(struct mbq *rx, struct rte_mbuf *m)
 {
@@ -49,10 +50,14 @@ static void deliver(struct tcp_ctx *ctx, struct tcp_conn *c, struct rte_mbuf *m)
 
 /* Every second segment, whatever its size (RFC 9293 section 3.8.6.3 asks for full ones only):
  * a sender of smaller ones with a small cwnd would wait for the timer at every turn. A single
- * one waits for an answer to ride on, TCP_DELACK_MS at most. */
+ * one waits for an answer to ride on, TCP_DELACK_MS at most: unless something was lost lately. Then
+ * the peer may have so small a window that nothing follows. */
 static void acknowledge(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
-	if (tcp_timer_is_set(c, TCP_DUE_ACK))
+	if (unlikely(c->rcv_quick)) {
+		c->rcv_quick--;
+		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
+	} else if (tcp_timer_is_set(c, TCP_DUE_ACK))
 		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
 	else
 		tcp_timer_set(ctx, c, TCP_DUE_ACK, TCP_DELACK_MS);
@@ -135,6 +140,7 @@ void tcp_receive_data(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segmen
 	if (seq_lt(s->seq, c->rcv_nxt))
 		tcp_sack_duplicate(ctx, c, s->seq, seq_min(s->seq + s->len, c->rcv_nxt));
 	if (!fit(c, s)) {
+		c->rcv_quick = QUICK_ACKS;
 		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
 		return;
 	}
@@ -144,6 +150,7 @@ void tcp_receive_data(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segmen
 		tcp_receive_next(ctx, c, s);
 		return;
 	}
+	c->rcv_quick = QUICK_ACKS;
 	if (!in_order)
 		counter_inc(ctx->counters, CTR_TCP_OOO);
 	if (!in_order && ctx->pressure != TCP_EASE)

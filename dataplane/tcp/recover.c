@@ -45,9 +45,13 @@ static void measure(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_delivere
 	}
 }
 
+/* Not for every segment; but a large queue must not run half empty either: what it holds is what
+ * a long path has under way. */
 static void wake_writer(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
-	if (!c->s.tx_blocked || c->s.tx_queued > c->s.tx_limit / 2)
+	uint32_t room = RTE_MIN(c->s.tx_limit / 2, TCP_WAKE_ROOM);
+
+	if (!c->s.tx_blocked || c->s.tx_queued + room > c->s.tx_limit)
 		return;
 	c->s.tx_blocked = false;
 	tcp_conn_post(ctx, c, BS_WRITABLE);
@@ -220,16 +224,17 @@ static uint32_t find_losses(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_
 	return wait_ms;
 }
 
-/* Between a loss and its repair PRR decides, except for who knows better. */
+/* Between a loss and its repair PRR decides, except for who knows better. What ends an episode has
+ * brought something as every acknowledgement: windows of a few segments grow by little else. */
 static void set_window(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_flight *f,
-		       const struct tcp_delivered *d, bool advances, bool was_reducing)
+		       const struct tcp_delivered *d, bool advances)
 {
 	if (tcp_cc_of(c)->model) {
 		if (d->bytes || d->lost)
 			grow(ctx, c, d);
 	} else if (c->recovery == TCP_RECOVERY || c->recovery == TCP_REDUCING) {
 		tcp_episode_window(c, f, d, advances);
-	} else if (advances && d->bytes && !was_reducing &&
+	} else if (advances && d->bytes &&
 		   (c->recovery == TCP_LOSS || (c->flags & TCP_F_CWND_FULL))) {
 		grow(ctx, c, d);
 	}
@@ -251,7 +256,7 @@ void tcp_recover_segment(struct tcp_ctx *ctx, struct tcp_conn *c, const struct t
 			 bool same_window)
 {
 	struct tcp_delivered d = {0};
-	bool advances = seq_gt(s->ack, c->snd_una), reducing;
+	bool advances = seq_gt(s->ack, c->snd_una);
 	uint32_t twice = read_report(ctx, c, s, same_window, &d), wait_ms;
 	struct tcp_flight *f;
 
@@ -259,13 +264,12 @@ void tcp_recover_segment(struct tcp_ctx *ctx, struct tcp_conn *c, const struct t
 	if (!advances && !d.bytes && !twice && (!c->flight || !c->flight->tlp))
 		return;
 	f = tcp_flight_get(ctx, c);
-	reducing = c->recovery == TCP_RECOVERY || c->recovery == TCP_REDUCING;
 	track(ctx, c, f, &d, &s->opt);
 	tcp_episode_follow(ctx, c, f, &d, &s->opt, advances, twice);
 	if (f->tlp)
 		tcp_episode_probe_answered(ctx, c, f, advances || d.bytes, twice);
 	wait_ms = find_losses(ctx, c, f, &d);
-	set_window(ctx, c, f, &d, advances, reducing);
+	set_window(ctx, c, f, &d, advances);
 	settle(c, f);
 	rearm(ctx, c, wait_ms, advances);
 	tcp_conn_mark(ctx, c, 0);
@@ -302,7 +306,7 @@ void tcp_recover_reorder(struct tcp_ctx *ctx, struct tcp_conn *c)
 	uint32_t wait_ms = find_losses(ctx, c, f, &d);
 
 	if (d.lost)
-		set_window(ctx, c, f, &d, false, false);
+		set_window(ctx, c, f, &d, false);
 	rearm(ctx, c, wait_ms, true);
 	tcp_conn_mark(ctx, c, 0);
 }

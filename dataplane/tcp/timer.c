@@ -36,7 +36,7 @@ uint32_t tcp_timer_rto_ms(const struct tcp_conn *c)
 
 	if (c->srtt_us)
 		us = c->srtt_us + RTE_MAX(4ull * c->rttvar_us, CLOCK_GRANULARITY_US);
-	us = RTE_MAX(us, TCP_RTO_MIN_MS * 1000u) << RTE_MIN(c->backoff, 16);
+	us = RTE_MAX(us, TCP_RTO_MIN_MS * 1000u) << c->backoff;
 	return (uint32_t)RTE_MIN(us / 1000, TCP_RTO_MAX_MS);
 }
 

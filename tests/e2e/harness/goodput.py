@@ -3,7 +3,8 @@
     client (Linux) -- wire -- weir -- clean cable -- origin (Linux)
     client (Linux) -- wire -- origin in the gateway's place (Linux)
 
-`down` is towards the client: weir sends over the wire; `up`: it receives.
+`down` is towards the client: weir sends over the wire; `up`: it receives. All but the client run
+before whatever else the machine does: so does the kernel's TCP by itself.
 """
 import contextlib
 import os
@@ -15,6 +16,10 @@ from .resources import documents, gateway, single
 from .weir import Weir
 
 PORT, ORIGIN_IP, ORIGIN_PORT = 80, "198.18.1.30", 9300
+# As much as Linux takes for its own connections before it saves (tcp_mem), so that one may have all
+# of its 4 MiB under way.
+DATAPLANE = {"workers": 1, "idle": "adaptive", "memory": "1GiB", "hugepages": "auto",
+             "connections": 30000}
 PROGRAM = os.path.abspath(bulk.__file__)
 PYTHON = ("/usr/bin/python3", "-B")
 WAYS = ("down", "up")
@@ -40,7 +45,7 @@ class Path:
 
     def _serve(self, ns, ip, port):
         server = proc.Process("bulk", [*PYTHON, PROGRAM, "serve", ip, port], ns=ns,
-                              env=self.env)
+                              env=self.env, first=True)
         proc.wait_until("the origin listens", lambda: "ready" in server.log())
         return server
 
@@ -58,7 +63,8 @@ class Path:
             return
         weir = Weir(self.lab, documents(
             gateway(), single("bulk", ORIGIN_IP, ORIGIN_PORT, bulk.HOST)),
-            log_format="none", tcp={"congestionControl": self.controller})
+            log_format="none", dataplane=DATAPLANE, tcp={"congestionControl": self.controller})
+        weir.first = True
         weir.start()
         try:
             yield self.servers["weir"]
@@ -72,7 +78,7 @@ class Path:
                     for cell in cells for way in WAYS}
 
     def _cell(self, server, cell, way):
-        self.lab.start_wire(*cell.wire())
+        self.lab.start_wire(*cell.wire(), first=True)
         before = len(server.log())
         role = "pull" if way == "down" else "push"
         done = self.lab.client.run(*PYTHON, PROGRAM, role, GW_EXT_IP, PORT, cell.flows,

@@ -98,10 +98,11 @@ class Lab:
             prefix = (f"{ip}/64", "nodad") if ":" in ip else (f"{ip}/24",)
             self.back.ip("addr", "add", prefix[0], "dev", "b0", *prefix[1:])
 
-    def start_wire(self, *options):
+    def start_wire(self, *options, first=False):
         """(Re)starts the bad wire between client and gateway."""
         self.stop_wire()
-        self.wire = proc.Process("wire", [wire_bin(), *options, "w0", "w1"], ns=self.wire_ns)
+        self.wire = proc.Process("wire", [wire_bin(), *options, "w0", "w1"], ns=self.wire_ns,
+                                 first=first)
         proc.wait_until("weir-wire is up", lambda: "ready" in self.wire.log() or
                         not self.wire.running())
         if not self.wire.running():

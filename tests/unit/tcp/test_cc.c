@@ -89,6 +89,23 @@ static void cubic_is_flat_about_the_maximum(void **state)
 	rest(c);
 }
 
+/* Whether its first millisecond is an odd or an even one. */
+static void cubic_begins_an_epoch_at_rest(void **state)
+{
+	struct rig *r = *state;
+	struct tcp_conn *c = steady(r, CONGESTION_CUBIC, 1000, 100);
+	struct tcp_delivered d = {.bytes = 2000};
+
+	for (unsigned i = 0; i < 2; i++) {
+		c->cwnd = 1000000;
+		tcp_set_now(r->tcp, r->now_us += MS);
+		lose_one(c);
+		tcp_cc_of(c)->acked(r->tcp, c, c->flight, &d);
+		assert_in_range(c->cwnd, 700000, 700100);
+	}
+	rest(c);
+}
+
 static void cubic_is_no_slower_than_reno_in_short_round_trips(void **state)
 {
 	struct rig *r = *state;
@@ -166,6 +183,24 @@ static void reno_halves_and_adds_one_a_round_trip(void **state)
 	for (unsigned i = 0; i < 10; i++)
 		round_trip(r, c, 50000);
 	assert_in_range(c->cwnd, 59000, 61000);
+	rest(c);
+}
+
+/* Of five segments four had arrived: the sixth would have been due. */
+static void reno_does_not_forget_at_a_loss_what_it_counted(void **state)
+{
+	struct rig *r = *state;
+	struct tcp_conn *c = steady(r, CONGESTION_RENO, 5, 50);
+	struct tcp_delivered d = {.bytes = 4000}, one = {.bytes = 1000};
+
+	c->ssthresh = 5000;
+	tcp_cc_of(c)->acked(r->tcp, c, c->flight, &d);
+	lose_one(c);
+	assert_int_equal(c->cwnd, 2500);
+	tcp_cc_of(c)->acked(r->tcp, c, c->flight, &one);
+	assert_int_equal(c->cwnd, 3500);
+	tcp_cc_of(c)->acked(r->tcp, c, c->flight, &one);
+	assert_int_equal(c->cwnd, 3500);
 	rest(c);
 }
 
@@ -382,12 +417,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(cubic_grows_back_to_the_maximum_and_beyond),
 		T(cubic_is_flat_about_the_maximum),
+		T(cubic_begins_an_epoch_at_rest),
 		T(cubic_is_no_slower_than_reno_in_short_round_trips),
 		T(cubic_converges_fast_when_the_maximum_shrinks),
 		T(cubic_takes_back_a_needless_reduction),
 		T(a_pause_is_no_growth),
 		T(ssthresh_is_two_segments_at_least),
 		T(reno_halves_and_adds_one_a_round_trip),
+		T(reno_does_not_forget_at_a_loss_what_it_counted),
 		T(slow_start_doubles_while_delay_is_flat),
 		T(growing_delay_ends_slow_start_without_a_loss),
 		T(delay_that_goes_away_resumes_it),

@@ -252,7 +252,9 @@ static void after_recovery_cwnd_is_ssthresh(void **state)
 	rig_pass(r, 20 * MS);
 	DUP(r, 30);
 	assert_int_equal(rig_conn(r)->recovery, TCP_OPEN);
-	assert_int_equal(rig_conn(r)->cwnd, 14000);
+	assert_int_equal(rig_conn(r)->ssthresh, 14000);
+	/* And what the same acknowledgement lets it grow: less than a segment a round trip. */
+	assert_in_range(rig_conn(r)->cwnd, 14001, 15000);
 }
 
 static void many_losses_do_not_make_a_burst(void **state)
@@ -283,9 +285,9 @@ static void all_repetitions_twice_undo_the_reduction(void **state)
 	expect_data(r, 1);
 	rig_pass(r, MS);
 	DUP(r, 10); /* the originals, late */
-	assert_int_equal(rig_conn(r)->cwnd, 7000);
+	assert_in_range(rig_conn(r)->cwnd, 7000, 8000);
 	SACK(r, 10, 1, 0, 1);
-	assert_int_equal(rig_conn(r)->cwnd, 7000);
+	assert_in_range(rig_conn(r)->cwnd, 7000, 8000);
 	SACK(r, 10, 1, 1, 2);
 	assert_true(rig_conn(r)->cwnd >= 10000);
 	assert_int_equal(rig_count(r, CTR_TCP_SPURIOUS), 1);

@@ -21,6 +21,28 @@ static void one_segment_is_acknowledged_late(void **state)
 	assert_int_equal(rig_count(r, CTR_TCP_DELAYED_ACK), 1);
 }
 
+/* The peer's window may be one segment now: waiting for a second would be waiting for the timer. */
+static void after_a_hole_single_segments_are_acknowledged_at_once(void **state)
+{
+	struct rig *r = *state;
+
+	rig_establish(r);
+	PEER(r, .flags = TCP_ACK, .len = 100, SEQ(r->peer_seq + 100));
+	expect_ack(r);
+	PEER(r, .flags = TCP_ACK, .len = 100);
+	r->peer_seq += 100;
+	expect_ack(r);
+	for (unsigned i = 0; i < 15; i++) {
+		PEER(r, .flags = TCP_ACK, .len = 100);
+		expect_ack(r);
+	}
+	PEER(r, .flags = TCP_ACK, .len = 100);
+	rig_silent(r);
+	rig_wait_ms(r, 43);
+	expect_ack(r);
+	assert_int_equal(rig_count(r, CTR_TCP_DELAYED_ACK), 1);
+}
+
 static void every_second_full_segment_is_acknowledged_at_once(void **state)
 {
 	struct rig *r = *state;
@@ -454,6 +476,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(one_segment_is_acknowledged_late),
+		T(after_a_hole_single_segments_are_acknowledged_at_once),
 		T(every_second_full_segment_is_acknowledged_at_once),
 		T(an_answer_carries_the_acknowledgement),
 		T(a_burst_is_acknowledged_once),

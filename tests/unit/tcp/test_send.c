@@ -383,6 +383,26 @@ static void writable_at_half_the_limit_once_and_if_asked(void **state)
 	assert_int_equal(r->events, 0);
 }
 
+/* What a long path has under way is what the queue holds: half of it would be half the rate. */
+static void a_large_queue_is_filled_again_long_before_it_is_half_empty(void **state)
+{
+	struct rig *r = *state;
+
+	r->peer_options = PEER_WSCALE;
+	rig_establish(r);
+	rig_conn(r)->cwnd = TCP_WAKE_ROOM + 10 * 1024;
+	r->s->tx_limit = 4 * TCP_WAKE_ROOM;
+	rig_write(r, 4 * TCP_WAKE_ROOM, 1024);
+	r->s->tx_blocked = true;
+	rig_pass(r, 0);
+	rig_forget(r);
+	PEER(r, .flags = TCP_ACK, ACKNO(r->peer_ack + TCP_WAKE_ROOM - 1024));
+	assert_int_equal(r->events, 0);
+	rig_forget(r);
+	PEER(r, .flags = TCP_ACK, ACKNO(r->peer_ack + TCP_WAKE_ROOM));
+	assert_int_equal(r->events, BS_WRITABLE);
+}
+
 /* --- the peer's window --- */
 
 static void the_window_is_respected(void **state)
@@ -668,6 +688,7 @@ int main(void)
 		T(acknowledged_bytes_leave_the_queue),
 		T(a_half_acknowledged_segment_is_trimmed),
 		T(writable_at_half_the_limit_once_and_if_asked),
+		T(a_large_queue_is_filled_again_long_before_it_is_half_empty),
 		T(the_window_is_respected),
 		T(a_silly_window_is_not_filled),
 		T(a_silly_window_is_not_filled_by_a_small_piece),
