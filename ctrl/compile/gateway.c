@@ -8,7 +8,8 @@
 /* One (bind, port) with all servers that share it. */
 struct draft {
 	struct net_addr addr;
-	bool http; /* the first server's; the others must agree */
+	bool http;           /* the first server's; the others must agree */
+	bool proxy_protocol; /* likewise */
 	struct map by_host;
 	struct list vhosts; /* struct vhost_draft */
 };
@@ -51,7 +52,8 @@ static bool parse_bind(const struct gateway_server *s, struct net_addr *out)
 	return true;
 }
 
-static struct draft *draft_of(struct gateways *g, const struct net_addr *addr, bool http)
+static struct draft *draft_of(struct gateways *g, const struct net_addr *addr, bool http,
+			      bool proxy_protocol)
 {
 	struct arena *tmp = g->b->tmp;
 	struct net_addr *key = arena_alloc(tmp, sizeof(*key));
@@ -67,6 +69,7 @@ static struct draft *draft_of(struct gateways *g, const struct net_addr *addr, b
 	d = *slot = arena_alloc(tmp, sizeof(*d));
 	d->addr = *addr;
 	d->http = http;
+	d->proxy_protocol = proxy_protocol;
 	map_init(&d->by_host);
 	list_add(tmp, &g->drafts, d);
 	return d;
@@ -180,13 +183,20 @@ static void add_server(struct gateways *g, const struct resource *gw, uint32_t i
 
 	if (s->port == 0 || s->port > UINT16_MAX || !parse_bind(s, &addr))
 		return;
-	d = draft_of(g, &addr, http);
+	d = draft_of(g, &addr, http, gw->gw->proxy_protocol);
 	if (!http)
 		return;
 	if (!d->http) {
 		build_report(g->b, PROBLEM_SERVER_DROPPED, gw, s->pos,
 			     arena_printf(g->b->tmp, "spec.servers[%u]", index),
 			     "an earlier server of another protocol has port %u already", s->port);
+		return;
+	}
+	if (d->proxy_protocol != gw->gw->proxy_protocol) {
+		build_report(g->b, PROBLEM_SERVER_DROPPED, gw, s->pos,
+			     arena_printf(g->b->tmp, "spec.servers[%u]", index),
+			     "an earlier server has port %u already, %s the PROXY protocol",
+			     s->port, d->proxy_protocol ? "with" : "without");
 		return;
 	}
 	refuse_redirect(g, gw, s, index);
@@ -304,7 +314,11 @@ static const struct vhost *compile_draft(struct gateways *g, struct vhost_draft 
 /* Without any virtual host the listener still exists: every request gets 404. */
 static void finish(struct gateways *g, struct draft *d)
 {
-	struct listener l = {.addr = d->addr, .kind = LISTENER_GATEWAY};
+	struct listener l = {
+		.addr = d->addr,
+		.kind = LISTENER_GATEWAY,
+		.proxy_protocol = d->proxy_protocol,
+	};
 	struct build *b = g->b;
 	struct hosts h;
 

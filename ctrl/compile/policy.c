@@ -135,6 +135,11 @@ static void lay_over(struct traffic_policy *p, const struct traffic_policy *over
 		p->has_outlier_detection = over->has_outlier_detection;
 		p->outlier = over->outlier;
 	}
+	/* No port has its own: `all` leaves that of the host. */
+	if (over->has_proxy_protocol) {
+		p->has_proxy_protocol = true;
+		p->proxy_version = over->proxy_version;
+	}
 }
 
 static void apply(struct traffic_policy *p, const struct traffic_policy *whole,

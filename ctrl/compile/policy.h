@@ -28,6 +28,7 @@ struct cluster_policy {
 	uint64_t connect_timeout_us, idle_timeout_us, max_connection_us;
 	uint32_t max_requests_per_connection;
 	struct breaker_limits limits;
+	uint8_t proxy_version; /* of the PROXY protocol; 0: not spoken */
 	bool has_outlier;
 	struct outlier_policy outlier;
 };

@@ -5,6 +5,8 @@
 #define CONNECT_TIMEOUT_US (10 * SECOND_US)
 #define IDLE_TIMEOUT_US    (3600 * SECOND_US)
 
+#define PROXY_VERSION 1
+
 #define CONSECUTIVE_ERRORS   5
 #define EJECTION_INTERVAL_US (10 * SECOND_US)
 #define BASE_EJECTION_US     (30 * SECOND_US)
@@ -75,6 +77,8 @@ static void resolve_outlier(const struct outlier_settings *o, bool compat_08,
 void pool_policy_resolve(const struct traffic_policy *p, bool compat_08, struct cluster_policy *out)
 {
 	resolve_pool(&p->pool, out);
+	if (p->has_proxy_protocol)
+		out->proxy_version = (uint8_t)(p->proxy_version ? p->proxy_version : PROXY_VERSION);
 	out->has_outlier = p->has_outlier_detection;
 	if (p->has_outlier_detection)
 		resolve_outlier(&p->outlier, compat_08, &out->outlier);
@@ -104,6 +108,7 @@ void pool_policy_key(struct cache_key *k, const struct cluster_policy *p)
 	cache_key_number(k, p->limits.pending);
 	cache_key_number(k, p->limits.requests);
 	cache_key_number(k, p->limits.retries);
+	cache_key_number(k, p->proxy_version);
 	cache_key_number(k, p->has_outlier);
 	if (p->has_outlier)
 		key_outlier(k, &p->outlier);

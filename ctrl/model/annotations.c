@@ -37,6 +37,11 @@ void decode_annotations(struct decoder *dec, const struct message *m, const stru
 
 static const struct field no_fields[] = {{0}};
 
+static const struct field gateway_fields[] = {
+	{"weir.io/proxy-protocol", FIELD_BOOL, FIELD_QUOTED, AT(gateway, proxy_protocol)},
+	{0},
+};
+
 #define ANNOTATIONS(kind, rows)                                                                    \
 	{                                                                                          \
 		.name = "A " kind, .fields = (rows), NO_POS, NO_LIST, .keyed = true                \
@@ -44,7 +49,7 @@ static const struct field no_fields[] = {{0}};
 
 const struct message annotations_virtual_service = ANNOTATIONS("VirtualService", no_fields);
 const struct message annotations_destination_rule = ANNOTATIONS("DestinationRule", no_fields);
-const struct message annotations_gateway = ANNOTATIONS("Gateway", no_fields);
+const struct message annotations_gateway = ANNOTATIONS("Gateway", gateway_fields);
 const struct message annotations_service_entry = ANNOTATIONS("ServiceEntry", no_fields);
 const struct message annotations_service = ANNOTATIONS("Service", no_fields);
 const struct message annotations_none = ANNOTATIONS("kind like this", no_fields);

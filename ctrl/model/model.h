@@ -296,6 +296,11 @@ struct outlier_settings {
 	struct error_codes codes; /* empty: every 5xx */
 };
 
+struct tunnel_settings {
+	const char *protocol, *target_host; /* NULL */
+	uint32_t target_port;               /* 0: absent */
+};
+
 struct traffic_policy {
 	bool has_load_balancer;
 	struct load_balancer lb;
@@ -304,6 +309,8 @@ struct traffic_policy {
 	bool has_outlier_detection;
 	struct outlier_settings outlier;
 	bool has_tls, has_tunnel, has_proxy_protocol; /* written */
+	struct tunnel_settings tunnel;
+	int proxy_version; /* 1, 2; 0: not said */
 	enum model_tls tls_mode;
 	struct pos pos;
 	struct string_list unsupported;
@@ -376,6 +383,7 @@ struct gateway_server {
 
 struct gateway {
 	struct labels selector;
+	bool proxy_protocol; /* weir.io/proxy-protocol */
 	uint32_t n_servers;
 	struct gateway_server *servers;
 };

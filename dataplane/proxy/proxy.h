@@ -20,6 +20,7 @@ struct tcp_ctx;
 struct tcp_tuple;
 struct net;
 struct h1_server;
+struct downstream;
 struct request_index;
 struct mailbox;
 
@@ -52,9 +53,10 @@ struct proxy {
 	struct match *match;
 	struct lb_state *lb;
 	struct upstream *up;
-	struct slab servers, streams;
-	struct h1_server *conns; /* all client connections */
-	uint32_t n_conns, n_tunnels;
+	struct slab servers, streams, downstreams;
+	struct h1_server *conns;    /* all client connections */
+	struct downstream *awaited; /* those whose PROXY header has not come */
+	uint32_t n_conns, n_tunnels, n_awaited;
 	uint32_t n_mirrored, mirrored_max; /* copies of requests on their way; so many may be */
 	uint32_t kept, kept_max;           /* mbufs in the streams' bodies; so many may be */
 	uint64_t generation;               /* of snap */

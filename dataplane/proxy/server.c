@@ -1,6 +1,7 @@
 /* server.c - the life of client connections: opened, served, closed, timed. */
 #include <proxy/server_conn.h>
 
+#include <proxy/downstream.h>
 #include <proxy/stream.h>
 #include <tcp/tcp.h>
 
@@ -33,6 +34,8 @@ static void forget(struct h1_server *c)
 	if (c->next)
 		c->next->prev = c->prev;
 	px->n_conns--;
+	if (unlikely(c->known))
+		downstream_put(c->known);
 	c->bs = NULL;
 	c->dead = true;
 	if (!c->entered)
@@ -160,15 +163,27 @@ static void on_event(struct bytestream *bs, uint32_t events)
 	leave(c);
 }
 
-void server_accept(struct proxy *px, struct bytestream *bs)
+struct upstream_conn **server_kept(struct exchange_end *e)
+{
+	struct h1_server *c = server_of(e);
+
+	if (!c->known)
+		c->known = downstream_get(c->px, tcp_stream_tuple(c->bs));
+	return c->known ? &c->known->kept : NULL;
+}
+
+bool server_accept(struct proxy *px, struct bytestream *bs, struct downstream *d)
 {
 	struct h1_server *c = slab_get(&px->servers);
 	uint64_t cookie = tcp_stream_cookie(bs);
 
 	if (!c) {
+		if (d)
+			downstream_put(d);
 		bytestream_abort(bs);
-		return;
+		return false;
 	}
+	c->known = d;
 	c->end.ops = &server_ops;
 	c->px = px;
 	c->bs = bs;
@@ -183,6 +198,7 @@ void server_accept(struct proxy *px, struct bytestream *bs)
 	px->n_conns++;
 	/* A handshake that was under way when the drain began: the next turn closes it. */
 	server_set_deadline(c, px->draining ? 1 : px->env.http->idle_timeout_us);
+	return true;
 }
 
 /* ---- time ---- */

@@ -6,8 +6,11 @@
 #include <proxy/proxy.h>
 
 struct stream;
+struct downstream;
 
-void server_accept(struct proxy *px, struct bytestream *bs);
+/* A connection begins. Takes d, which says whose it is; NULL: TCP's tuple does. False: there was no
+ * room, and it is gone. */
+bool server_accept(struct proxy *px, struct bytestream *bs, struct downstream *d);
 void server_timer(struct proxy *px, struct wheel_timer *t);
 size_t server_size(void); /* of a connection object, for the slab */
 
@@ -21,6 +24,10 @@ void server_stream_done(struct exchange_end *e, bool whole);
 /* Gives the client's stream to a tunnel; the connection object is gone. *early: bytes behind
  * the request head are still in the stream's rx. */
 struct bytestream *server_detach(struct exchange_end *e);
+
+/* Where idle upstream connections wait that were announced as this client's (upstream.h); NULL when
+ * there is no room. */
+struct upstream_conn **server_kept(struct exchange_end *e);
 
 /* Closes idle connections, and busy ones after their request. */
 void server_drain(struct proxy *px);

@@ -17,20 +17,21 @@ struct h1_server {
 	struct exchange_end end; /* first */
 	struct bytestream *bs;
 	struct proxy *px;
-	struct stream *stream; /* of the current request */
+	struct stream *stream;    /* of the current request */
+	struct downstream *known; /* more than TCP knows; NULL */
 	uint64_t deadline_us;
 	uint64_t request_us; /* when the current request was complete */
 	uint32_t scanned;
 	uint8_t state; /* enum server_state */
 	uint8_t method;
 	uint8_t minor;
-	bool keep_alive;
-	bool chunked;         /* the response is sent chunked */
-	bool until_close;     /* the response ends with the connection */
-	bool head_timed;      /* the head's first byte has come */
-	bool answered;        /* the final response head was sent */
-	bool awaits_continue; /* the client holds its body back until it is told to go on */
-	bool entered, dead;
+	bool keep_alive : 1;
+	bool chunked : 1;         /* the response is sent chunked */
+	bool until_close : 1;     /* the response ends with the connection */
+	bool head_timed : 1;      /* the head's first byte has come */
+	bool answered : 1;        /* the final response head was sent */
+	bool awaits_continue : 1; /* the client holds its body back until it is told to go on */
+	bool entered : 1, dead : 1;
 	struct h1_body body;
 	uint32_t listener_id, listener_gen;
 	struct wheel_timer timer;

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include <proxy/account.h>
+#include <proxy/downstream.h>
 #include <proxy/reply.h>
 #include <proxy/stream.h>
 #include <tcp/tcp.h>
@@ -14,6 +15,20 @@
 /* A step of reading: STEP_AGAIN when there may be more to do. What a step calls may end the
  * exchange and even the connection, which is why every step looks at the state anew. */
 enum step { STEP_AGAIN, STEP_WAIT };
+
+/* The client's address and the one it came to. */
+static const struct tcp_tuple *tuple_of(const struct h1_server *c)
+{
+	return unlikely(c->known) ? &c->known->tuple : tcp_stream_tuple(c->bs);
+}
+
+/* Of the proxy that said so; NULL: nobody did. */
+static const struct net_addr *direct_peer(const struct h1_server *c)
+{
+	bool announced = unlikely(c->known) && c->known->announced;
+
+	return announced ? &tcp_stream_tuple(c->bs)->remote : NULL;
+}
 
 static void answer(struct h1_server *c, uint16_t status, enum response_flag flag)
 {
@@ -34,7 +49,7 @@ void server_refuse(struct h1_server *c, uint16_t status, enum response_flag flag
 	c->minor = 1;
 	c->method = HTTP_METHOD_OTHER;
 	answer(c, status, flag);
-	account_refused(px, tcp_stream_tuple(c->bs), status, flag, details);
+	account_refused(px, tuple_of(c), direct_peer(c), status, flag, details);
 	server_close(c, false);
 }
 
@@ -115,7 +130,7 @@ static enum step begin(struct h1_server *c, struct http_head *h, uint32_t used)
 	if (!keep_head(c, used, &head))
 		return overload(c);
 	bytestream_consumed(c->bs, used);
-	if (!stream_begin(px, &c->end, tcp_stream_tuple(c->bs), l, h, &head)) {
+	if (!stream_begin(px, &c->end, tuple_of(c), direct_peer(c), l, h, &head)) {
 		mbq_free(&head);
 		return overload(c);
 	}
