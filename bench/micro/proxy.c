@@ -98,7 +98,7 @@ static void make_ends(struct request *r)
 				       .bs = &r->server,
 				       .endpoint_id = e->id,
 				       .endpoint_gen = e->gen,
-				       .idle_timeout_us = 3600000000,
+				       .idle_timeout_ms = 3600000,
 				       .state = UC_HEAD};
 }
 

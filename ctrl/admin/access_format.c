@@ -53,6 +53,7 @@ enum field_type {
 	FIELD_DURATION,
 	FIELD_SERVICE_TIME,
 	FIELD_ADDRESS,
+	FIELD_PROXY, /* an address, left out when it is absent */
 };
 
 struct field {
@@ -89,6 +90,9 @@ static const struct field json_fields[] = {
 	{"downstream_remote_address", ADDRESS(downstream_remote)},
 	{"requested_server_name", FIELD_ABSENT, 0},
 	{"upstream_transport_failure_reason", TEXT(LOG_TRANSPORT_FAILURE)},
+	/* Envoy's DOWNSTREAM_DIRECT_REMOTE_ADDRESS; not of Istio's default. */
+	{"downstream_direct_remote_address", FIELD_PROXY,
+	 offsetof(struct log_record, downstream_direct)},
 };
 
 static const struct field text_fields[] = {
@@ -174,6 +178,7 @@ static bool is_absent(const struct field *f, const struct entry *e)
 	case FIELD_TEXT:
 		return e->len[f->arg] == 0;
 	case FIELD_ADDRESS:
+	case FIELD_PROXY:
 		return address_of(f, e->r)->port == 0;
 	case FIELD_SERVICE_TIME:
 		return e->r->upstream_us == UINT64_MAX;
@@ -218,6 +223,8 @@ static void format_json(const struct entry *e, struct text *out)
 	char before = '{';
 
 	for (size_t i = 0; i < sizeof(json_fields) / sizeof(json_fields[0]); i++) {
+		if (json_fields[i].type == FIELD_PROXY && is_absent(&json_fields[i], e))
+			continue;
 		text_printf(out, "%c\"%s\":", before, json_fields[i].key);
 		put_json_value(out, &json_fields[i], e);
 		before = ',';

@@ -219,6 +219,8 @@ json_t *describe_listener(const struct listener *l, bool hosts, const struct lis
 	json_put_string(j, "address", net_addr_format(&l->addr, addr));
 	json_put_int(j, "port", l->addr.port);
 	json_put_string(j, "kind", l->kind == LISTENER_MESH ? "mesh" : "gateway");
+	if (l->proxy_protocol)
+		json_object_set_new(j, "proxy_protocol", json_true());
 	json_put_int(j, "host_count",
 		     count_hosts(t->exact, t->exact_mask) + count_hosts(t->suffix, t->suffix_mask) +
 			     (t->any != NULL));
@@ -267,6 +269,8 @@ json_t *describe_cluster(const struct cluster *c, uint64_t now_us)
 	json_put_int(j, "connect_timeout_us", c->connect_timeout_us);
 	json_put_int(j, "idle_timeout_us", c->idle_timeout_us);
 	json_put_int(j, "max_requests_per_connection", c->max_requests_per_connection);
+	if (c->endpoints->n && c->endpoints->endpoints[0].announce)
+		json_put_int(j, "proxy_protocol", c->endpoints->endpoints[0].announce);
 	cluster_state_describe(j, c);
 	for (uint32_t i = 0; i < c->endpoints->n; i++)
 		json_array_append_new(endpoints, endpoint_json(c, i, now_us));

@@ -169,6 +169,10 @@
 	  "http2KeepAlive without interval or timeout")                                            \
 	X(DR_OUTLIER_LOCAL,      "WEIR0432", ERROR,                                                \
 	  "consecutiveLocalOriginFailures without splitExternalLocalOriginErrors")                 \
+	X(DR_TUNNEL_PROTOCOL,    "WEIR0433", ERROR,   "tunnel.protocol is neither CONNECT nor POST") \
+	X(DR_TUNNEL_TARGET,      "WEIR0434", ERROR,                                                \
+	  "a tunnel without target, or to a malformed one")                                        \
+	X(DR_TUNNEL_UNUSED,      "WEIR0435", WARNING, "this version has no routes for a tunnel")   \
 	X(GW_NAME,               "WEIR0501", ERROR,   "a Gateway's name is no DNS label")          \
 	X(GW_NO_SERVERS,         "WEIR0502", ERROR,   "a Gateway without servers")                 \
 	X(GW_PORT_NAME,          "WEIR0503", ERROR,   "a server's port has no name, or another's") \

@@ -85,6 +85,7 @@ static void compile_endpoint(struct build *b, struct arena *a, const struct plan
 	net_addr_format(&e->addr, name);
 	out->addr = e->addr;
 	out->weight = e->weight;
+	out->announce = p->policy.proxy_version;
 	out->name = arena_strdup(a, name);
 	out->version = arena_strdup(a, version_of(e));
 	key = endpoint_key(b->tmp, p->name, name);

@@ -9,6 +9,7 @@
 struct draft {
 	struct net_addr addr;
 	bool http;                /* the first server's; the others must agree */
+	bool proxy_protocol;      /* likewise */
 	uint32_t max_connections; /* the least of those that Gateways ask for; 0: none does */
 	struct map by_host;       /* -> struct layout_host */
 	struct hosts *hosts;
@@ -38,7 +39,8 @@ static bool parse_bind(const struct gateway_server *s, struct net_addr *out)
 	return true;
 }
 
-static struct draft *draft_of(struct gateways *g, const struct net_addr *addr, bool http)
+static struct draft *draft_of(struct gateways *g, const struct net_addr *addr, bool http,
+			      bool proxy_protocol)
 {
 	struct arena *tmp = g->b->tmp;
 	struct net_addr *key = arena_alloc(tmp, sizeof(*key));
@@ -54,6 +56,7 @@ static struct draft *draft_of(struct gateways *g, const struct net_addr *addr, b
 	d = *slot = arena_alloc(tmp, sizeof(*d));
 	d->addr = *addr;
 	d->http = http;
+	d->proxy_protocol = proxy_protocol;
 	d->hosts = layout_add_table(g->b);
 	map_init(&d->by_host);
 	list_add(tmp, &g->drafts, d);
@@ -165,13 +168,20 @@ static void add_server(struct gateways *g, const struct resource *gw, uint32_t i
 
 	if (s->port == 0 || s->port > UINT16_MAX || !parse_bind(s, &addr))
 		return;
-	d = draft_of(g, &addr, http);
+	d = draft_of(g, &addr, http, gw->gw->proxy_protocol);
 	if (!http)
 		return;
 	if (!d->http) {
 		build_report(g->b, PROBLEM_SERVER_DROPPED, gw, s->pos,
 			     arena_printf(g->b->tmp, "spec.servers[%u]", index),
 			     "an earlier server of another protocol has port %u already", s->port);
+		return;
+	}
+	if (d->proxy_protocol != gw->gw->proxy_protocol) {
+		build_report(g->b, PROBLEM_SERVER_DROPPED, gw, s->pos,
+			     arena_printf(g->b->tmp, "spec.servers[%u]", index),
+			     "an earlier server has port %u already, %s the PROXY protocol",
+			     s->port, d->proxy_protocol ? "with" : "without");
 		return;
 	}
 	limit_connections(d, gw->gw->max_connections);
@@ -202,6 +212,7 @@ void gateway_listeners(struct build *b, const struct bindings *x)
 		struct layout_listener l = {
 			.listener = {.addr = d->addr,
 				     .kind = LISTENER_GATEWAY,
+				     .proxy_protocol = d->proxy_protocol,
 				     .max_connections = d->max_connections},
 			.hosts = d->hosts,
 		};

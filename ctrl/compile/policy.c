@@ -142,6 +142,11 @@ static void lay_over(struct traffic_policy *p, const struct traffic_policy *over
 		p->has_retry_budget = true;
 		p->retry_budget = over->retry_budget;
 	}
+	/* No port has its own: `all` leaves that of the host. */
+	if (over->has_proxy_protocol) {
+		p->has_proxy_protocol = true;
+		p->proxy_version = over->proxy_version;
+	}
 }
 
 static void apply(struct traffic_policy *p, const struct traffic_policy *whole,

@@ -32,6 +32,7 @@ struct cluster_policy {
 	bool has_keepalive;
 	struct tcp_keepalive keepalive;
 	struct breaker_limits limits;
+	uint8_t proxy_version; /* of the PROXY protocol; 0: not spoken */
 	bool has_outlier;
 	struct outlier_policy outlier;
 };

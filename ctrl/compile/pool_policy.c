@@ -9,6 +9,7 @@
 
 #define RETRIES_PERCENT 20
 #define RETRIES_MIN     3
+#define PROXY_VERSION   1
 
 #define CONSECUTIVE_ERRORS   5
 #define EJECTION_INTERVAL_US (10 * SECOND_US)
@@ -109,6 +110,8 @@ void pool_policy_resolve(const struct traffic_policy *p, bool compat_08, struct 
 	resolve_pool(&p->pool, out);
 	if (p->has_retry_budget)
 		resolve_budget(&p->retry_budget, &out->limits);
+	if (p->has_proxy_protocol)
+		out->proxy_version = (uint8_t)(p->proxy_version ? p->proxy_version : PROXY_VERSION);
 	out->has_outlier = p->has_outlier_detection;
 	if (p->has_outlier_detection)
 		resolve_outlier(&p->outlier, compat_08, &out->outlier);
@@ -142,6 +145,7 @@ void pool_policy_key(struct cache_key *k, const struct cluster_policy *p)
 	cache_key_number(k, p->limits.retries);
 	cache_key_number(k, p->limits.retries_share);
 	cache_key_number(k, p->limits.retries_min);
+	cache_key_number(k, p->proxy_version);
 	cache_key_number(k, p->has_outlier);
 	if (p->has_outlier)
 		key_outlier(k, &p->outlier);

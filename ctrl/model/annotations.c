@@ -51,6 +51,7 @@ static const struct field destination_rule_rows[] = {
 static const struct field gateway_rows[] = {
 	{"weir.io/max-connections", FIELD_UINT32, FIELD_QUOTED, AT(gateway, max_connections),
 	 RANGE(1, 100000000)},
+	{"weir.io/proxy-protocol", FIELD_BOOL, FIELD_QUOTED, AT(gateway, proxy_protocol)},
 	{"weir.io/rate-limit", FIELD_HOOK, NOT_KEPT, .decode = decode_gateway_rate},
 	{0},
 };

@@ -169,19 +169,21 @@ static const struct message tls = {
 	.name = "ClientTLSSettings", .fields = tls_fields, NO_POS, NO_LIST};
 
 static const struct field tunnel_fields[] = {
-	{"protocol", FIELD_STRING, NOT_KEPT},
-	{"targetHost", FIELD_STRING, NOT_KEPT},
-	{"targetPort", FIELD_UINT32, NOT_KEPT, RANGE(1, 65535)},
+	{"protocol", FIELD_STRING, AT(traffic_policy, tunnel.protocol)},
+	{"targetHost", FIELD_STRING, AT(traffic_policy, tunnel.target_host)},
+	{"targetPort", FIELD_UINT32, AT(traffic_policy, tunnel.target_port), RANGE(1, 65535)},
 	{0},
 };
-static const struct message tunnel = CHECKED("TunnelSettings", tunnel_fields);
+static const struct message tunnel = {
+	.name = "TunnelSettings", .fields = tunnel_fields, NO_POS, NO_LIST};
 
-static const struct enum_value proxy_values[] = {{"V1", 0, 0, false}, {"V2", 1, 1, false}, {0}};
+static const struct enum_value proxy_values[] = {{"V1", 0, 1, false}, {"V2", 1, 2, false}, {0}};
 static const struct field proxy_fields[] = {
-	{"version", FIELD_ENUM, NOT_KEPT, .values = proxy_values},
+	{"version", FIELD_ENUM, AT(traffic_policy, proxy_version), .values = proxy_values},
 	{0},
 };
-static const struct message proxy_protocol = CHECKED("ProxyProtocol", proxy_fields);
+static const struct message proxy_protocol = {
+	.name = "ProxyProtocol", .fields = proxy_fields, NO_POS, NO_LIST};
 
 static const struct field retry_budget_fields[] = {
 	{"percent", FIELD_NUMBER, FIELD_PRESENT, AT(traffic_policy, retry_budget.percent),
@@ -253,9 +255,9 @@ static const struct field written_policy_fields[] = {
 	POLICY_ROWS(written_policy, policy),
 	{"portLevelSettings", FIELD_LIST, AT(written_policy, ports), COUNT(written_policy, n_ports),
 	 .message = &port_policy},
-	{"tunnel", FIELD_MESSAGE, FIELD_REFUSED | FIELD_PRESENT, NOT_KEPT,
+	{"tunnel", FIELD_INLINE, FIELD_PRESENT, AT(written_policy, policy),
 	 COUNT(written_policy, policy.has_tunnel), .message = &tunnel},
-	{"proxyProtocol", FIELD_MESSAGE, FIELD_REFUSED | FIELD_PRESENT, NOT_KEPT,
+	{"proxyProtocol", FIELD_INLINE, FIELD_PRESENT, AT(written_policy, policy),
 	 COUNT(written_policy, policy.has_proxy_protocol), .message = &proxy_protocol},
 	{"retryBudget", FIELD_INLINE, FIELD_PRESENT, AT(written_policy, policy),
 	 COUNT(written_policy, policy.has_retry_budget), .message = &retry_budget},

@@ -321,6 +321,11 @@ struct retry_budget {
 	uint32_t min_concurrency; /* 0 = absent */
 };
 
+struct tunnel_settings {
+	const char *protocol, *target_host; /* NULL */
+	uint32_t target_port;               /* 0: absent */
+};
+
 struct traffic_policy {
 	bool has_load_balancer;
 	struct load_balancer lb;
@@ -331,6 +336,8 @@ struct traffic_policy {
 	bool has_retry_budget;
 	struct retry_budget retry_budget;
 	bool has_tls, has_tunnel, has_proxy_protocol; /* written */
+	struct tunnel_settings tunnel;
+	int proxy_version; /* 1, 2; 0: not said */
 	enum model_tls tls_mode;
 	struct pos pos;
 	struct string_list unsupported;
@@ -404,6 +411,7 @@ struct gateway_server {
 
 struct gateway {
 	struct labels selector;
+	bool proxy_protocol; /* weir.io/proxy-protocol */
 	uint32_t n_servers;
 	struct gateway_server *servers;
 	struct rate_settings rates; /* at most one, without name */

@@ -107,10 +107,39 @@ static void check_retry_budget(struct check *c, const struct retry_budget *r)
 	check_leave(c, mark);
 }
 
+static void check_tunnel(struct check *c, const struct traffic_policy *p)
+{
+	const struct tunnel_settings *t = &p->tunnel;
+	size_t outer = check_field(c, "tunnel"), mark = check_field(c, "protocol");
+	const char *host = t->target_host ? t->target_host : "";
+
+	/* Absent or empty: CONNECT. */
+	if (t->protocol && *t->protocol && strcmp(t->protocol, "CONNECT") != 0 &&
+	    strcmp(t->protocol, "POST") != 0)
+		check_report(c, DIAG_DR_TUNNEL_PROTOCOL, "\"%s\" is neither CONNECT nor POST",
+			     t->protocol);
+	check_leave(c, mark);
+	mark = check_field(c, "targetHost");
+	if (!*host)
+		check_report(c, DIAG_DR_TUNNEL_TARGET, "a tunnel needs a target host");
+	else if (!name_is_ip(host) && name_fqdn_problem(host))
+		check_report(c, DIAG_DR_TUNNEL_TARGET,
+			     "\"%s\" is neither an address nor a host name: %s", host,
+			     name_fqdn_problem(host));
+	check_leave(c, mark);
+	if (!t->target_port)
+		check_report(c, DIAG_DR_TUNNEL_TARGET, "a tunnel needs a targetPort");
+	check_report(c, DIAG_DR_TUNNEL_UNUSED,
+		     "a tunnel is for TCP and TLS routes, which this version does not serve: HTTP "
+		     "requests to the host go to its endpoints directly");
+	check_leave(c, outer);
+}
+
 static bool says_something(const struct traffic_policy *p)
 {
 	return p->has_load_balancer || p->has_connection_pool || p->has_outlier_detection ||
-	       p->has_retry_budget || p->has_tls || p->unsupported.n;
+	       p->has_retry_budget || p->has_tls || p->has_tunnel || p->has_proxy_protocol ||
+	       p->unsupported.n;
 }
 
 static void check_ports(struct check *c, const struct port_policy *ports, uint32_t n)
@@ -155,6 +184,8 @@ static void check_policy(struct check *c, const struct traffic_policy *p,
 	if (p->has_tunnel && p->has_proxy_protocol)
 		check_report(c, DIAG_DR_TUNNEL,
 			     "tunnel and proxyProtocol are both set: only one of them may be");
+	if (p->has_tunnel)
+		check_tunnel(c, p);
 	check_blocks(c, p);
 	check_retry_budget(c, &p->retry_budget);
 	check_ports(c, ports, n_ports);

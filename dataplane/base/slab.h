@@ -53,6 +53,17 @@ static inline void slab_put(struct slab *s, void *o)
 	s->used--;
 }
 
+/* An object by its number, which takes half the room of its address. */
+static inline uint32_t slab_number(const struct slab *s, const void *o)
+{
+	return (uint32_t)(((uintptr_t)o - (uintptr_t)s->base) / s->size);
+}
+
+static inline void *slab_at(const struct slab *s, uint32_t number)
+{
+	return s->base + s->size * number;
+}
+
 /* Does p point into one of the slab's objects? */
 static inline bool slab_owns(const struct slab *s, const void *p)
 {

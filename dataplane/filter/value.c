@@ -84,6 +84,9 @@ static const struct net_addr *addr_of(const struct filter_view *v, enum value_so
 	case VALUE_UPSTREAM_IP:
 	case VALUE_UPSTREAM_PORT:
 		return v->upstream;
+	case VALUE_PEER:
+	case VALUE_PEER_IP:
+		return v->direct;
 	default:
 		return v->client;
 	}

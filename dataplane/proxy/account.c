@@ -221,6 +221,7 @@ static void log_request(struct stream *s)
 	r->flags = s->flags;
 	r->downstream_remote = s->client;
 	r->downstream_local = s->local;
+	r->downstream_direct = s->direct;
 	r->upstream_remote = s->upstream_remote;
 	r->upstream_local = s->upstream_local;
 	put_request(&o, s);
@@ -246,8 +247,8 @@ void account_request(struct stream *s)
 		log_request(s);
 }
 
-void account_refused(struct proxy *px, const struct tcp_tuple *t, uint16_t status,
-		     enum response_flag flag, const char *details)
+void account_refused(struct proxy *px, const struct tcp_tuple *t, const struct net_addr *direct,
+		     uint16_t status, enum response_flag flag, const char *details)
 {
 	const struct row_key k = {
 		.version = "unknown",
@@ -269,6 +270,8 @@ void account_refused(struct proxy *px, const struct tcp_tuple *t, uint16_t statu
 	o.r->flags = flag;
 	o.r->downstream_remote = t->remote;
 	o.r->downstream_local = t->local;
+	if (direct)
+		o.r->downstream_direct = *direct;
 	put(&o, LOG_DETAILS, slice_str(details));
 	log_ring_commit(px->env.log);
 }

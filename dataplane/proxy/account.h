@@ -12,6 +12,7 @@ void request_index_destroy(struct request_index *ix);
 
 /* Both count the request and, when the log is on, hand a record to the control thread. */
 void account_request(struct stream *s);
-/* A request that never became one: refused by the parser, or for lack of room. */
-void account_refused(struct proxy *px, const struct tcp_tuple *t, uint16_t status,
-		     enum response_flag flag, const char *details);
+/* A request that never became one: refused by the parser, or for lack of room. direct:
+ * stream_begin() says what it is. */
+void account_refused(struct proxy *px, const struct tcp_tuple *t, const struct net_addr *direct,
+		     uint16_t status, enum response_flag flag, const char *details);

@@ -9,6 +9,7 @@
 #include <proxy/account.h>
 #include <proxy/admission.h>
 #include <proxy/overload.h>
+#include <proxy/downstream.h>
 #include <proxy/server.h>
 #include <proxy/stream.h>
 #include <tcp/tcp.h>
@@ -34,6 +35,8 @@ static void fire(void *arg, struct wheel_timer *t)
 		server_timer(px, t);
 	else if (slab_owns(&px->streams, t))
 		stream_timer((struct stream *)((char *)t - offsetof(struct stream, timer)));
+	else if (slab_owns(&px->downstreams, t))
+		downstream_timer(px, t);
 	else
 		upstream_timer(px->up, t);
 }
@@ -106,6 +109,7 @@ struct proxy *proxy_create(const struct proxy_env *env)
 	if (!px->linear.buf || !px->relinear.buf || !px->path || !px->scratch.buf || !px->regex ||
 	    !px->match || !px->lb || !px->rows ||
 	    !slab_init(&px->servers, server_size(), env->max_conns) ||
+	    !slab_init(&px->downstreams, sizeof(struct downstream), env->max_conns) ||
 	    !slab_init(&px->streams, sizeof(struct stream), env->max_conns) || !make_upstream(px)) {
 		proxy_destroy(px);
 		return NULL;
@@ -120,6 +124,7 @@ void proxy_destroy(struct proxy *px)
 	prober_destroy(px->prober);
 	upstream_destroy(px->up);
 	slab_fini(&px->streams);
+	slab_fini(&px->downstreams);
 	slab_fini(&px->servers);
 	request_index_destroy(px->rows);
 	lb_destroy(px->lb);
@@ -199,7 +204,12 @@ bool proxy_captures(struct proxy *px, const struct ip_addr *ip, uint16_t port)
 
 void proxy_accept(struct proxy *px, struct bytestream *bs)
 {
-	server_accept(px, bs);
+	const struct listener *l = proxy_listener(px, &tcp_stream_tuple(bs)->local);
+
+	if (unlikely(l && l->proxy_protocol))
+		downstream_accept(px, bs);
+	else
+		server_accept(px, bs, NULL);
 }
 
 void proxy_turn(struct proxy *px)
@@ -230,6 +240,7 @@ uint64_t proxy_next_timer(const struct proxy *px)
 void proxy_drain(struct proxy *px)
 {
 	px->draining = true;
+	downstream_drain(px);
 	server_drain(px);
 	upstream_drain(px->up);
 	prober_drain(px->prober);
@@ -237,7 +248,7 @@ void proxy_drain(struct proxy *px)
 
 uint32_t proxy_conns(const struct proxy *px)
 {
-	return px->n_conns + px->n_tunnels + px->n_mirrored;
+	return px->n_conns + px->n_tunnels + px->n_awaited + px->n_mirrored;
 }
 
 int proxy_read_request(struct proxy *px, const struct mbq *q, uint32_t *scanned,

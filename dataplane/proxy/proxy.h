@@ -20,6 +20,7 @@ struct tcp_ctx;
 struct tcp_tuple;
 struct net;
 struct h1_server;
+struct downstream;
 struct request_index;
 struct mailbox;
 struct prober;
@@ -56,9 +57,10 @@ struct proxy {
 	struct lb_state *lb;
 	struct upstream *up;
 	struct prober *prober;
-	struct slab servers, streams;
-	struct h1_server *conns; /* all client connections */
-	uint32_t n_conns, n_tunnels;
+	struct slab servers, streams, downstreams;
+	struct h1_server *conns;    /* all client connections */
+	struct downstream *awaited; /* those whose PROXY header has not come */
+	uint32_t n_conns, n_tunnels, n_awaited;
 	uint32_t n_mirrored, mirrored_max; /* copies of requests on their way; so many may be */
 	uint32_t kept, kept_max;           /* mbufs in the streams' bodies; so many may be */
 	uint32_t scarce_ms, shed_next; /* overload.h: for so long; the next connection to look at */

@@ -2,6 +2,7 @@
 #include <proxy/server_conn.h>
 
 #include <proxy/admission.h>
+#include <proxy/downstream.h>
 #include <proxy/stream.h>
 #include <tcp/tcp.h>
 
@@ -39,6 +40,8 @@ static void forget(struct h1_server *c)
 		c->next->prev = c->prev;
 	px->n_conns--;
 	admission_leave(px, &c->count);
+	if (unlikely(c->known))
+		downstream_put(server_known(c));
 	c->bs = NULL;
 	c->dead = true;
 	if (!c->entered)
@@ -149,7 +152,7 @@ static void lose(struct h1_server *c, bool abort)
 static bool gave_up(const struct h1_server *c)
 {
 	return c->state == SERVER_DONE && !c->answered && c->bs->rx.bytes == 0 &&
-	       c->px->now_us - c->request_us >= HALF_CLOSE_US;
+	       (uint32_t)c->px->now_us - c->request_us >= HALF_CLOSE_US;
 }
 
 static void on_event(struct bytestream *bs, uint32_t events)
@@ -167,26 +170,49 @@ static void on_event(struct bytestream *bs, uint32_t events)
 	leave(c);
 }
 
-void server_accept(struct proxy *px, struct bytestream *bs)
+/* d may be NULL. */
+static void know(struct h1_server *c, struct downstream *d)
+{
+	c->known = d ? slab_number(&c->px->downstreams, d) + 1 : 0;
+}
+
+struct upstream_conn **server_kept(struct exchange_end *e)
+{
+	struct h1_server *c = server_of(e);
+
+	if (!c->known)
+		know(c, downstream_get(c->px, tcp_stream_tuple(c->bs)));
+	return c->known ? &server_known(c)->kept : NULL;
+}
+
+static void refuse(struct bytestream *bs, struct downstream *d)
+{
+	if (d)
+		downstream_put(d);
+	bytestream_abort(bs);
+}
+
+bool server_accept(struct proxy *px, struct bytestream *bs, struct downstream *d)
 {
 	uint64_t cookie = tcp_stream_cookie(bs);
 	struct conn_count *count;
 	struct h1_server *c;
 
 	if (!admission_enter(px, (uint32_t)cookie, (uint32_t)(cookie >> 32), &count)) {
-		bytestream_abort(bs);
-		return;
+		refuse(bs, d);
+		return false;
 	}
 	c = slab_get(&px->servers);
 	if (!c) {
 		counter_inc(px->env.counters, CTR_CONNS_OVER_WORKER);
 		admission_leave(px, &count);
-		bytestream_abort(bs);
-		return;
+		refuse(bs, d);
+		return false;
 	}
 	c->count = count;
 	c->end.ops = &server_ops;
 	c->px = px;
+	know(c, d);
 	c->bs = bs;
 	bs->user = c;
 	bs->notify = on_event;
@@ -199,6 +225,7 @@ void server_accept(struct proxy *px, struct bytestream *bs)
 	px->n_conns++;
 	/* A handshake that was under way when the drain began: the next turn closes it. */
 	server_set_deadline(c, px->draining ? 1 : px->env.http->idle_timeout_us);
+	return true;
 }
 
 uint32_t server_count_at(struct proxy *px, const struct listener *l)

@@ -6,8 +6,11 @@
 #include <proxy/proxy.h>
 
 struct stream;
+struct downstream;
 
-void server_accept(struct proxy *px, struct bytestream *bs);
+/* A connection begins. Takes d, which says whose it is; NULL: TCP's tuple does. False: there was no
+ * room, and it is gone. */
+bool server_accept(struct proxy *px, struct bytestream *bs, struct downstream *d);
 void server_timer(struct proxy *px, struct wheel_timer *t);
 size_t server_size(void); /* of a connection object, for the slab */
 
@@ -28,6 +31,10 @@ uint32_t server_count_at(struct proxy *px, const struct listener *l);
 /* Looks at the next `look` connections and closes those that wait for a request, and those whose
  * request has begun and does not go on; at most max. Returns how many. */
 uint32_t server_shed_idle(struct proxy *px, uint32_t look, uint32_t max);
+
+/* Where idle upstream connections wait that were announced as this client's (upstream.h); NULL when
+ * there is no room. */
+struct upstream_conn **server_kept(struct exchange_end *e);
 
 /* Closes idle connections, and busy ones after their request. */
 void server_drain(struct proxy *px);

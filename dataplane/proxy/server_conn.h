@@ -17,9 +17,10 @@ struct h1_server {
 	struct exchange_end end; /* first */
 	struct bytestream *bs;
 	struct proxy *px;
-	struct stream *stream; /* of the current request */
+	struct stream *stream;    /* of the current request */
 	uint64_t deadline_us;
-	uint64_t request_us; /* when the current request was complete */
+	uint32_t request_us; /* when the current request was complete: the low bits */
+	uint32_t known;      /* more than TCP knows: its number in px->downstreams and 1; 0: nothing */
 	uint32_t scanned;
 	uint8_t state; /* enum server_state */
 	uint8_t method;
@@ -39,6 +40,12 @@ struct h1_server {
 };
 
 static_assert(sizeof(struct h1_server) <= 2 * WEIR_CACHE_LINE, "two lines a client connection");
+
+/* NULL: nothing but its TCP stream. */
+static inline struct downstream *server_known(const struct h1_server *c)
+{
+	return c->known ? slab_at(&c->px->downstreams, c->known - 1) : NULL;
+}
 
 static inline struct h1_server *server_of(struct exchange_end *e)
 {

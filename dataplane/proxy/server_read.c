@@ -5,6 +5,7 @@
 
 #include <proxy/account.h>
 #include <proxy/overload.h>
+#include <proxy/downstream.h>
 #include <proxy/reply.h>
 #include <proxy/stream.h>
 #include <tcp/tcp.h>
@@ -15,6 +16,20 @@
 /* A step of reading: STEP_AGAIN when there may be more to do. What a step calls may end the
  * exchange and even the connection, which is why every step looks at the state anew. */
 enum step { STEP_AGAIN, STEP_WAIT };
+
+/* The client's address and the one it came to. */
+static const struct tcp_tuple *tuple_of(const struct h1_server *c)
+{
+	return unlikely(c->known) ? &server_known(c)->tuple : tcp_stream_tuple(c->bs);
+}
+
+/* Of the proxy that said so; NULL: nobody did. */
+static const struct net_addr *direct_peer(const struct h1_server *c)
+{
+	bool announced = unlikely(c->known) && server_known(c)->announced;
+
+	return announced ? &tcp_stream_tuple(c->bs)->remote : NULL;
+}
 
 static void answer(struct h1_server *c, uint16_t status, enum response_flag flag)
 {
@@ -35,7 +50,7 @@ void server_refuse(struct h1_server *c, uint16_t status, enum response_flag flag
 	c->minor = 1;
 	c->method = HTTP_METHOD_OTHER;
 	answer(c, status, flag);
-	account_refused(px, tcp_stream_tuple(c->bs), status, flag, details);
+	account_refused(px, tuple_of(c), direct_peer(c), status, flag, details);
 	server_close(c, false);
 }
 
@@ -113,14 +128,14 @@ static enum step begin(struct h1_server *c, struct http_head *h, uint32_t used)
 	c->keep_alive = l && h->keep_alive && h->method_id != HTTP_CONNECT;
 	c->awaits_continue = h->expect_continue;
 	c->scanned = 0;
-	c->request_us = px->now_us;
+	c->request_us = (uint32_t)px->now_us;
 	h1_body_init(&c->body, h);
 	c->state = c->body.done ? SERVER_DONE : SERVER_BODY;
 	server_set_deadline(c, px->env.http->stream_idle_timeout_us);
 	if (!keep_head(c, used, &head))
 		return overload(c);
 	bytestream_consumed(c->bs, used);
-	if (!stream_begin(px, &c->end, tcp_stream_tuple(c->bs), l, h, &head)) {
+	if (!stream_begin(px, &c->end, tuple_of(c), direct_peer(c), l, h, &head)) {
 		mbq_free(&head);
 		return overload(c);
 	}
@@ -209,7 +224,7 @@ static enum step read_body(struct h1_server *c)
 		stream_request_data(c->stream, &data);
 	if (c->stream && c->body.done) {
 		c->state = SERVER_DONE;
-		c->request_us = px->now_us;
+		c->request_us = (uint32_t)px->now_us;
 		stream_request_end(c->stream);
 	}
 	return STEP_AGAIN;

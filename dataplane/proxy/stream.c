@@ -654,7 +654,20 @@ static void on_upgraded(void *user, const struct http_head *head, uint32_t used)
 	tunnel_start(s, used);
 }
 
+/* A copy outlives the client, so that nothing may be kept for it. */
+static struct upstream_client on_client(void *user)
+{
+	struct stream *s = user;
+
+	return (struct upstream_client){
+		.source = &s->client,
+		.destination = &s->local,
+		.kept = s->copy ? NULL : server_kept(s->down),
+	};
+}
+
 const struct upstream_user stream_upstream_user = {
+	.client = on_client,
 	.ready = on_ready,
 	.interim = on_interim,
 	.response = on_response,
@@ -781,7 +794,8 @@ static bool is_grpc(const struct http_head *h)
 }
 
 bool stream_begin(struct proxy *px, struct exchange_end *down, const struct tcp_tuple *t,
-		  const struct listener *l, struct http_head *h, struct mbq *head)
+		  const struct net_addr *direct, const struct listener *l, struct http_head *h,
+		  struct mbq *head)
 {
 	struct stream *s = slab_get(&px->streams);
 
@@ -795,6 +809,8 @@ bool stream_begin(struct proxy *px, struct exchange_end *down, const struct tcp_
 	snapshot_pin(s->snap, px->env.worker);
 	s->client = t->remote;
 	s->local = t->local;
+	if (unlikely(direct))
+		s->direct = *direct;
 	s->start_us = s->active_us = px->now_us;
 	s->request_id[0] = lb_random(px->lb);
 	s->request_id[1] = lb_random(px->lb);

@@ -33,6 +33,7 @@ struct stream {
 	struct mbq head;                /* the request head's bytes, for retries and the log */
 	struct mbq body;                /* what was sent of its body, by reference, for retries */
 	struct net_addr client, local;  /* downstream tuple */
+	struct net_addr direct;         /* of the proxy that announced it; port 0: none */
 	struct net_addr upstream_remote, upstream_local;
 	const char *version; /* label of the endpoint, "unknown" when none */
 	const char *details;
@@ -80,12 +81,14 @@ struct stream {
 	bool cross_origin; /* by an origin that the route's CORS policy allows */
 };
 
-/* l: whose virtual hosts count; NULL: there are none any more.
+/* t: the client's address and the one it came to; direct: of the proxy that announced them, NULL:
+ * nobody did. l: whose virtual hosts count; NULL: there are none any more.
  * Begins the exchange for a parsed head and attaches it to down (server_attach). `head` takes
  * the head's bytes (left empty); h stays valid for the call. The exchange may be over, and
  * down told so, when this returns. False: no room for another request, nothing happened. */
 bool stream_begin(struct proxy *px, struct exchange_end *down, const struct tcp_tuple *t,
-		  const struct listener *l, struct http_head *h, struct mbq *head);
+		  const struct net_addr *direct, const struct listener *l, struct http_head *h,
+		  struct mbq *head);
 
 /* Body of the request. data is taken. */
 bool stream_can_take_request(struct stream *s);

@@ -27,18 +27,24 @@ struct upstream_conn {
 	struct breaker_seat *seat; /* where it is counted; NULL: nowhere */
 	uint32_t endpoint_id, endpoint_gen;
 	uint32_t requests, max_requests;
-	uint64_t idle_timeout_us;
-	struct h1_body body;
+	/* Announced: where the client keeps those that wait for its requests. NULL: nowhere. */
+	struct upstream_conn **keeper;
+	union {
+		struct h1_body body;
+		struct upstream_conn *next_kept; /* of the keeper, when idle */
+	};
 	uint32_t scanned; /* of the response head */
 	uint8_t state;    /* enum upstream_state */
 	uint8_t method;   /* enum http_method */
-	bool chunked_request;
-	bool request_done; /* send_end() was called */
-	bool upgrade;      /* a 101 is welcome */
-	bool keep;         /* the response allows reuse */
-	bool entered;      /* its events are being handled: freed on the way out */
-	bool dead;         /* discarded meanwhile */
-	uint32_t old_ms;   /* not kept from then on, on the worker's clock; 0: for ever */
+	uint8_t announce; /* version of the PROXY header it begins with; 0: none */
+	bool entered : 1; /* its events are being handled: freed on the way out */
+	bool dead : 1;    /* discarded meanwhile */
+	bool keep : 1;    /* the response allows reuse */
+	bool upgrade : 1; /* a 101 is welcome */
+	bool chunked_request : 1;
+	bool request_done : 1;    /* send_end() was called */
+	uint32_t idle_timeout_ms; /* 0: none */
+	uint32_t old_ms;          /* not kept from then on, on the worker's clock; 0: for ever */
 };
 
 static_assert(sizeof(struct upstream_conn) <= 2 * WEIR_CACHE_LINE, "two lines a connection");

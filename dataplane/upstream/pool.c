@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include <base/proxy_header.h>
 #include <tcp/tcp.h>
 #include <upstream/limit.h>
 
@@ -12,6 +13,7 @@ struct endpoint_pool {
 	struct breaker_seat *seat; /* where the cluster's connections are counted; NULL */
 	uint32_t gen;              /* of the id whose connections these are */
 	uint32_t n;
+	uint8_t announce; /* of the endpoint, and of all that are idle */
 };
 
 struct upstream {
@@ -53,10 +55,21 @@ void upstream_destroy(struct upstream *u)
 
 /* ---- the pool ---- */
 
+static void leave_keeper(struct upstream_conn *uc)
+{
+	struct upstream_conn **at = uc->keeper;
+
+	while (*at != uc)
+		at = &(*at)->next_kept;
+	*at = uc->next_kept;
+}
+
 static void unlink_idle(struct upstream_conn *uc)
 {
 	struct endpoint_pool *p = &uc->up->pools[uc->endpoint_id];
 
+	if (unlikely(uc->keeper))
+		leave_keeper(uc);
 	if (uc->prev)
 		uc->prev->next = uc->next;
 	else
@@ -89,8 +102,8 @@ static void arm_idle(struct upstream_conn *uc)
 
 	if (uc->old_ms)
 		left_us = (uint64_t)(uc->old_ms - now_ms(u)) * 1000;
-	if (uc->idle_timeout_us && uc->idle_timeout_us < left_us)
-		left_us = uc->idle_timeout_us;
+	if (uc->idle_timeout_ms && uc->idle_timeout_ms * 1000ull < left_us)
+		left_us = uc->idle_timeout_ms * 1000ull;
 	if (left_us != UINT64_MAX)
 		wheel_arm(u->env.wheel, &uc->timer, *u->env.now_us + left_us);
 }
@@ -107,6 +120,10 @@ static void link_idle(struct upstream_conn *uc)
 		p->idle->prev = uc;
 	p->idle = uc;
 	p->n++;
+	if (unlikely(uc->keeper)) {
+		uc->next_kept = *uc->keeper;
+		*uc->keeper = uc;
+	}
 	arm_idle(uc);
 	counter_add(u->env.counters, CTR_UPSTREAM_IDLE, 1);
 	if (unlikely(uc->seat))
@@ -237,11 +254,14 @@ bool upstream_adopt(struct upstream *u, const struct snapshot *s)
 	for (uint32_t i = 0; i < u->n_pools; i++) {
 		const struct endpoint *e = i < s->n_endpoint_ids ? s->endpoint_by_id[i] : NULL;
 
-		if (u->pools[i].idle && (!e || e->gen != u->pools[i].gen))
+		if (u->pools[i].idle &&
+		    (!e || e->gen != u->pools[i].gen || e->announce != u->pools[i].announce))
 			drop_idle(&u->pools[i]);
 		drop_miscounted(&u->pools[i]);
-		if (e)
+		if (e) {
 			u->pools[i].gen = e->gen;
+			u->pools[i].announce = e->announce;
+		}
 	}
 	return grown;
 }
@@ -276,7 +296,8 @@ static bool poolable(const struct upstream_conn *uc)
 	const struct endpoint_pool *p = &u->pools[uc->endpoint_id];
 
 	return is_quiet(uc) && !u->draining && uc->endpoint_id < u->n_pools &&
-	       p->gen == uc->endpoint_gen && p->seat == uc->seat && !is_old(uc) &&
+	       p->gen == uc->endpoint_gen && p->announce == uc->announce &&
+	       (!uc->announce || uc->keeper) && p->seat == uc->seat && !is_old(uc) &&
 	       !(uc->seat && limit_exceeded(uc));
 }
 
@@ -310,11 +331,31 @@ static bool connected_within_limits(struct upstream_conn *uc)
 	return false;
 }
 
+/* Says whose connection this is, before anything else. False when memory is short. */
+static __rte_noinline bool announce(struct upstream_conn *uc)
+{
+	const struct upstream_env *env = &uc->up->env;
+	struct upstream_client client = env->user_ops->client(uc->user);
+	uint8_t bytes[PROXY_HEADER_WRITE_MAX];
+	uint32_t n = proxy_header_write(bytes, uc->announce, client.source, client.destination);
+	struct mbq out;
+
+	mbq_init(&out);
+	if (!h1_append_bytes(&out, slice_of((const char *)bytes, n), env->pool))
+		return false;
+	bytestream_write(uc->bs, &out);
+	return true;
+}
+
 static void connecting(struct upstream_conn *uc, uint32_t events)
 {
 	if (events & BS_CLOSED) {
 		upstream_fail(uc, connect_failure(uc->bs->error));
 	} else if (events & BS_CONNECTED) {
+		if (unlikely(uc->announce) && !announce(uc)) {
+			upstream_fail(uc, UPSTREAM_NO_MEMORY);
+			return;
+		}
 		uc->state = UC_HEAD;
 		if (unlikely(uc->seat) && !connected_within_limits(uc))
 			return;
@@ -352,6 +393,43 @@ static struct upstream_conn *take_idle(struct endpoint_pool *p)
 	if (uc)
 		unlink_idle(uc);
 	return uc;
+}
+
+/* One that told this endpoint of this very client. */
+static __rte_noinline struct upstream_conn *take_kept(struct upstream *u, const struct endpoint *e,
+						      void *user)
+{
+	struct upstream_client client = u->env.user_ops->client(user);
+	struct upstream_conn *uc, *next;
+
+	for (uc = client.kept ? *client.kept : NULL; uc; uc = next) {
+		next = uc->next_kept;
+		if (uc->endpoint_id != e->id)
+			continue;
+		if (is_quiet(uc)) {
+			unlink_idle(uc);
+			return uc;
+		}
+		upstream_discard(uc, true);
+	}
+	return NULL;
+}
+
+/* An idle connection to e that may serve the user's request; NULL when there is none. */
+static struct upstream_conn *take_pooled(struct upstream *u, const struct endpoint *e, void *user)
+{
+	struct endpoint_pool *p = e->id < u->n_pools ? &u->pools[e->id] : NULL;
+
+	/* The request may have been routed by an older snapshot than the pool's. */
+	if (!p || p->gen != e->gen || p->announce != e->announce)
+		return NULL;
+	return unlikely(e->announce) ? take_kept(u, e, user) : take_idle(p);
+}
+
+void upstream_drop_kept(struct upstream_conn **kept)
+{
+	while (*kept)
+		upstream_discard(*kept, false);
 }
 
 /* Never 0, but for a connection that may grow as old as it likes. */
@@ -392,7 +470,10 @@ static struct upstream_conn *open_conn(struct upstream *u, const struct cluster 
 	uc->endpoint_id = e->id;
 	uc->endpoint_gen = e->gen;
 	uc->max_requests = c->max_requests_per_connection;
-	uc->idle_timeout_us = c->idle_timeout_us;
+	uc->idle_timeout_ms = (uint32_t)RTE_MIN(c->idle_timeout_us / 1000, UINT32_MAX);
+	uc->announce = e->announce;
+	if (unlikely(e->announce))
+		uc->keeper = u->env.user_ops->client(user).kept;
 	uc->old_ms = old_at_ms(u, c);
 	counter_inc(u->env.counters, CTR_UPSTREAM_CONNECTS);
 	return uc;
@@ -423,12 +504,9 @@ struct upstream_conn *upstream_acquire(struct upstream *u, const struct cluster 
 				       struct upstream_claim *cl, bool *reused,
 				       enum upstream_failure *why)
 {
-	struct endpoint_pool *p = e->id < u->n_pools ? &u->pools[e->id] : NULL;
-	struct upstream_conn *uc = NULL;
+	struct upstream_conn *uc = fresh ? NULL : take_pooled(u, e, user);
 
 	*reused = false;
-	if (!fresh && p && p->gen == e->gen)
-		uc = take_idle(p);
 	if (!uc && unlikely(c->breaker))
 		return open_within_limits(u, c, e, user, cl, why);
 	if (!uc)

@@ -46,8 +46,19 @@ struct upstream_claim {
 	bool retrying;
 };
 
+/* For whom a request is sent. Connections that tell the endpoint so, by a header of the PROXY
+ * protocol, serve that client's requests alone. */
+struct upstream_client {
+	const struct net_addr *source, *destination; /* of the client's connection */
+	/* Where its idle ones wait, NULL at first: upstream_drop_kept() when it leaves. NULL: they
+	 * are not kept. */
+	struct upstream_conn **kept;
+};
+
 /* What the user of a connection is told. After failed() the connection is gone. */
 struct upstream_user {
+	/* Only asked for endpoints with `announce`. */
+	struct upstream_client (*client)(void *user);
 	void (*ready)(void *user);
 	void (*interim)(void *user, const struct http_head *h);
 	void (*response)(void *user, const struct http_head *h);
@@ -129,6 +140,9 @@ void upstream_expect(struct upstream_conn *uc, enum http_method method, bool upg
 /* The exchange is over. Keeps the connection when request and response are complete and both
  * sides allow it, else closes it. */
 void upstream_put(struct upstream_conn *uc);
+
+/* A client leaves: closes the idle connections that were announced as its own. */
+void upstream_drop_kept(struct upstream_conn **kept);
 
 /* After upgraded(): the raw stream; the connection object is gone. It counts as a connection until
  * cl is released. */

@@ -92,19 +92,26 @@ static inline bool ip_addr_parse(const char *s, struct ip_addr *out)
 	return inet_pton(AF_INET6, s, out->b) == 1;
 }
 
-/* buf: at least IP_ADDR_STRLEN. Returns buf. The third to sixth byte of a link-local address
- * are not shown: in a worker they say which link. */
-static inline char *ip_addr_format(const struct ip_addr *a, char *buf)
+/* The address as others know it: in a worker the third to sixth byte of a link-local one say which
+ * link. */
+static inline struct ip_addr ip_addr_shown(const struct ip_addr *a)
 {
 	struct ip_addr shown = *a;
 
-	if (ip_addr_is_v4(a)) {
-		inet_ntop(AF_INET, &a->w[3], buf, IP_ADDR_STRLEN);
-		return buf;
-	}
 	if (a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80)
 		memset(shown.b + 2, 0, 4);
-	inet_ntop(AF_INET6, shown.b, buf, IP_ADDR_STRLEN);
+	return shown;
+}
+
+/* buf: at least IP_ADDR_STRLEN. Returns buf. */
+static inline char *ip_addr_format(const struct ip_addr *a, char *buf)
+{
+	struct ip_addr shown = ip_addr_shown(a);
+
+	if (ip_addr_is_v4(a))
+		inet_ntop(AF_INET, &a->w[3], buf, IP_ADDR_STRLEN);
+	else
+		inet_ntop(AF_INET6, shown.b, buf, IP_ADDR_STRLEN);
 	return buf;
 }
 

@@ -29,6 +29,7 @@ struct endpoint {
 	uint32_t gen; /* of the id: differs when the id was given to another endpoint */
 	struct net_addr addr;
 	uint32_t weight;     /* at least 1 */
+	uint8_t announce;    /* version of the PROXY protocol's header to begin with; 0: none */
 	const char *name;    /* "198.18.1.11:9080", as access logs print it */
 	const char *version; /* label "version" of the workload, "unknown" when it has none */
 	struct endpoint_health *health; /* NULL: nobody watches it */

@@ -126,6 +126,11 @@
 	X(HTTP_RATE_LIMITED, "weir_http_rate_limited_total", "Requests refused by a rate limit")   \
 	X(HTTP_UPGRADES, "weir_http_upgrades_total", "Connections turned into tunnels")            \
 	X(HTTP_CLIENT_ABORTS, "weir_http_client_aborts_total", "Clients gone before the end")      \
+	X(PROXY_HEADERS, "weir_proxy_headers_total", "PROXY protocol headers accepted")            \
+	X(PROXY_HEADERS_BAD, "weir_proxy_headers_refused_total{reason=\"malformed\"}",             \
+	  "Connections closed for want of a PROXY protocol header, by reason")                     \
+	X(PROXY_HEADERS_LATE, "weir_proxy_headers_refused_total{reason=\"timeout\"}", "")          \
+	X(PROXY_HEADERS_CUT, "weir_proxy_headers_refused_total{reason=\"closed\"}", "")            \
 	X(UPSTREAM_CONNECTS, "weir_upstream_connects_total", "Upstream connections opened")        \
 	X(UPSTREAM_CONNECT_FAILS, "weir_upstream_connect_fails_total", "Upstream connects failed") \
 	X(UPSTREAM_REUSES, "weir_upstream_reuses_total", "Requests on a pooled connection")        \

@@ -67,6 +67,7 @@ struct log_record {
 	uint8_t reserved;
 	uint32_t flags; /* enum response_flag */
 	struct net_addr downstream_remote, downstream_local;
+	struct net_addr downstream_direct; /* of the proxy that announced them; port 0: none */
 	struct net_addr upstream_remote, upstream_local; /* port 0: none */
 	uint16_t text_len[LOG_TEXTS];
 	char text[LOG_TEXT_MAX];

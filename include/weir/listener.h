@@ -38,6 +38,7 @@ struct listener {
 	uint32_t gen;
 	struct net_addr addr; /* ip all zero: any (own) address */
 	uint8_t kind;         /* enum listener_kind */
+	bool proxy_protocol;  /* each connection begins with a header of the PROXY protocol */
 	const char *name;     /* "198.18.0.2:80" or "10.96.0.10:9080" */
 	struct host_table hosts;
 	/* Mesh: the VIP's own virtual host, used when Host names no service of the port. */

@@ -109,6 +109,24 @@ static void json_full(void **state)
 		"\"requested_server_name\":null,\"upstream_transport_failure_reason\":null}\n");
 }
 
+static void json_names_the_proxy_in_between(void **state)
+{
+	struct log_record r;
+	struct text t;
+
+	(void)state;
+	set_minimal(&r);
+	r.downstream_remote = addr("192.0.2.9", 40000);
+	r.downstream_direct = addr("10.0.35.28", 43210);
+	text_init(&t, 1 << 20);
+	access_log_format(LOG_FORMAT_JSON, &r, &t);
+	text_put(&t, "", 1);
+	assert_non_null(strstr(t.data, "\"downstream_remote_address\":\"192.0.2.9:40000\""));
+	assert_non_null(
+		strstr(t.data, ",\"downstream_direct_remote_address\":\"10.0.35.28:43210\"}\n"));
+	text_fini(&t);
+}
+
 static void json_missing_is_null(void **state)
 {
 	struct log_record r;
@@ -571,6 +589,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_full),
 		cmocka_unit_test(json_missing_is_null),
+		cmocka_unit_test(json_names_the_proxy_in_between),
 		cmocka_unit_test(text_full),
 		cmocka_unit_test(text_missing_is_dash),
 		cmocka_unit_test(every_flag_has_its_name),

@@ -24,6 +24,9 @@ static int teardown(void **state)
 #define A     "outbound|8000||a.default.svc.cluster.local"
 #define A_V1  "outbound|8000|v1|a.default.svc.cluster.local"
 #define A_V2  "outbound|8000|v2|a.default.svc.cluster.local"
+#define B     "outbound|8000||b.default.svc.cluster.local"
+#define B_V1  "outbound|8000|v1|b.default.svc.cluster.local"
+#define B_V2  "outbound|8000|v2|b.default.svc.cluster.local"
 #define SVC_A SERVICE_OF("a", "default", "selector: {app: a}, ports: [{name: http, port: 8000}]")
 
 static const struct cluster *cluster(const char *name)
@@ -32,6 +35,47 @@ static const struct cluster *cluster(const char *name)
 
 	assert_non_null(c);
 	return c;
+}
+
+static unsigned announced(const char *name)
+{
+	return cluster(name)->endpoints->endpoints[0].announce;
+}
+
+#define PROXY(version) "trafficPolicy: {proxyProtocol: {" version "}"
+
+/* Of the host, of a subset instead of it; never of a port alone (reference 3.1). */
+static void test_b270_proxy_protocol(void **state)
+{
+	(void)state;
+	world_load(&w, WITH_FIXTURE(""));
+	assert_int_equal(announced(A), 0);
+	world_load(&w, WITH_FIXTURE(DR("b", "default", "host: b, " PROXY("") "}")));
+	assert_int_equal(announced(B), 1);
+	world_load(&w, WITH_FIXTURE(DR("b", "default", "host: b, " PROXY("version: V2") "}")));
+	assert_int_equal(announced(B), 2);
+	world_load(&w, WITH_FIXTURE(DR(
+			       "b", "default",
+			       "host: b, " PROXY("version: V2") ", portLevelSettings: "
+								"[{port: {number: 8000}, "
+								"connectionPool: {tcp: {}}}]}")));
+	assert_int_equal(announced(B), 0);
+	world_load(
+		&w,
+		WITH_FIXTURE(DR(
+			"b", "default",
+			"host: b, " PROXY(
+				"version: V2") "}, subsets: ["
+					       "{name: v1, labels: {version: v1}, " PROXY(
+						       "") "}},"
+							   "{name: v2, labels: {version: v2}, "
+							   "trafficPolicy: "
+							   "{portLevelSettings: [{port: {number: "
+							   "8000}, tls: {mode: DISABLE}}]}"
+							   "}]")));
+	assert_int_equal(announced(B), 2);
+	assert_int_equal(announced(B_V1), 1);
+	assert_int_equal(announced(B_V2), 2);
 }
 
 static void test_defaults(void **state)
@@ -647,6 +691,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_defaults),
+		T(test_b270_proxy_protocol),
 		T(test_default_lb_in_08),
 		T(test_policy_values),
 		T(test_limits),

@@ -32,6 +32,26 @@ static void test_b185_gateway_without_rules(void **state)
 	assert_int_equal(world_listener(&w, NULL, 80)->kind, LISTENER_GATEWAY);
 }
 
+#define BEHIND_PROXY(name, value, n)                                                               \
+	"---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata:\n  name: " name         \
+	"\n  namespace: default\n  annotations: {weir.io/proxy-protocol: \"" value "\"}\n"         \
+	"spec: {servers: [{hosts: ['*'], " HTTP_PORT(n) "}]}\n"
+
+static void test_proxy_protocol_is_the_listeners(void **state)
+{
+	(void)state;
+	world_load(&w, BEHIND_PROXY("p", "true", "81") BEHIND_PROXY("q", "false", "82"));
+	assert_true(world_listener(&w, NULL, 81)->proxy_protocol);
+	assert_false(world_listener(&w, NULL, 82)->proxy_protocol);
+	/* Two Gateways cannot have one port with and without it. */
+	world_load(&w, BEHIND_PROXY("p", "true", "81") BEHIND_PROXY("q", "false", "81"));
+	assert_true(world_listener(&w, NULL, 81)->proxy_protocol);
+	assert_int_equal(w.d.n, 1);
+	assert_non_null(strstr(w.d.items[0].message, "port 81 already, with the PROXY protocol"));
+	world_load(&w, BEHIND_PROXY("p", "true", "81") BEHIND_PROXY("q", "true", "81"));
+	assert_int_equal(w.d.n, 0);
+}
+
 static void test_b186_server_hosts_narrow_rules(void **state)
 {
 	(void)state;
@@ -278,6 +298,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_b185_gateway_without_rules),
+		T(test_proxy_protocol_is_the_listeners),
 		T(test_b186_server_hosts_narrow_rules),
 		T(test_b187_own_routes_under_a_wildcard),
 		T(test_wildcards_of_both_sides),

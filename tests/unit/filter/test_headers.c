@@ -7,7 +7,7 @@
 static struct http_head req, resp;
 static struct http_extra extra;
 static struct scratch scratch;
-static struct net_addr client, local, upstream;
+static struct net_addr client, direct, local, upstream;
 
 static void add_field(struct http_head *h, const char *name, const char *value)
 {
@@ -30,6 +30,8 @@ static int setup(void **state)
 	add_field(&req, "x-one", "3");
 	add_field(&resp, "X-Resp", "r");
 	ip_addr_parse("192.0.2.1", &client.ip);
+	ip_addr_parse("192.0.2.3", &direct.ip);
+	direct.port = 4321;
 	ip_addr_parse("2001:db8::2", &local.ip);
 	client.port = 1234;
 	local.port = 80;
@@ -45,6 +47,7 @@ static struct filter_view view(void)
 		.resp = &resp,
 		.request_id = SLICE("id"),
 		.client = &client,
+		.direct = &direct,
 		.local = &local,
 		.upstream = &upstream,
 		.cluster = "c",
@@ -73,7 +76,8 @@ static void variables(void **state)
 	assert_slice(make(OF(CLIENT)), "192.0.2.1:1234");
 	assert_slice(make(OF(CLIENT_IP)), "192.0.2.1");
 	assert_slice(make(OF(CLIENT_PORT)), "1234");
-	assert_slice(make(OF(PEER)), "192.0.2.1:1234");
+	assert_slice(make(OF(PEER)), "192.0.2.3:4321");
+	assert_slice(make(OF(PEER_IP)), "192.0.2.3");
 	assert_slice(make(OF(LOCAL)), "[2001:db8::2]:80");
 	assert_slice(make(OF(LOCAL_IP)), "2001:db8::2");
 	assert_slice(make(OF(LOCAL_PORT)), "80");

@@ -153,8 +153,8 @@ static const struct problem rows[] = {
 	 DIAG_BOTH_SPELLINGS, 8, "spec.http[0].retries"},
 	{"JWT claims", RULE("    match: [{headers: {\"@request.auth.claims.a\": {exact: a}}}]\n"),
 	 DIAG_NOT_SUPPORTED, 8, "spec.http[0].match[0].headers[@request.auth.claims.a]"},
-	{"proxyProtocol", DR("  trafficPolicy: {proxyProtocol: {version: V2}}\n"),
-	 DIAG_NOT_SUPPORTED, 6, "spec.trafficPolicy.proxyProtocol"},
+	{"version of the PROXY protocol", DR("  trafficPolicy: {proxyProtocol: {version: V3}}\n"),
+	 DIAG_UNKNOWN_VALUE, 6, "spec.trafficPolicy.proxyProtocol.version"},
 	{"limits of a subset",
 	 DR("  subsets:\n  - name: v1\n    trafficPolicy:\n"
 	    "      connectionPool: {http: {maxConcurrentStreams: 100}}\n"),

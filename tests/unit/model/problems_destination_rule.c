@@ -1,13 +1,14 @@
 /* problems_destination_rule.c - mistakes in DestinationRules. */
 #include "problems.h"
 
-#define LB(rest)    DR("  trafficPolicy: {loadBalancer: {" rest "}}\n")
-#define HASH(rest)  LB("consistentHash: {" rest "}")
-#define NEAR(rest)  LB("localityLbSetting: {" rest "}")
-#define LB_PATH     "spec.trafficPolicy.loadBalancer."
-#define HASH_PATH   LB_PATH "consistentHash"
-#define NEAR_PATH   LB_PATH "localityLbSetting"
-#define PORTS(list) DR("  trafficPolicy:\n    portLevelSettings:\n" list) /* list from line 8 */
+#define LB(rest)     DR("  trafficPolicy: {loadBalancer: {" rest "}}\n")
+#define HASH(rest)   LB("consistentHash: {" rest "}")
+#define NEAR(rest)   LB("localityLbSetting: {" rest "}")
+#define LB_PATH      "spec.trafficPolicy.loadBalancer."
+#define HASH_PATH    LB_PATH "consistentHash"
+#define TUNNEL(rest) DR("  trafficPolicy: {tunnel: {" rest "}}\n")
+#define NEAR_PATH    LB_PATH "localityLbSetting"
+#define PORTS(list)  DR("  trafficPolicy:\n    portLevelSettings:\n" list) /* list from line 8 */
 
 #define HASH_FACTOR(value, more)                                                                   \
 	"apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata:\n  name: x\n"        \
@@ -125,6 +126,16 @@ static const struct problem rows[] = {
 	 DR("  trafficPolicy:\n    tunnel: {targetHost: a, targetPort: 1}\n"
 	    "    proxyProtocol: {}\n"),
 	 DIAG_DR_TUNNEL, 7, "spec.trafficPolicy"},
+	{"tunnel by another method", TUNNEL("protocol: GET, targetHost: a.b, targetPort: 1"),
+	 DIAG_DR_TUNNEL_PROTOCOL, 6, "spec.trafficPolicy.tunnel.protocol"},
+	{"tunnel to nowhere", TUNNEL("targetPort: 1"), DIAG_DR_TUNNEL_TARGET, 6,
+	 "spec.trafficPolicy.tunnel.targetHost"},
+	{"tunnel to a malformed host", TUNNEL("targetHost: 'a b', targetPort: 1"),
+	 DIAG_DR_TUNNEL_TARGET, 6, "spec.trafficPolicy.tunnel.targetHost"},
+	{"tunnel to no port", TUNNEL("targetHost: 192.0.2.1"), DIAG_DR_TUNNEL_TARGET, 6,
+	 "spec.trafficPolicy.tunnel"},
+	{"tunnel", TUNNEL("protocol: POST, targetHost: a.b, targetPort: 1"), DIAG_DR_TUNNEL_UNUSED,
+	 6, "spec.trafficPolicy.tunnel"},
 	{"pass through", LB("simple: PASSTHROUGH"), DIAG_DR_PASSTHROUGH, 6, LB_PATH "simple"},
 	{"nothing to hash", HASH("ringHash: {}"), DIAG_DR_HASH_KEY, 6, HASH_PATH},
 	{"source IP switched off", HASH("useSourceIp: false"), DIAG_DR_HASH_KEY, 6, HASH_PATH},
