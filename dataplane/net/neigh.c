@@ -61,10 +61,11 @@ static void solicit(struct neigh_table *t, struct neigh *n)
 static struct rte_mbuf *pop_waiting(struct neigh_table *t, struct neigh *n)
 {
 	uint16_t i = n->first;
-	struct waiting *w = &t->nodes[i];
+	struct waiting *w;
 
 	if (i == NEIGH_NONE)
 		return NULL;
+	w = &t->nodes[i];
 	n->first = w->next;
 	if (n->first == NEIGH_NONE)
 		n->last = NEIGH_NONE;
