@@ -75,12 +75,14 @@ static void pace(struct tcp_conn *c, struct tcp_flight *f)
 {
 	const struct tcp_bbr *b = &f->bbr;
 	uint64_t rate = bandwidth(b) * pace_gain(b) / UNIT * RATE_PERCENT / 100;
+	/* What the smallest window carries: a model that is wrong must not hold back more. */
+	uint64_t least = (uint64_t)SEGMENTS_MIN * c->mss * 1000000 / RTE_MAX(c->srtt_us, 1000u);
 
 	if (!bandwidth(b)) /* before the first sample, by what the handshake took */
 		rate = (uint64_t)c->cwnd * 1000000 / RTE_MAX(c->srtt_us, 1000u) * GAIN_HIGH / UNIT;
 	/* Until the pipe is full the rate only rises: a sample may be small for many reasons. */
 	if (b->full_rounds >= FULL_ROUNDS || rate > f->pace_rate)
-		f->pace_rate = RTE_MAX(rate, (uint64_t)c->mss);
+		f->pace_rate = RTE_MAX(rate, least);
 }
 
 static void start(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_flight *f)

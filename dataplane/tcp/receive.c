@@ -205,19 +205,20 @@ static uint32_t space(const struct tcp_ctx *ctx, const struct tcp_conn *c)
 	return most > c->rcv_held ? most - c->rcv_held : 0;
 }
 
-/* A user that takes more than half a window in a round trip is held back by the window, or will
- * be when the peer's next round is twice as large. What is doubled is only a permission: memory
- * is the business of rcv_limit, and of the user's keeping up. */
+/* A user that takes more than a quarter of a window in a round trip is held back by it soon: while
+ * what it took was measured the peer has doubled its window, and doubles it again before it hears
+ * of ours. What grows is only a permission: memory is the business of rcv_limit, and of the user's
+ * keeping up. */
 static __rte_noinline void tune(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
 	uint32_t rtt_ms = c->srtt_us ? RTE_MAX(c->srtt_us / 1000, 1u) : UNKNOWN_RTT_MS;
 	uint32_t lasts = ctx->now_ms - c->rcv_mark_ms, at = c->rcv_nxt - c->rcv_held;
-	uint64_t half = buffer(ctx, c) / 2;
+	uint32_t most = RTE_MIN(ctx->rcv_limit, tcp_conn_enough(c));
+	uint64_t taken = (uint64_t)(at - c->rcv_mark) * rtt_ms;
 
 	if (lasts < rtt_ms)
 		return;
-	if ((uint64_t)(at - c->rcv_mark) * rtt_ms > half * lasts &&
-	    TCP_RCV_FIRST << c->rcv_grown < RTE_MIN(ctx->rcv_limit, tcp_conn_enough(c)))
+	while (taken > (uint64_t)buffer(ctx, c) / 4 * lasts && TCP_RCV_FIRST << c->rcv_grown < most)
 		c->rcv_grown++;
 	c->rcv_mark = at;
 	c->rcv_mark_ms = ctx->now_ms;

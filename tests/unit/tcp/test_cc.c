@@ -337,6 +337,21 @@ static void bbr_looks_for_a_shorter_round_trip(void **state)
 	rest(c);
 }
 
+/* Whatever the samples were: the pace is not slower than the smallest window would be without. */
+static void bbr_does_not_stall_by_a_wrong_bandwidth(void **state)
+{
+	struct rig *r = *state;
+	struct tcp_conn *c = steady(r, CONGESTION_BBR, 10, 50);
+	struct tcp_delivered d = {.bytes = 1000, .rtt_us = 50000};
+
+	c->flight->bbr.full_rounds = 3;
+	c->flight->bbr.bw[0] = 100;
+	c->snd_nxt = c->snd_una;
+	tcp_cc_of(c)->acked(r->tcp, c, c->flight, &d);
+	assert_int_equal(c->flight->pace_rate, 80000); /* four segments a round trip */
+	rest(c);
+}
+
 /* --- pacing --- */
 
 static void a_large_window_is_paced(void **state)
@@ -432,6 +447,7 @@ int main(void)
 		T(bbr_finds_the_bandwidth),
 		T(bbr_does_not_halve_at_a_loss),
 		T(bbr_looks_for_a_shorter_round_trip),
+		T(bbr_does_not_stall_by_a_wrong_bandwidth),
 		T(a_large_window_is_paced),
 		T(a_small_window_is_not),
 		T(the_pace_follows_the_round_trip_where_cwnd_stands),

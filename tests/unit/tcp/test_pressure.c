@@ -359,6 +359,20 @@ static void it_doubles_for_who_keeps_up(void **state)
 	assert_in_range(rig_conn(r)->rcv_edge - rig_conn(r)->rcv_nxt, 1000000, 4 << 20);
 }
 
+/* A peer in slow start waits for it in one round at most, the first in which it is short. */
+static void it_is_ahead_of_who_doubles(void **state)
+{
+	struct rig *r = *state;
+	unsigned short_of = 0;
+
+	big(r);
+	for (unsigned n = 10; n <= 2560; n *= 2) {
+		short_of += rig_conn(r)->rcv_edge - rig_conn(r)->rcv_nxt < n * 1000;
+		arrive(r, n, true);
+	}
+	assert_in_range(short_of, 0, 1);
+}
+
 /* As it_doubles_for_who_keeps_up(), but from next door. */
 static void it_is_enough_for_who_is_near(void **state)
 {
@@ -388,7 +402,7 @@ static void it_stays_for_who_is_slow(void **state)
 
 	big(r);
 	for (unsigned i = 0; i < 100; i++)
-		arrive(r, 12, true); /* less than a fifth of the window in a round trip */
+		arrive(r, 8, true); /* an eighth of the window in a round trip */
 	assert_int_equal(rig_conn(r)->rcv_grown, 0);
 }
 
@@ -473,6 +487,7 @@ int main(void)
 		T(idle_connections_are_never_shed),
 		T(a_short_shortage_costs_nobody_anything),
 		T(it_doubles_for_who_keeps_up),
+		T(it_is_ahead_of_who_doubles),
 		T(it_is_enough_for_who_is_near),
 		T(it_stays_for_who_is_slow),
 		T(it_stays_for_who_does_not_read),
