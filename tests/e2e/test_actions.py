@@ -209,8 +209,8 @@ CROSS_ORIGIN = [
 
 ALWAYS = "percentage: {value: 100}"
 FAULTS = [
-    Row("B129 delay", "[{fault: {delay: {%s, fixedDelay: 500ms}}, %s}]" % (ALWAYS, TO),
-        flags="DI", took=(0.5, 3), served=True),
+    Row("B129 delay", "[{fault: {delay: {%s, fixedDelay: 2s}}, %s}]" % (ALWAYS, TO),
+        flags="DI", took=(2, 4), served=True),
     Row("B130 percent", "[{fault: {delay: {percent: 100, fixedDelay: 500ms}}, %s}]" % TO,
         flags="DI", took=(0.5, 3), served=True),
     Row("B131 no percentage", "[{fault: {delay: {fixedDelay: 3s}}, %s}]" % TO, took=(0, 2),
@@ -240,12 +240,14 @@ FAULTS = [
 ROWS = REDIRECTS + RESPONSES + REWRITES + HEADERS + CROSS_ORIGIN + FAULTS
 
 
-@pytest.fixture(scope="module")
-def routed(lab, bookinfo_servers, start_weir):
+@pytest.fixture(scope="module", params=[1, 4], ids=lambda n: f"{n}-workers")
+def routed(lab, bookinfo_servers, start_weir, request):
     hosts = [row.host for row in ROWS]
     assert len(set(hosts)) == len(hosts)
     rules = (virtual_service(row.host.replace(".", "-"), [row.host], row.http) for row in ROWS)
-    return start_weir(lab, documents(bookinfo.registry(), *rules))
+    it = start_weir(lab, documents(bookinfo.registry(), *rules), workers=request.param)
+    yield it
+    it.stop()
 
 
 def ask(lab, row):

@@ -46,12 +46,16 @@ class Row:
 
 SEED = "{connectionPool: {tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 1, " \
        "maxRequestsPerConnection: 1}}}"
+# The whole of the circuit breaking task, in the words of its time.
+TASK = SEED[:-1] + ", outlierDetection: {http: {consecutiveErrors: 1, interval: 1s, " \
+       "baseEjectionTime: 3m, maxEjectionPercent: 100}}}"
 ONE = "{connectionPool: {tcp: {maxConnections: 1}}}"
 
 ROWS = [
     Row("B215 two", SEED, parallel=2, served=2, peak=1, took=(1.0, 20), connections=2),
     Row("B215 three", SEED, parallel=3, served=2, peak=1, connections=2),
     Row("B215 twenty", SEED, parallel=20, served=2, peak=1),
+    Row("task", TASK, parallel=3, served=2, peak=1, connections=2),
     Row("B216", "{connectionPool: {http: {maxRequestsPerConnection: 1}}}", parallel=4, served=4,
         connections=4),
     Row("B217", "{connectionPool: {http: {http2MaxRequests: 1}}}", parallel=2, served=1),
@@ -295,8 +299,9 @@ def cluster_name(row):
 
 
 def test_tutorial_under_wrk(lab, weir, origin):
-    """The circuit breaker task: three clients, one connection, one place to wait."""
-    row = row_of("B215 three")
+    """The circuit breaking task: three clients, one connection, one place to wait. Who overflows is
+    told so, and that ejects nobody; the first error of the host itself does, for three minutes."""
+    row = row_of("task")
     before = weir.metrics().sum("weir_cluster_overflows_total", cluster=cluster_name(row))
     tally = reset(origin, row)
     report = Wrk(lab.client, f"http://{GW_EXT_IP}/0.01/x", row.host, 3, connections=3).finish()
@@ -309,3 +314,21 @@ def test_tutorial_under_wrk(lab, weir, origin):
     (shown,) = json.loads(weir.get("/clusters?name=" + row.service)[1])["clusters"]
     assert shown["limits"] == {"max_connections": 1, "max_pending_requests": 1}
     assert shown["overflows"] == after
+    flags = {(r["response_code"], r["response_flags"]) for r in weir.access_log()
+             if r["authority"] == row.host and r["path"] == "/0.01/x" and r["response_code"]}
+    assert {f for code, f in flags if code == 503} == {"UO"}, flags
+    assert [f for code, f in flags if code == 200] in (["-"], [""], [None])
+    check_ejection(lab, weir, origin, row)
+
+
+def check_ejection(lab, weir, origin, row):
+    """One 503 of the host, and there is nobody left."""
+    key = (IPS[0], row.port)
+    origin.status[key] = 503
+    assert Asking(lab, row.host, ["/0.01/bad"]).finish()[0][1].get("x-backend")
+    del origin.status[key]
+    for _ in range(2 * 4):
+        (_, answer), = Asking(lab, row.host, ["/0.01/out"]).finish()
+        assert (answer.status, answer.text) == (503, "no healthy upstream")
+    record = weir.wait_log("/0.01/out", lambda r: r["path"] == "/0.01/out")
+    assert record["response_flags"] == "UH"

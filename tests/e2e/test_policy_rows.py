@@ -50,10 +50,13 @@ def origin(lab):
     it.stop()
 
 
-@pytest.fixture(scope="module")
-def weir(lab, origin, start_weir):
-    return start_weir(lab, documents(
-        gateway(), *(app(name, *what) for name, what in APPS.items())))
+@pytest.fixture(scope="module", params=[1, 4], ids=lambda n: f"{n}-workers")
+def weir(lab, origin, start_weir, request):
+    it = start_weir(lab, documents(
+        gateway(), *(app(name, *what) for name, what in APPS.items())), workers=request.param)
+    it.n_workers = request.param
+    yield it
+    it.stop()
 
 
 def ask(lab, name, *lines):
@@ -99,10 +102,11 @@ def test_b221_connect_timeout(lab, weir):
 
 
 def test_b245_least_request(lab, weir, origin):
-    """Both hosts get requests; while one is busy with its own, new ones go to the other."""
+    """Both hosts get requests; while one is busy with its own, new ones go to the other. Each
+    worker counts its own requests, so there must be some for each."""
     port = APPS["least"][0]
     origin.wait = {(IPS[0], port): 4, (IPS[1], port): 0.3}
-    threads = [threading.Thread(target=ask, args=(lab, "least")) for _ in range(20)]
+    threads = [threading.Thread(target=ask, args=(lab, "least")) for _ in range(20 if weir.n_workers == 1 else 60)]
     for thread in threads:
         thread.start()
     time.sleep(1.5)

@@ -76,8 +76,8 @@ ROWS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def weir(lab, bookinfo_servers, start_weir):
+@pytest.fixture(scope="module", params=[1, 4], ids=lambda n: f"{n}-workers")
+def weir(lab, bookinfo_servers, start_weir, request):
     lab.add_backend_ip(SILENT_IP)
     rules = (virtual_service(row.host.replace(".", "-"), [row.host], f"[{{{row.rule}, {TO}}}]")
              for row in ROWS)
@@ -87,7 +87,9 @@ def weir(lab, bookinfo_servers, start_weir):
                                      "[{route: [{destination: {host: both}}]}]"),
                      virtual_service("once", ["once.test"], "[{retries: {attempts: 0}, route: "
                                      "[{destination: {host: both}}]}]"))
-    return start_weir(lab, documents(bookinfo.registry(), both, *rules))
+    it = start_weir(lab, documents(bookinfo.registry(), both, *rules), workers=request.param)
+    yield it
+    it.stop()
 
 
 def retried(weir):

@@ -53,6 +53,10 @@ class Script:
         self.came = collections.defaultdict(list)
         self.hosts = collections.defaultdict(list)
 
+    def forget(self):
+        self.came.clear()
+        self.hosts.clear()
+
     def __call__(self, peer, head):
         path = head.split(b" ")[1].decode()
         words = path.strip("/").split("/")
@@ -74,8 +78,9 @@ def script(lab):
         origin.close()
 
 
-@pytest.fixture(scope="module")
-def weir(lab, script, start_weir):
+@pytest.fixture(scope="module", params=[1, 4], ids=lambda n: f"{n}-workers")
+def weir(lab, script, start_weir, request):
+    script.forget()
     rules = [virtual_service(host.replace(".", "-"), [host], f"[{{{rule}, {TO}}}]")
              for host, rule in HOSTS.items()]
     both = [virtual_service(name, [f"{name}.test"], "[{retries: {attempts: 1, retryOn: 5xx%s}, "
@@ -84,9 +89,11 @@ def weir(lab, script, start_weir):
     both += [service("both", PORT), workload("both", "v1", ORIGIN_IP),
              workload("both", "v2", OTHER_IP),
              destination_rule("both", policy={"loadBalancer": {"simple": "RANDOM"}})]
-    return start_weir(lab, documents(
+    it = start_weir(lab, documents(
         gateway(), service("scripted", PORT), workload("scripted", "v1", ORIGIN_IP),
-        virtual_service("jason", ["b135.test"], JASON), *both, *rules))
+        virtual_service("jason", ["b135.test"], JASON), *both, *rules), workers=request.param)
+    yield it
+    it.stop()
 
 
 def ask(lab, host, path, *lines):

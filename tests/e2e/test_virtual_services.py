@@ -13,6 +13,7 @@ from harness import bookinfo
 from harness.client import curl
 from harness.lab import GW_EXT_IP
 from harness.resources import documents, gateway
+from harness.said import errors_of, said
 
 REVIEWS = "reviews.default.svc.cluster.local"
 V1, V2, V3 = ("route: [{destination: {host: %s, subset: v%d}}]" % (REVIEWS, n) for n in (1, 2, 3))
@@ -267,28 +268,22 @@ def check(merged, rows):
     merged.write("checked.yaml", documents(*(OBJECT % (n, spec) for n, (spec, _) in rows.items())))
     done = merged.check()
     merged.remove("checked.yaml")
-    said = {}
-    for line in done.stdout.splitlines():
-        m = re.search(r"checked\.yaml:\d+:\d+: (error|warning): VirtualService default/(\S+): "
-                      r"(.*) \[(WEIR\d+)\]$", line)
-        if m:
-            said.setdefault(m[2], []).append((m[1], m[4], m[3]))
-    return done.returncode, said
+    return done.returncode, said(done.stdout, "checked.yaml")
 
 
 def test_everything_is_refused_at_once_and_changes_nothing(lab, merged):
     before = merged.generation()
-    code, said = check(merged, REFUSED)
+    code, problems = check(merged, REFUSED)
     assert code == 1
     for name, (_, wanted) in REFUSED.items():
-        assert wanted in [c for severity, c, _ in said.get(name, []) if severity == "error"], name
+        assert wanted in errors_of(problems, name), name
     assert merged.generation() == before
     assert curl(lab.client, f"http://{GW_EXT_IP}/x", headers=["Host: b009.test"]).status == 200
 
 
 def test_warnings_do_not_refuse(merged):
-    code, said = check(merged, WARNED)
+    code, problems = check(merged, WARNED)
     assert code == 0
     for name, (_, wanted) in WARNED.items():
-        assert ("warning", wanted) in [(s, c) for s, c, _ in said.get(name, [])], name
-        assert not [c for s, c, _ in said[name] if s == "error"], said[name]
+        assert ("warning", wanted) in [(s, c) for s, c, _ in problems.get(name, [])], name
+        assert not errors_of(problems, name), problems[name]

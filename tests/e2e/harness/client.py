@@ -253,6 +253,7 @@ class WrkReport:
     rate: float
     non_2xx: int
     socket_errors: int
+    p99_ms: float     # None when it does not say
     text: str
 
 
@@ -261,13 +262,16 @@ def parse_wrk(text):
     if not total:
         raise ValueError(f"wrk: {text}")
     seconds = float(total.group(2)) * {"ms": 0.001, "s": 1, "m": 60}[total.group(3)]
+    p99 = re.search(r"^\s+99%\s+([\d.]+)(us|ms|s) *$", text, re.MULTILINE)
     non_2xx = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
     errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)",
                        text)
     return WrkReport(requests=int(total.group(1)), seconds=seconds,
                      rate=float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1)),
                      non_2xx=int(non_2xx.group(1)) if non_2xx else 0,
-                     socket_errors=sum(map(int, errors.groups())) if errors else 0, text=text)
+                     socket_errors=sum(map(int, errors.groups())) if errors else 0,
+        p99_ms=float(p99.group(1)) * {"us": 0.001, "ms": 1, "s": 1000}[p99.group(2)] if p99 else None,
+        text=text)
 
 
 class Wrk:
@@ -277,7 +281,7 @@ class Wrk:
         self.seconds = seconds
         self.process = proc.Process(
             "wrk", ["wrk", "-t", threads, "-c", connections, "-d", f"{seconds}s",
-                    "--timeout", "10s", "-H", f"Host: {host}", url], ns=ns, cpus=cpus)
+                    "--latency", "--timeout", "10s", "-H", f"Host: {host}", url], ns=ns, cpus=cpus)
 
     def running(self):
         return self.process.running()

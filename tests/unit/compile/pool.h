@@ -1,5 +1,7 @@
 /* pool.h - a service of many endpoints, compiled, and what its balancer makes of many requests. */
 #pragma once
+#include <weir/health.h>
+
 #include "world.h"
 
 #define POOL_MAX 128
@@ -14,6 +16,9 @@ struct pool_member {
 /* A ServiceEntry pool.test with these endpoints, and its DestinationRule's trafficPolicy. */
 const struct cluster *pool_load(struct world *w, const char *policy,
 				const struct pool_member *members);
+/* The same with active checks, which all endpoints have passed. */
+const struct cluster *pool_load_checked(struct world *w, const char *policy,
+					const struct pool_member *members);
 /* n endpoints of weight 1, without the one of this address (0: with all). */
 const struct cluster *pool_load_many(struct world *w, const char *policy, unsigned n,
 				     uint8_t without);
@@ -23,6 +28,9 @@ void pool_pick(struct world *w, const struct cluster *c, unsigned n, unsigned *c
 
 /* The last byte of the address that a key belongs to; 0: nobody. */
 uint8_t pool_owner(struct world *w, const struct cluster *c, unsigned key);
+
+/* What the active checks say of an endpoint. */
+void pool_check(const struct cluster *c, uint8_t address, enum health_state said);
 
 /* Takes an endpoint out, or lets it back, as outlier detection does. */
 void pool_eject(const struct cluster *c, uint8_t address, bool out);

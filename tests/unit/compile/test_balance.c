@@ -66,44 +66,115 @@ static const struct weights weight_sets[] = {
 	{"skewed", 4, {100, 10, 1, 1}, 16.27},
 };
 
-static double chi_square(const struct weights *s, const unsigned *counts)
+/* The share of each address that its weight asks for. */
+static void ideal_shares(const struct weights *s, double *share)
 {
-	double total = 0, x = 0;
+	double total = 0;
 
 	for (unsigned i = 0; i < s->n; i++)
 		total += s->weight[i];
-	for (unsigned i = 0; i < s->n; i++) {
-		double want = PICKS * s->weight[i] / total;
+	for (unsigned i = 0; i < s->n; i++)
+		share[i + 1] = s->weight[i] / total;
+}
 
-		x += (counts[i + 1] - want) * (counts[i + 1] - want) / want;
+static double chi_square(const struct weights *s, const double *share, const unsigned *counts)
+{
+	double x = 0;
+
+	for (unsigned a = 1; a <= s->n; a++) {
+		double want = PICKS * share[a];
+
+		x += (counts[a] - want) * (counts[a] - want) / want;
 	}
 	return x;
 }
 
-static void check_distribution(const char *policy, const struct weights *s, double limit)
+static void check_counts(const char *policy, const struct weights *s, const double *share,
+			 const unsigned *counts)
+{
+	double x = chi_square(s, share, counts);
+
+	if (x > s->limit)
+		print_error("%s, %s: chi-square %.1f, at most %.1f\n", policy, s->name, x,
+			    s->limit);
+	assert_true(x <= s->limit);
+}
+
+static const struct cluster *load_weights(const char *policy, const struct weights *s)
 {
 	struct pool_member m[17] = {{0}};
-	unsigned counts[POOL_MAX + 1];
-	double x;
 
 	for (unsigned i = 0; i < s->n; i++)
 		m[i] = (struct pool_member){.address = (uint8_t)(i + 1), .weight = s->weight[i]};
-	pool_pick(&w, pool_load(&w, policy, m), PICKS, counts);
-	x = chi_square(s, counts);
-	if (x > limit)
-		print_error("%s, %s: chi-square %.1f, at most %.1f\n", policy, s->name, x, limit);
-	assert_true(x <= limit);
+	return pool_load(&w, policy, m);
+}
+
+static void check_distribution(const char *policy, const struct weights *s)
+{
+	unsigned counts[POOL_MAX + 1];
+	double share[17] = {0};
+
+	ideal_shares(s, share);
+	pool_pick(&w, load_weights(policy, s), PICKS, counts);
+	check_counts(policy, s, share, counts);
 }
 
 static void test_distributions(void **state)
 {
 	static const char *const policies[] = {SIMPLE("RANDOM"), SIMPLE("ROUND_ROBIN"),
-					       SIMPLE("LEAST_REQUEST")};
+					       SIMPLE("LEAST_REQUEST"), SIMPLE("LEAST_CONN"),
+					       SIMPLE("PASSTHROUGH")};
 
 	(void)state;
-	for (size_t p = 0; p < 3; p++)
+	for (size_t p = 0; p < sizeof(policies) / sizeof(policies[0]); p++)
 		for (size_t i = 0; i < sizeof(weight_sets) / sizeof(weight_sets[0]); i++)
-			check_distribution(policies[p], &weight_sets[i], weight_sets[i].limit);
+			check_distribution(policies[p], &weight_sets[i]);
+}
+
+/* The share of all hashes that leads to each address: slots of Maglev, arcs of a ring. */
+static void table_shares(const struct cluster *c, double *share)
+{
+	const struct hash_table *t = c->endpoints->table;
+
+	for (uint32_t i = 0; i < t->n; i++) {
+		uint8_t a = c->endpoints->endpoints[t->owners[i]].addr.ip.b[15];
+
+		if (t->hashes) /* unsigned: the first arc is what is left of the circle */
+			share[a] +=
+				(double)(t->hashes[i] - t->hashes[i ? i - 1 : t->n - 1]) / 0x1p64;
+		else
+			share[a] += 1.0 / t->n;
+	}
+}
+
+/* Consistent hashing adds a table between the weights and the picks: the table is as near to the
+ * weights as its kind and size allow, and keys meet its entries as often as chance says. */
+static void check_hash_distribution(const char *policy, const struct weights *s, double slack)
+{
+	const struct cluster *c = load_weights(policy, s);
+	double want[17] = {0}, share[17] = {0}, off = 0;
+	unsigned counts[POOL_MAX + 1] = {0};
+
+	ideal_shares(s, want);
+	table_shares(c, share);
+	for (unsigned a = 1; a <= s->n; a++)
+		off += (share[a] > want[a] ? share[a] - want[a] : want[a] - share[a]) / 2;
+	print_message("%s, %s: %.2f %% of the table is with another than the weights say\n", policy,
+		      s->name, 100 * off);
+	assert_true(off <= slack);
+	for (unsigned key = 0; key < PICKS; key++)
+		counts[pool_owner(&w, c, key)]++;
+	check_counts(policy, s, share, counts);
+}
+
+static void test_hash_distributions(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(weight_sets) / sizeof(weight_sets[0]); i++) {
+		check_hash_distribution(RING, &weight_sets[i], 0.05);
+		check_hash_distribution(RING_OF("65536"), &weight_sets[i], 0.005);
+		check_hash_distribution(MAGLEV, &weight_sets[i], 0.0005);
+	}
 }
 
 /* Round robin is exact over its cycles; an ejected endpoint's turns go to all others alike. */
@@ -499,6 +570,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_xxh64),
 		TEST(test_distributions),
+		TEST(test_hash_distributions),
 		TEST(test_round_robin_without_the_ejected),
 		TEST(test_the_ejected_get_nothing),
 		TEST(test_panic),

@@ -83,6 +83,23 @@ static void leave_all(struct crowd *k)
 		leave(k, k->n - 1);
 }
 
+static unsigned most_of(const struct crowd *k)
+{
+	unsigned most = 0;
+
+	for (uint32_t e = 0; e < k->c->endpoints->n; e++)
+		most = k->load[e] > most ? k->load[e] : most;
+	return most;
+}
+
+static unsigned load_at(const struct crowd *k, uint8_t address)
+{
+	for (uint32_t e = 0; e < k->c->endpoints->n; e++)
+		if (k->c->endpoints->endpoints[e].addr.ip.b[15] == address)
+			return k->load[e];
+	return 0;
+}
+
 /* Its share of the requests in progress, those that have just come included. */
 static uint64_t share_of(const struct crowd *k, uint32_t e, uint32_t percent)
 {
@@ -175,7 +192,6 @@ static void test_others_keep_their_keys(void **state)
 static void test_without_the_ejected(void **state)
 {
 	struct crowd k = {.c = pool_load_many(&w, RING HEALTH, 10, 0)};
-	unsigned most = 0;
 
 	(void)state;
 	bound(k.c, 125);
@@ -183,9 +199,7 @@ static void test_without_the_ejected(void **state)
 		pool_eject(k.c, a, true);
 	for (unsigned i = 0; i < 200; i++)
 		arrive(&k, 7);
-	for (unsigned e = 0; e < 10; e++)
-		most = k.load[e] > most ? k.load[e] : most;
-	assert_int_equal(most, 125);
+	assert_int_equal(most_of(&k), 125);
 	leave_all(&k);
 	pool_eject(k.c, 9, true);
 	for (unsigned i = 0; i < 50; i++)
@@ -193,6 +207,40 @@ static void test_without_the_ejected(void **state)
 	leave_all(&k);
 	for (uint8_t a = 1; a <= 9; a++)
 		pool_eject(k.c, a, false);
+}
+
+/* Those that fail their active checks bear nothing, and the others all of it: the bound is of what
+ * those that are left would have on average, and follows when one comes or goes. */
+static void test_b287_without_those_that_fail(void **state)
+{
+	static const struct pool_member m[] = {{1, 1, NULL}, {2, 1, NULL}, {3, 1, NULL},
+					       {4, 1, NULL}, {5, 1, NULL}, {0, 0, NULL}};
+	static const char *const policies[] = {RING, MAGLEV};
+
+	(void)state;
+	for (size_t p = 0; p < 2; p++) {
+		struct crowd k = {.c = pool_load_checked(&w, policies[p], m)};
+
+		bound(k.c, 125);
+		for (unsigned left = 5; left >= 2; left--) {
+			for (unsigned i = 0; i < 200; i++)
+				arrive(&k, 7);
+			assert_int_equal(most_of(&k), (250 + left - 1) / left);
+			for (uint8_t a = 1; a <= 5 - left; a++)
+				assert_int_equal(load_at(&k, a), 0);
+			leave_all(&k);
+			pool_check(k.c, (uint8_t)(6 - left), HEALTH_FAILING);
+		}
+		for (unsigned i = 0; i < 50; i++)
+			arrive(&k, i);
+		assert_int_equal(load_at(&k, 5), 50); /* the last one takes everything */
+		leave_all(&k);
+		pool_check(k.c, 2, HEALTH_WELL);
+		for (unsigned i = 0; i < 200; i++)
+			arrive(&k, 7);
+		assert_int_equal(most_of(&k), 125);
+		leave_all(&k);
+	}
 }
 
 /* Priorities and localities have their loads bounded each for itself. */
@@ -247,6 +295,7 @@ int main(void)
 		T(test_a_hot_key_spreads_to_its_neighbours),
 		T(test_others_keep_their_keys),
 		T(test_without_the_ejected),
+		T(test_b287_without_those_that_fail),
 		T(test_within_a_part),
 		T(test_annotation),
 	};
