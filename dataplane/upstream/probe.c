@@ -2,6 +2,7 @@
  * counts: as in Istio's agent, its body is not waited for. */
 #include <upstream/probe.h>
 
+#include <base/proxy_header.h>
 #include <tcp/tcp.h>
 
 static void shut(struct probe *pr, bool abort)
@@ -55,6 +56,15 @@ static void lost(struct probe *pr)
 	}
 }
 
+static void write_announcement(struct probe *pr, struct h1_writer *w)
+{
+	const struct tcp_tuple *t = tcp_stream_tuple(pr->bs);
+	uint8_t bytes[PROXY_HEADER_WRITE_MAX];
+	uint32_t n = proxy_header_write(bytes, pr->announce, &t->local, &t->remote);
+
+	h1_write(w, slice_of((const char *)bytes, n));
+}
+
 static bool write_request(struct probe *pr)
 {
 	char address[NET_ADDR_STRLEN];
@@ -68,6 +78,8 @@ static bool write_request(struct probe *pr)
 		host = address;
 	}
 	h1_write_begin(&w, pr->env->pool);
+	if (pr->announce)
+		write_announcement(pr, &w);
 	h1_write(&w, slice_str(pr->check->before));
 	h1_write(&w, slice_str(host));
 	h1_write(&w, slice_str(pr->check->after));
@@ -132,14 +144,15 @@ static void on_event(struct bytestream *bs, uint32_t events)
 		lost(pr);
 }
 
-enum probe_verdict probe_open(struct probe *pr, const struct net_addr *to)
+enum probe_verdict probe_open(struct probe *pr, const struct endpoint *e)
 {
 	const struct upstream_env *env = pr->env;
 	struct net_addr local = {.port = 0};
 
-	pr->to = *to;
+	pr->to = e->addr;
 	if (pr->check->port)
 		pr->to.port = pr->check->port;
+	pr->announce = pr->to.port == e->addr.port ? e->announce : 0;
 	if (!env->source(env->owner, &pr->to.ip, &local.ip))
 		return PROBE_NO_ROUTE;
 	pr->bs = tcp_connect(env->tcp, &pr->to, &local, pr->check->timeout_us, env->steer);

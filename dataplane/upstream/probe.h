@@ -13,6 +13,7 @@ struct probe {
 	struct net_addr to;
 	uint32_t scanned; /* of the response head */
 	bool connected;
+	uint8_t announce; /* version of the PROXY header it begins with; 0: none */
 };
 
 enum probe_verdict {
@@ -21,7 +22,8 @@ enum probe_verdict {
 	PROBE_NO_ROOM,  /* for another connection */
 };
 
-/* env, check and the two functions are set. Never calls back before it returns. */
-enum probe_verdict probe_open(struct probe *pr, const struct net_addr *to);
+/* env, check and the two functions are set. Never calls back before it returns. Where the endpoint
+ * serves it begins as the endpoint's connections do, and announces the check's own addresses. */
+enum probe_verdict probe_open(struct probe *pr, const struct endpoint *e);
 /* Ends it where it is, if it is open: no more calls. */
 void probe_abort(struct probe *pr);

@@ -130,7 +130,7 @@ static void start(struct job *j)
 		postpone(j);
 		return;
 	}
-	switch (probe_open(&j->probe, &j->endpoint->addr)) {
+	switch (probe_open(&j->probe, j->endpoint)) {
 	case PROBE_OPENED:
 		counter_inc(p->env.counters, CTR_HEALTH_CHECKS_STARTED);
 		set_in_flight(p, 1);

@@ -9,7 +9,8 @@ import yaml
 from harness import proc
 from harness.client import Connection, curl, request
 from harness.lab import CLIENT_IP, GW_EXT_IP, GW_EXT_IP6
-from harness.resources import destination_rule, documents, gateway, single
+from harness.resources import (destination_rule, documents, gateway, single,
+                               virtual_service)
 
 IP, OTHER_CLIENT = "198.18.1.91", "198.18.0.77"
 PORTS = {"V1": 9181, "V2": 9182}
@@ -77,12 +78,28 @@ def behind_proxy(text):
     return yaml.safe_dump(doc)
 
 
+def checked(version):
+    """A ServiceEntry that is checked at the port that wants the header."""
+    name = f"checked-{version.lower()}"
+    entry = {"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
+             "metadata": {"name": name, "annotations": {
+                 "weir.io/health-check": "http", "weir.io/health-check-interval": "200ms"}},
+             "spec": {"hosts": [f"{name}.test"], "resolution": "STATIC",
+                      "ports": [{"number": PORTS[version], "name": "http", "protocol": "HTTP"}],
+                      "endpoints": [{"address": IP}]}}
+    rule = destination_rule(f"{name}.test", policy={"proxyProtocol": {"version": version}})
+    return [yaml.safe_dump(entry), rule.replace(f"name: {name}\n", f"name: {name}-rule\n"),
+            virtual_service(name, [f"{name}.test"],
+                            f"[{{route: [{{destination: {{host: {name}.test}}}}]}}]")]
+
+
 def resources():
     docs = [gateway(), behind_proxy(gateway("public-behind", port=BEHIND))]
     for version, port in PORTS.items():
         name = version.lower()
         docs += [single(name, IP, port, f"{name}.test").replace("- public", "- public\n  - public-behind"),
                  destination_rule(name, policy={"proxyProtocol": {"version": version}})]
+        docs += checked(version)
     return documents(*docs)
 
 
@@ -193,3 +210,13 @@ def test_a_header_where_none_is_expected_is_no_request(lab, weir):
     with Connection(lab.client) as conn:
         conn.send(b"PROXY TCP4 192.0.2.9 192.0.2.1 1234 80\r\n" + request("GET", "/", "v1.test"))
         assert conn.read().status == 400
+
+
+@pytest.mark.parametrize("version", PORTS)
+def test_checks_announce_themselves(lab, weir, version):
+    """nginx answers nothing that does not begin with a header: the endpoint would never be in."""
+    def served():
+        with Connection(lab.client) as conn:
+            return conn.get("/", f"checked-{version.lower()}.test").status == 200
+
+    proc.wait_until("the checks passed", served)

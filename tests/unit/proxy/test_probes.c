@@ -105,6 +105,42 @@ static void host_of_the_check(void **state)
 	rig_check_field(&r->request, "host", "web.test");
 }
 
+/* Where the endpoint wants the PROXY protocol's header the check has one, with its own addresses;
+ * another port than that of the endpoint speaks something of its own. */
+static void announces_itself(void **state)
+{
+	struct rig *r = *state;
+	struct peer *origin;
+	char header[128], local[IP_ADDR_STRLEN];
+	size_t n;
+
+	begin(r, 1);
+	r->endpoints[0].announce = 1;
+	publish(r);
+	origin = rig_origin(r);
+	n = (size_t)snprintf(header, sizeof(header), "PROXY TCP4 %s 198.18.1.10 %u 9080\r\n",
+			     ip_addr_format(&origin->tuple.local.ip, local),
+			     origin->tuple.local.port);
+	assert_true(origin->heard.n > n);
+	assert_memory_equal(origin->heard.p, header, n);
+	bytes_drop(&origin->heard, n);
+	rig_expect_request(r, origin);
+	rig_answer(r, origin, OK);
+	check_result_is(r, origin, CTR_HEALTH_CHECK_PASSED, HEALTH_WELL);
+}
+
+static void another_port_is_not_announced_to(void **state)
+{
+	struct rig *r = *state;
+
+	begin(r, 1);
+	check.port = 9080;
+	r->endpoints[0].addr.port = 9081;
+	r->endpoints[0].announce = 2;
+	publish(r);
+	rig_expect_request(r, rig_origin(r));
+}
+
 /* What the first check is answered with, and what that makes of it. */
 static void answered(struct rig *r, const char *text, enum counter_id result,
 		     enum health_state state)
@@ -496,6 +532,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(passes),
 		T(host_of_the_check),
+		T(announces_itself),
+		T(another_port_is_not_announced_to),
 		T(b284_redirect),
 		T(b284_bad_request),
 		T(not_http),
