@@ -45,6 +45,18 @@ static void done(struct rig *r, struct peer *client, struct peer *origin)
 	rig_check_log(r, 200, 0, "via_upstream");
 }
 
+/* An origin that is connected, for the requests; copies to come need connections of their own. */
+static struct peer *connect_and_mirror(struct rig *r, struct peer *client)
+{
+	struct peer *origin;
+
+	rig_ask(r, client, GET);
+	origin = rig_origin(r);
+	done(r, client, origin);
+	mirror_to(r, 0, 1);
+	return origin;
+}
+
 static void a_request_without_body(void **state)
 {
 	struct rig *r = *state;
@@ -93,10 +105,7 @@ static void a_mirror_that_refuses(void **state)
 	struct rig *r = *state;
 	struct peer *client = rig_client(r, PORT_ROUTED), *origin;
 
-	rig_ask(r, client, GET);
-	origin = rig_origin(r);
-	done(r, client, origin);
-	mirror_to(r, 0, 1);
+	origin = connect_and_mirror(r, client);
 	/* The request finds a connection, the copy needs one of its own. */
 	r->tcp.connect = FAKE_REFUSE;
 	rig_ask(r, client, POST "abcdef");
@@ -128,10 +137,7 @@ static void a_mirror_that_refuses_is_left_alone(void **state)
 	struct rig *r = *state;
 	struct peer *client = rig_client(r, PORT_ROUTED), *origin;
 
-	rig_ask(r, client, GET);
-	origin = rig_origin(r);
-	done(r, client, origin);
-	mirror_to(r, 0, 1);
+	origin = connect_and_mirror(r, client);
 	r->tcp.connect = FAKE_REFUSE;
 	assert_int_equal(tried(r, client, origin, 8), 5);
 	for (uint64_t ms = 1; ms <= 4096; ms *= 2) {
@@ -150,10 +156,7 @@ static void a_mirror_that_is_back(void **state)
 	struct rig *r = *state;
 	struct peer *client = rig_client(r, PORT_ROUTED), *origin, *copy = NULL;
 
-	rig_ask(r, client, GET);
-	origin = rig_origin(r);
-	done(r, client, origin);
-	mirror_to(r, 0, 1);
+	origin = connect_and_mirror(r, client);
 	r->tcp.connect = FAKE_REFUSE;
 	assert_int_equal(tried(r, client, origin, 6), 5);
 	rig_wait(r, 1000);
@@ -176,10 +179,7 @@ static void a_mirror_that_is_slow_to_connect(void **state)
 	struct rig *r = *state;
 	struct peer *client = rig_client(r, PORT_ROUTED), *origin;
 
-	rig_ask(r, client, GET);
-	origin = rig_origin(r);
-	done(r, client, origin);
-	mirror_to(r, 0, 1);
+	origin = connect_and_mirror(r, client);
 	r->tcp.connect = FAKE_HOLD;
 	rig_ask(r, client, POST "abcdef");
 	rig_expect_request(r, origin);
