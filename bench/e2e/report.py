@@ -17,6 +17,7 @@ def _sections(results, generator, about, micro_path):
         ("What the machine itself does to latency", tables.pauses(about)),
         ("Idle connections", tables.idle(results), "memory.svg"),
         ("Changes under load", tables.changes(results)),
+        ("Mirrors", tables.mirrors(results)),
         ("The generator", tables.generator(generator)),
         ("Notes", tables.notes(results)),
     ]

@@ -10,7 +10,9 @@ MEDIANS = ("rps", "gbps", "p50_us", "p99_us", "p999_us", "busy_cycles_per_reques
            "instructions_per_request", "allocations_per_request", "foreign_receive_cycles",
            "receive_cycles_elsewhere", "one_core_rps", "added_p50_us", "added_p99_us",
            "added_p999_us", "window_p50_us",
-           "window_p99_us", "added_window_p50_us", "added_window_p99_us", "rate", "reloads", "connections", "held", "served_again", "lost",
+           "window_p99_us", "half_rps", "half_p99_us", "half_window_p99_us",
+           "added_window_p50_us", "added_window_p99_us", "rate", "reloads",
+           "connections", "held", "served_again", "lost",
            "ramp_seconds", "bytes_per_connection", "process_bytes_per_connection",
            "kernel_bytes_per_connection", "upstream_connections")
 
@@ -77,6 +79,12 @@ class Results:
             for s in self.samples.get((workload, sut, "veth"), []):
                 theirs[s["round"]] = max(theirs.get(s["round"], 0), s.get(unit) or 0)
         return [ours[r] / theirs[r] for r in ours if ours[r] and theirs.get(r)]
+
+    def shares(self, workload, base, system, field):
+        """A field of one workload over that of another of the same round."""
+        of_base = {s["round"]: s.get(field) for s in self.samples.get((base, *system), [])}
+        return [s[field] / of_base[s["round"]] for s in self.samples.get((workload, *system), [])
+                if s.get(field) and of_base.get(s["round"])]
 
     def wrong(self):
         """Wrong answers of the whole run; those of a peer that reloads are its own affair."""

@@ -13,6 +13,7 @@ import idle
 import latency
 import machine
 import measure
+import mirror
 import probes
 import reload
 import report
@@ -193,6 +194,29 @@ class Bench:
             if sample:
                 self.results.add("reload", system, sample)
 
+    def mirrors(self):
+        """Rounds of all mirrors in turn: at full speed, then at half of that without one."""
+        weirs = [s for s in self.systems if s.name == "weir" and self.wants("mirror")]
+        for number in range(self.options.rounds):
+            for system in weirs:
+                best = {kind: self._mirror(system, kind) for kind in mirror.SHADOWS}
+                for kind in mirror.SHADOWS if best["none"] else ():
+                    rate = best["none"]["rps"] * mirror.LOAD
+                    late = self.point(f"mirror {kind}, {rate:,.0f}/s", system, lambda:
+                                      mirror.at_rate(self.ctx, system, kind, rate))
+                    if late and best[kind]:
+                        best[kind].update(late)
+                self._add_mirrors(system, best, number)
+
+    def _mirror(self, system, kind):
+        return self.point(f"mirror {kind}", system,
+                          lambda: mirror.sample(self.ctx, system, kind))
+
+    def _add_mirrors(self, system, best, number):
+        for kind, sample in best.items():
+            if sample:
+                self.results.add(f"mirror-{kind}", system, sample, number)
+
     def self_test(self):
         """What the generator does by itself: it must not be what is measured."""
         for device in GENERATOR_DEVICES:
@@ -215,6 +239,7 @@ class Bench:
         self.latencies()
         self.idles()
         self.reloads()
+        self.mirrors()
         self.steered()
         if self.options.allocations:
             self.allocations()

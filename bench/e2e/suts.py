@@ -64,12 +64,11 @@ def children(pid):
     return found
 
 
-def bench_route(timeout=None):
-    """The route of all workloads but routes-N. What the backend answers is passed on: Istio's
-    default would try a 503 again."""
+def bench_route(more=""):
+    """The route of all workloads but routes-N, and what else its rule says. What the backend
+    answers is passed on: Istio's default would try a 503 again."""
     rule = "route: [{destination: {host: bench}}], retries: {attempts: 0}"
-    rules = f"[{{{rule}{f', timeout: {timeout}' if timeout else ''}}}]"
-    return virtual_service("bench", [workloads.HOST], rules)
+    return virtual_service("bench", [workloads.HOST], f"[{{{rule}{more and ', ' + more}}}]")
 
 
 def resources(n_routes):
@@ -88,11 +87,16 @@ class WeirSystem(System):
         self.weir = None
         self.reloads = 0
 
-    def start(self, connections=CONNECTIONS, n_routes=0):
+    def start(self, connections=CONNECTIONS, n_routes=0, shadow=None):
+        """shadow: (address, port) of a mirror of everything."""
         self.weir = Weir(self.wire, resources(n_routes), name="bench", log_format="none",
                          dataplane=self._dataplane(connections), interfaces=[self._interface()],
                          drain={"timeout": "0s"})
-        self.weir.write("route.yaml", bench_route())
+        self.weir.write("route.yaml", bench_route("mirror: {host: shadow}" if shadow else ""))
+        if shadow:
+            ip, port = shadow
+            self.weir.write("shadow.yaml", documents(service("shadow", port),
+                                                     workload("shadow", "v1", ip)))
         self.weir.cpus, self.weir.env = f"{self.cpu},{self.load_cpu}", self.env
         self.weir.first = True
         self.wire.clear()
@@ -119,7 +123,7 @@ class WeirSystem(System):
     def reload(self):
         """Another timeout for the route that is in use."""
         self.reloads += 1
-        self.weir.write("route.yaml", bench_route(f"{10 + self.reloads % 50}s"))
+        self.weir.write("route.yaml", bench_route(f"timeout: {10 + self.reloads % 50}s"))
 
     def generations(self):
         """Configurations that its workers have run on."""

@@ -2,6 +2,7 @@
 from statistics import median
 
 import workloads
+from mirror import SHADOWS
 
 WRONG_SHOWN = 3  # examples of wrong answers of one entry
 SYSTEMS = (("weir", "memif"), ("weir", "veth"), ("nginx", "veth"), ("haproxy", "veth"))
@@ -137,6 +138,29 @@ def changes(results):
                      count(e.get("connect_failures")), count(e["wrong"])])
     return table(["system", "path:", "changes", "requests/s", "of those without", "p99 us",
                   "resets", "failed connects", "wrong"], rows)
+
+
+def _shares(shares):
+    if not shares:
+        return "-"
+    return f"{median(shares):.1%} ({min(shares):.0%} to {max(shares):.0%})"
+
+
+def mirrors(results):
+    rows = []
+    for system in SYSTEMS[:2]:
+        for kind in SHADOWS:
+            name = f"mirror-{kind}"
+            e = results.entry(name, *system)
+            if e:
+                of_none = [_shares(results.shares(name, "mirror-none", system, field))
+                           for field in ("rps", "half_window_p99_us", "half_p99_us")]
+                rows.append([kind, system[1], count(e["rps"]), of_none[0],
+                             count(e.get("half_rps")), count(e.get("half_window_p99_us"), ".1f"),
+                             of_none[1], count(e.get("half_p99_us"), ",.0f"), of_none[2],
+                             count(e["wrong"])])
+    return table(["mirror", "path:", "requests/s", "of those without", "at half", "p99 us, median "
+                  "20 ms", "of that without", "p99 us", "of that without", "wrong"], rows)
 
 
 def generator(samples):

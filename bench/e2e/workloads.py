@@ -52,10 +52,12 @@ OTHER = {
        for p in LATENCY_SHARES},
     **{name: f"{n:,} idle keep-alive connections, each used before and after"
        for name, n in IDLE.items()},
+    "mirror": "keepalive-64 with a mirror of everything that is absent, dead, slow and fast in "
+              "turn, and at half of its maximum without; weir only",
     "reload": "keepalive-64 while the configuration changes: weir 10 times a second, "
               "the others once a second",
 }
-ASKED = [w.name for w in THROUGHPUT if w.asked]
+ASKED = [*(w.name for w in THROUGHPUT if w.asked), "mirror"]
 NAMES = [w.name for w in THROUGHPUT] + list(OTHER)
 
 

@@ -232,7 +232,7 @@ static inline void serve(struct backend *be, struct conn *c, uint32_t kind)
 {
 	be->counts.requests++;
 	c->parse = (uint8_t)((c->parse & BODY_FLAG) | (kind & ANSWER_CLOSE ? BODY_CLOSE : 0));
-	if (unlikely(be->latency))
+	if (unlikely(be->latency) && c->addr >= be->o->backend_prompt)
 		delay(be, c, kind);
 	else
 		answer(be, c, kind);

@@ -70,6 +70,8 @@ static const struct row rows[] = {
 	 AT(backend_addresses), 1, 65535},
 	{"backend-latency", "US", "answer that much later (0)", COUNT, AT(backend_latency_us), 0,
 	 60000000},
+	{"backend-prompt", "N", "as many of the addresses answer at once all the same (0)", COUNT,
+	 AT(backend_prompt), 0, 65535},
 	{"backend-connections", "N", "at most (131072)", COUNT, AT(backend_connections), 1,
 	 4000000},
 

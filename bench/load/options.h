@@ -30,6 +30,7 @@ struct options {
 
 	bool backend;
 	uint32_t backend_ip, backend_port, backend_addresses;
+	uint32_t backend_prompt; /* the first so many addresses know no latency */
 	uint32_t backend_latency_us, backend_connections, backend_corrupt;
 
 	uint32_t print_pattern; /* print that much of it, and that is all */

@@ -7,6 +7,12 @@
 /* A copy whose route has no timeout must end some time. */
 #define PATIENCE_US 15000000
 
+/* So many connects that fail in a row make a mirror rest, first for REST_MIN_US, then twice as long
+ * each time. Less would take copies from the other hosts of a cluster when one of them is dead. */
+#define REST_AFTER  5u
+#define REST_MIN_US 1000u
+#define REST_MAX_US 1000000u
+
 static void drop(struct proxy *px)
 {
 	counter_inc(px->env.counters, CTR_MIRROR_DROPPED);
@@ -78,6 +84,48 @@ static const struct exchange_ops sink_ops = {
 	.reset = nothing,
 };
 
+/* ---- rests ---- */
+
+static struct mirror_rest *place_of(struct proxy *px, const struct cluster *c)
+{
+	return &px->rests[c->id % MIRROR_RESTS];
+}
+
+static bool is_of(const struct mirror_rest *r, const struct cluster *c)
+{
+	return r->cluster_id == c->id && r->cluster_gen == c->gen;
+}
+
+static bool rests(struct proxy *px, const struct cluster *c)
+{
+	const struct mirror_rest *r = place_of(px, c);
+
+	return unlikely(r->until_us > px->now_us) && is_of(r, c);
+}
+
+void mirror_refused(struct stream *copy)
+{
+	struct proxy *px = copy->px;
+	struct mirror_rest *r = place_of(px, copy->cluster);
+
+	if (!is_of(r, copy->cluster))
+		*r = (struct mirror_rest){.cluster_id = copy->cluster->id,
+					  .cluster_gen = copy->cluster->gen};
+	/* Those that were under way when the rest began say nothing new. */
+	if (r->until_us > px->now_us || ++r->failures < REST_AFTER)
+		return;
+	r->wait_us = r->wait_us ? RTE_MIN(2 * r->wait_us, REST_MAX_US) : REST_MIN_US;
+	r->until_us = px->now_us + r->wait_us;
+}
+
+void mirror_reached(struct stream *copy)
+{
+	struct mirror_rest *r = place_of(copy->px, copy->cluster);
+
+	if (is_of(r, copy->cluster))
+		r->failures = r->wait_us = 0;
+}
+
 /* ---- begin ---- */
 
 static bool drawn(struct stream *s, const struct mirror *m)
@@ -109,7 +157,7 @@ static void fill(struct stream *copy, struct stream *s, const struct mirror *m)
 	copy->grpc = s->grpc;
 }
 
-/* NULL when there is nowhere to send it, or no room for it. */
+/* NULL when there is nowhere to send it, or no room for it, or its mirror rests. */
 static struct stream *make(struct stream *s, const struct mirror *m)
 {
 	const struct cluster *cluster =
@@ -119,6 +167,10 @@ static struct stream *make(struct stream *s, const struct mirror *m)
 
 	if (!cluster)
 		return NULL;
+	if (rests(px, cluster)) {
+		counter_inc(px->env.counters, CTR_MIRROR_RESTED);
+		return NULL;
+	}
 	copy = px->n_mirrored < px->mirrored_max ? slab_get(&px->streams) : NULL;
 	if (!copy || !h1_share(&s->head, &copy->head, px->env.pool)) {
 		if (copy) {

@@ -2,7 +2,9 @@
  *
  * A copy is a stream of its own whose client end swallows the response: it shares the request's
  * bytes by reference and nothing else, so that a slow or dead mirror is no matter to the request.
- * What does not fit into its share of memory is dropped and counted. */
+ * What does not fit into its share of memory is dropped and counted, and a cluster that refuses
+ * connections is asked again after a rest only: each of them costs the worker more than a request
+ * that is served. */
 #pragma once
 #include <proxy/stream.h>
 
@@ -19,6 +21,10 @@ void mirror_leave(struct stream *s);
 
 /* The body that waited for a copy's upstream. */
 void mirror_take_pending(struct stream *copy, struct mbq *data);
+
+/* The copy's connection was not made; or it was, and the head is sent. */
+void mirror_refused(struct stream *copy);
+void mirror_reached(struct stream *copy);
 
 /* The host that a copy is sent to. False when there is no room for it. */
 bool mirror_host(struct stream *copy, struct http_head *h);

@@ -47,6 +47,15 @@ struct proxy_env {
 	int64_t epoch_offset_us;
 };
 
+/* A mirror that refuses connections is left alone for a while: mirror.c. */
+struct mirror_rest {
+	uint32_t cluster_id, cluster_gen;
+	uint32_t failures; /* connects in a row */
+	uint32_t wait_us;  /* how long the last rest was; 0: there was none */
+	uint64_t until_us;
+};
+#define MIRROR_RESTS 16u /* places, by cluster id; who comes later takes the place */
+
 struct proxy {
 	struct proxy_env env;
 	struct snapshot *snap; /* of this pass; NULL before the first */
@@ -62,7 +71,8 @@ struct proxy {
 	struct downstream *awaited; /* those whose PROXY header has not come */
 	uint32_t n_conns, n_tunnels, n_awaited;
 	uint32_t n_mirrored, mirrored_max; /* copies of requests on their way; so many may be */
-	uint32_t kept, kept_max;           /* mbufs in the streams' bodies; so many may be */
+	struct mirror_rest rests[MIRROR_RESTS];
+	uint32_t kept, kept_max;       /* mbufs in the streams' bodies; so many may be */
 	uint32_t scarce_ms, shed_next; /* overload.h: for so long; the next connection to look at */
 	uint64_t shed_at_us;           /* when some are closed again */
 	uint64_t generation;           /* of snap */

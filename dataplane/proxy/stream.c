@@ -278,6 +278,8 @@ static bool send_request(struct stream *s, struct http_head *h)
 		return false;
 	}
 	empty = is_empty(h);
+	if (unlikely(s->copy))
+		mirror_reached(s);
 	if (s->route->actions && s->route->actions->n_mirrors && !s->copy && !s->mirrored)
 		mirror_begin(s, h);
 	/* Done already when this is another try. */
@@ -434,6 +436,9 @@ static void fail(struct stream *s, enum upstream_failure why)
 	}
 	if (is_endpoints_fault(why))
 		note_failure(s);
+	if (unlikely(s->copy) &&
+	    (why == UPSTREAM_CONNECT_REFUSED || why == UPSTREAM_CONNECT_TIMEOUT))
+		mirror_refused(s);
 	if (retry(s, condition))
 		return;
 	if (why == UPSTREAM_CONNECT_REFUSED)

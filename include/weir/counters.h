@@ -140,6 +140,8 @@
 	X(MIRRORED, "weir_mirrored_total", "Requests copied to a mirror")                          \
 	X(MIRROR_DROPPED, "weir_mirror_dropped_total",                                             \
 	  "Copies that were not made, or not to their end, for want of room")                      \
+	X(MIRROR_RESTED, "weir_mirror_rested_total",                                               \
+	  "Copies that were not made because the mirror had refused connections")                  \
 	X(UPSTREAM_RESETS, "weir_upstream_resets_total", "Upstream lost before its response")      \
 	X(UPSTREAM_PROTOCOL_ERRORS, "weir_upstream_protocol_errors_total",                         \
 	  "Upstream responses refused by the parser")                                              \

@@ -19,6 +19,7 @@ import reach  # noqa: E402
 import report  # noqa: E402
 import results as found  # noqa: E402
 import routes  # noqa: E402
+import tables  # noqa: E402
 
 SYSTEMS = {("weir", "memif"), ("weir", "veth"), ("nginx", "veth"), ("haproxy", "veth")}
 ABOUT = {"cpus": 2, "cpu": "a CPU", "tsc_hz": 2.5e9, "memory_gib": 4, "kernel": "6", "dpdk": "22",
@@ -103,6 +104,17 @@ def test_medians_and_ratios():
     assert it.ratios("keepalive-64", "memif") == [17.5, 17.5]
     missing = it.entry("idle-1m", "nginx", "veth")
     assert missing["rps"] is None and set(found.CONTRACT) <= set(missing)
+
+
+def test_mirrors_are_compared_within_a_round():
+    it, veth = found.Results(), Fake("weir", "veth")
+    for number, (alone, mirrored) in enumerate(((1000.0, 900.0), (2000.0, 1000.0))):
+        it.add("mirror-none", veth, sample(rps=alone), number)
+        it.add("mirror-slow", veth, sample(rps=mirrored, half_p99_us=30), number)
+    assert it.shares("mirror-slow", "mirror-none", ("weir", "veth"), "rps") == [0.9, 0.5]
+    assert it.shares("mirror-slow", "mirror-none", ("weir", "veth"), "half_p99_us") == []
+    text = tables.mirrors(it)
+    assert "70.0% (50% to 90%)" in text and "| none | veth |" in text
 
 
 def test_reach_says_what_was_met(tmp_path):

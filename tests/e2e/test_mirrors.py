@@ -29,8 +29,8 @@ def host_of(name):
     return name.lower().replace(" ", "-") + ".test"
 
 
-@pytest.fixture(scope="module")
-def weir(lab, bookinfo_servers, start_weir):
+@pytest.fixture(scope="module", params=[1, 4], ids=lambda n: f"{n}-workers")
+def weir(lab, bookinfo_servers, start_weir, request):
     rules = (virtual_service(host_of(name).replace(".", "-"), [host_of(name)],
                              f"[{{route: [{V1}], {more}}}]") for name, more, _, _ in ROWS)
     shadow = documents(service("shadow", bookinfo.PORT), workload("shadow", "v1", SHADOW_IP),
@@ -40,7 +40,10 @@ def weir(lab, bookinfo_servers, start_weir):
                        virtual_service("whole", ["whole.test"], "[{route: [{destination: "
                                        "{host: whole}}], mirror: {host: shadow}}]"),
                        virtual_service("plain", ["plain.test"], f"[{{route: [{V1}]}}]"))
-    return start_weir(lab, documents(bookinfo.registry(), shadow, *rules))
+    it = start_weir(lab, documents(bookinfo.registry(), shadow, *rules), workers=request.param)
+    it.n_workers = request.param
+    yield it
+    it.stop()
 
 
 def served(weir, version):
@@ -53,7 +56,8 @@ def served(weir, version):
 def test_row(lab, weir, row):
     name, _, v2, v3 = row
     n, before = 400, [served(weir, f"v{k}") for k in (1, 2, 3)]
-    assert tally(lab.client, n, host_of(name)) == {(200, "reviews-v1"): n}
+    seen = tally(lab.client, n, host_of(name), connections=2 * weir.n_workers)
+    assert seen == {(200, "reviews-v1"): n}
     got = []
 
     def settled():
@@ -119,5 +123,8 @@ def test_the_request_does_not_notice(lab, weir, state):
         with Shadow(lab, answer=state == "slow", pause=0.05):
             mirrored = load("shadow.test")
     assert mirrored.non_2xx == 0 and mirrored.socket_errors == 0, mirrored.text
+    if state == "dead":
+        # Only the first few, and some later, are worth a connection that is refused.
+        assert weir.metrics().sum("weir_mirror_rested_total") > mirrored.requests / 2
     # A copy costs its sending, and a mirror in Python costs the machine.
     assert mirrored.rate > plain.rate * (0.4 if state == "dead" else 0.05)

@@ -184,10 +184,18 @@ def check_waiting(check, exe, _args):
     check.that(d["latency_us"]["max"] > 150000, d["latency_us"])
 
 
+def check_prompt(check, exe, _args):
+    for prompt in (0, 1):
+        _, d, _ = run(exe, *BOTH, "--backend-latency", "20000", "--backend-prompt", str(prompt))
+        check_right(check, d)
+        check.that((d["latency_us"]["p50"] < 20000) == bool(prompt), d["latency_us"])
+
+
 def test_open_loop(exe):
     for name, what, args in (("open loop", check_rate, []),
                              ("open loop, connection per request", check_rate, ["--close"]),
-                             ("waiting counts as latency", check_waiting, [])):
+                             ("waiting counts as latency", check_waiting, []),
+                             ("a prompt address among late ones", check_prompt, [])):
         yield patiently(name, what, exe, args)
 
 

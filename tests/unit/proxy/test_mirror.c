@@ -45,6 +45,18 @@ static void done(struct rig *r, struct peer *client, struct peer *origin)
 	rig_check_log(r, 200, 0, "via_upstream");
 }
 
+/* An origin that is connected, for the requests; copies to come need connections of their own. */
+static struct peer *connect_and_mirror(struct rig *r, struct peer *client)
+{
+	struct peer *origin;
+
+	rig_ask(r, client, GET);
+	origin = rig_origin(r);
+	done(r, client, origin);
+	mirror_to(r, 0, 1);
+	return origin;
+}
+
 static void a_request_without_body(void **state)
 {
 	struct rig *r = *state;
@@ -93,10 +105,7 @@ static void a_mirror_that_refuses(void **state)
 	struct rig *r = *state;
 	struct peer *client = rig_client(r, PORT_ROUTED), *origin;
 
-	rig_ask(r, client, GET);
-	origin = rig_origin(r);
-	done(r, client, origin);
-	mirror_to(r, 0, 1);
+	origin = connect_and_mirror(r, client);
 	/* The request finds a connection, the copy needs one of its own. */
 	r->tcp.connect = FAKE_REFUSE;
 	rig_ask(r, client, POST "abcdef");
@@ -106,16 +115,71 @@ static void a_mirror_that_refuses(void **state)
 	assert_int_equal(rig_requests(r, 503, RESPONSE_FLAG_UF), 1);
 }
 
+/* Asks n times; the copies that were tried. */
+static uint64_t tried(struct rig *r, struct peer *client, struct peer *origin, unsigned n)
+{
+	uint64_t before = rig_count(r, CTR_MIRRORED), rested = rig_count(r, CTR_MIRROR_RESTED);
+
+	for (unsigned i = 0; i < n; i++) {
+		rig_ask(r, client, POST "abcdef");
+		rig_expect_request(r, origin);
+		done(r, client, origin);
+	}
+	before = rig_count(r, CTR_MIRRORED) - before;
+	assert_int_equal(before + rig_count(r, CTR_MIRROR_RESTED) - rested, n);
+	return before;
+}
+
+/* Five refusals in a row, and it is left alone: 1 ms, 2 ms, ... a second; then each rest ends with
+ * one more try. */
+static void a_mirror_that_refuses_is_left_alone(void **state)
+{
+	struct rig *r = *state;
+	struct peer *client = rig_client(r, PORT_ROUTED), *origin;
+
+	origin = connect_and_mirror(r, client);
+	r->tcp.connect = FAKE_REFUSE;
+	assert_int_equal(tried(r, client, origin, 8), 5);
+	for (uint64_t ms = 1; ms <= 4096; ms *= 2) {
+		uint64_t rest_us = RTE_MIN(ms, 1000u) * 1000;
+
+		rig_wait(r, rest_us - 1);
+		assert_int_equal(tried(r, client, origin, 2), 0);
+		rig_wait(r, 1);
+		assert_int_equal(tried(r, client, origin, 2), 1);
+	}
+}
+
+/* One copy that is connected, and it is as if nothing had been. */
+static void a_mirror_that_is_back(void **state)
+{
+	struct rig *r = *state;
+	struct peer *client = rig_client(r, PORT_ROUTED), *origin, *copy = NULL;
+
+	origin = connect_and_mirror(r, client);
+	r->tcp.connect = FAKE_REFUSE;
+	assert_int_equal(tried(r, client, origin, 6), 5);
+	rig_wait(r, 1000);
+	r->tcp.connect = FAKE_ACCEPT;
+	assert_int_equal(tried(r, client, origin, 1), 1);
+	while (rig_has_origin(r)) /* past those that were refused */
+		copy = rig_origin(r);
+	rig_expect_request(r, copy);
+	rig_answer(r, copy, OK);
+	assert_int_equal(r->px->n_mirrored, 0);
+	for (unsigned i = 0; i < MIRROR_RESTS; i++) {
+		assert_int_equal(r->px->rests[i].failures, 0);
+		assert_int_equal(r->px->rests[i].wait_us, 0);
+	}
+}
+
 /* What arrives before the mirror is connected waits for it, up to a limit. */
 static void a_mirror_that_is_slow_to_connect(void **state)
 {
 	struct rig *r = *state;
 	struct peer *client = rig_client(r, PORT_ROUTED), *origin;
 
-	rig_ask(r, client, GET);
-	origin = rig_origin(r);
-	done(r, client, origin);
-	mirror_to(r, 0, 1);
+	origin = connect_and_mirror(r, client);
 	r->tcp.connect = FAKE_HOLD;
 	rig_ask(r, client, POST "abcdef");
 	rig_expect_request(r, origin);
@@ -258,6 +322,8 @@ int main(void)
 		CASE(a_request_without_body),
 		CASE(a_body_in_pieces),
 		CASE(a_mirror_that_refuses),
+		CASE(a_mirror_that_refuses_is_left_alone),
+		CASE(a_mirror_that_is_back),
 		CASE(a_mirror_that_is_slow_to_connect),
 		CASE(a_mirror_that_hangs_is_given_up),
 		CASE(a_client_that_leaves_takes_the_copy_along),

@@ -1,0 +1,26 @@
+"""What a mirror of every request costs those who wait for the answer: nothing may come of a mirror
+that is dead or slow, and no more than the sending of one that is fast.
+
+The generator plays the mirror beside the backend: the same address for a fast one, a second
+address whose answers are late for a slow one, a port where nobody listens for a dead one.
+"""
+from measure import throughput
+from rig import BACKEND_IP, BACKEND_PORT
+from workloads import BASE
+
+LATE_IP, LATE_US = "198.19.0.2", 100_000
+SHADOWS = {"none": None, "dead": (BACKEND_IP, BACKEND_PORT + 1), "slow": (LATE_IP, BACKEND_PORT),
+           "fast": (BACKEND_IP, BACKEND_PORT)}
+ALIKE = ("--backend-addresses", 2, "--backend-prompt", 1, "--backend-latency", LATE_US)
+LOAD = 0.5  # of the maximum without a mirror, where latency is measured
+
+
+def sample(ctx, system, shadow, *args):
+    """A sample with this mirror."""
+    return throughput(ctx, system, BASE, (*ALIKE, *args), shadow=SHADOWS[shadow])
+
+
+def at_rate(ctx, system, shadow, rate):
+    """The fields of latency at a fixed rate."""
+    found = sample(ctx, system, shadow, "--rate", round(rate))
+    return {f"half_{k}": found[k] for k in ("rps", "p99_us", "window_p99_us", "wrong")}
