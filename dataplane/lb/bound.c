@@ -51,13 +51,18 @@ void lb_bound_end(struct lb_state *s, struct lb_bound *b)
 	b->counted = false;
 }
 
-/* What the endpoints that are not out would have to bear alone. */
+/* What the endpoints that are not out have to bear alone. */
 static uint64_t usable_weight(struct lb_state *s, const struct cluster *c,
 			      const struct endpoint_set *set)
 {
-	uint32_t n = c->endpoints->n, out = lb_out(s, c);
-	uint64_t weight = set->table->weight * (n - (out < n ? out : 0)) / n;
+	struct lb_view buf = {0};
+	const struct lb_view *v;
+	uint64_t weight;
 
+	if (!lb_out(s, c))
+		return set->table->weight;
+	v = lb_view(s, c, &buf);
+	weight = set->table->weight * v->usable / v->weight;
 	return weight ? weight : 1;
 }
 

@@ -120,6 +120,17 @@ static void share_by_weight(struct lb_view *v, const struct census *k, uint32_t 
 	share_by(v, share, k->n);
 }
 
+static void weigh(struct lb_view *v, const struct cluster *c)
+{
+	v->weight = v->usable = 0;
+	for (uint32_t i = 0; i < c->endpoints->n; i++) {
+		const struct endpoint *e = &c->endpoints->endpoints[i];
+
+		v->weight += e->weight;
+		v->usable += lb_endpoint_usable(c, e) ? e->weight : 0;
+	}
+}
+
 static void make_view(struct lb_view *v, const struct cluster *c)
 {
 	uint32_t threshold = c->outlier ? c->outlier->min_health_percent : 0;
@@ -128,6 +139,7 @@ static void make_view(struct lb_view *v, const struct cluster *c)
 	memset(v->share, 0, sizeof(v->share));
 	v->panics = 0;
 	count_parts(&k, c);
+	weigh(v, c);
 	v->out = c->endpoints->n - (uint32_t)sum(k.usable, k.n);
 	if (sum(k.usable, k.n) == 0) {
 		if (threshold) {

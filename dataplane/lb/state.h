@@ -29,6 +29,7 @@ struct lb_view {
 	uint32_t panics;              /* a bit for each part whose health is to be ignored */
 	uint64_t changes;             /* by active checks, ever, then */
 	uint32_t out;                 /* endpoints that were not usable */
+	uint64_t weight, usable;      /* of all endpoints, and of those that were */
 	uint64_t until_us;            /* it is looked at again, if anything is out */
 	uint16_t share[LB_PARTS_MAX]; /* of LB_WHOLE; all 0: nobody is usable */
 };

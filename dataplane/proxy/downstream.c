@@ -2,6 +2,7 @@
 #include <proxy/downstream.h>
 
 #include <base/proxy_header.h>
+#include <proxy/admission.h>
 #include <proxy/server.h>
 
 struct downstream *downstream_get(struct proxy *px, const struct tcp_tuple *t)
@@ -35,6 +36,7 @@ static struct bytestream *leave(struct downstream *d)
 	if (d->next)
 		d->next->prev = d->prev;
 	px->n_awaited--;
+	admission_leave(px, &d->count);
 	d->bs = NULL;
 	bs->user = NULL;
 	return bs;
@@ -100,13 +102,22 @@ static uint64_t patience_us(const struct proxy *px)
 
 void downstream_accept(struct proxy *px, struct bytestream *bs)
 {
-	struct downstream *d = downstream_get(px, tcp_stream_tuple(bs));
-	uint64_t us = px->draining ? 1 : patience_us(px);
+	uint64_t us = px->draining ? 1 : patience_us(px), cookie = tcp_stream_cookie(bs);
+	struct conn_count *count;
+	struct downstream *d;
 
-	if (!d) {
+	if (!admission_enter(px, (uint32_t)cookie, (uint32_t)(cookie >> 32), &count)) {
 		bytestream_abort(bs);
 		return;
 	}
+	d = downstream_get(px, tcp_stream_tuple(bs));
+	if (!d) {
+		counter_inc(px->env.counters, CTR_CONNS_OVER_WORKER);
+		admission_leave(px, &count);
+		bytestream_abort(bs);
+		return;
+	}
+	d->count = count;
 	d->bs = bs;
 	bs->user = d;
 	bs->notify = on_event;

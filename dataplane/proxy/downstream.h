@@ -12,6 +12,7 @@ struct downstream {
 	struct proxy *px;
 	struct bytestream *bs;          /* likewise; NULL afterwards */
 	struct downstream *next, *prev; /* of those that wait */
+	struct conn_count *count;       /* where it is counted while it waits */
 	struct tcp_tuple tuple;         /* whose it is: as announced, or as TCP knows it */
 	bool announced;                 /* TCP's remote is a proxy's address */
 	struct upstream_conn *kept;     /* struct upstream_client's kept */

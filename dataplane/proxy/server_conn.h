@@ -17,10 +17,10 @@ struct h1_server {
 	struct exchange_end end; /* first */
 	struct bytestream *bs;
 	struct proxy *px;
-	struct stream *stream;    /* of the current request */
+	struct stream *stream; /* of the current request */
 	uint64_t deadline_us;
 	uint32_t request_us; /* when the current request was complete: the low bits */
-	uint32_t known;      /* more than TCP knows: its number in px->downstreams and 1; 0: nothing */
+	uint32_t known; /* more than TCP knows: its number in px->downstreams and 1; 0: nothing */
 	uint32_t scanned;
 	uint8_t state; /* enum server_state */
 	uint8_t method;

@@ -125,9 +125,10 @@ struct tcp_conn {
 	uint8_t cc : 2;        /* enum congestion */
 	uint8_t rcv_grown : 4; /* the receive window has doubled as often */
 	uint8_t dupacks;
-	uint8_t backoff : 4;   /* timeouts in a row, as far as they count: the RTO is doubled as often */
+	uint8_t backoff : 4; /* timeouts in a row, as far as they count: the RTO is doubled as often
+			      */
 	uint8_t rcv_quick : 4; /* segments still to be acknowledged one by one: receive.c */
-	uint8_t events;  /* enum bytestream_event, not yet delivered */
+	uint8_t events;        /* enum bytestream_event, not yet delivered */
 	uint8_t snd_wscale : 4;
 	uint8_t retrans_kind : 4; /* enum tcp_retrans_kind */
 	uint8_t due;              /* bits by enum tcp_deadline: due_ms is valid */

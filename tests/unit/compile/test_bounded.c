@@ -243,6 +243,23 @@ static void test_b287_without_those_that_fail(void **state)
 	}
 }
 
+/* It is their weight that is missed, not their number. */
+static void test_without_the_heaviest(void **state)
+{
+	static const struct pool_member m[] = {
+		{1, 1, NULL}, {2, 1, NULL}, {3, 8, NULL}, {0, 0, NULL}};
+	struct crowd k = {0};
+
+	(void)state;
+	k.c = pool_load_checked(&w, RING, m);
+	bound(k.c, 125);
+	pool_check(k.c, 3, HEALTH_FAILING);
+	for (unsigned i = 0; i < 200; i++)
+		arrive(&k, 7);
+	assert_int_equal(most_of(&k), 125);
+	leave_all(&k);
+}
+
 /* Priorities and localities have their loads bounded each for itself. */
 static void test_within_a_part(void **state)
 {
@@ -296,6 +313,7 @@ int main(void)
 		T(test_others_keep_their_keys),
 		T(test_without_the_ejected),
 		T(test_b287_without_those_that_fail),
+		T(test_without_the_heaviest),
 		T(test_within_a_part),
 		T(test_annotation),
 	};

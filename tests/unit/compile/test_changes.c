@@ -261,9 +261,10 @@ static void test_expressions_come_with_a_change(void **state)
 	(void)state;
 	start(two);
 	assert_null(w.s->scratch[0]);
-	assert_true(rules_only(VS("x", "hosts: [x.test], gateways: [gw], http: [{match: [{uri: "
-				       "{regex: '/(x|[a-z]+)[0-9]'}}], route: [{destination: {host: "
-				       "b}}]}]")));
+	assert_true(
+		rules_only(VS("x", "hosts: [x.test], gateways: [gw], http: [{match: [{uri: "
+				   "{regex: '/(x|[a-z]+)[0-9]'}}], route: [{destination: {host: "
+				   "b}}]}]")));
 	assert_non_null(w.s->scratch[0]);
 	assert_non_null(w.s->scratch[1]);
 	assert_string_equal(SERVICE(&w, .host = "x.test", .path = "/abc1"), "b");

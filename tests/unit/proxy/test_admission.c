@@ -108,6 +108,27 @@ static void as_many_as_the_listener_takes(void **state)
 	expect_refused(p->r[0], CTR_CONNS_OVER_LISTENER);
 }
 
+/* Where a header of the PROXY protocol is awaited, too. */
+static void who_waits_for_a_header_counts(void **state)
+{
+	struct pair *p = *state;
+	struct peer *first, *second;
+
+	limit(p, 1);
+	p->r[0]->listeners[0].proxy_protocol = p->r[1]->listeners[0].proxy_protocol = true;
+	first = come(p->r[0]);
+	assert_int_equal(p->count->open, 1);
+	expect_refused(p->r[1], CTR_CONNS_OVER_LISTENER);
+	go(p->r[0], first);
+	assert_int_equal(p->count->open, 0);
+	second = come(p->r[1]);
+	rig_ask(p->r[1], second, "PROXY TCP4 192.0.2.9 198.18.0.2 40000 80\r\n" GET);
+	assert_int_equal(p->count->open, 1);
+	rig_answer(p->r[1], rig_origin(p->r[1]), OK);
+	expect_refused(p->r[0], CTR_CONNS_OVER_LISTENER);
+	go(p->r[1], second);
+}
+
 static void as_many_as_there_may_be_at_all(void **state)
 {
 	struct pair *p = *state;
