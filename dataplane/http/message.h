@@ -103,6 +103,12 @@ struct http_head {
 	struct http_field fields[HTTP_FIELDS_MAX];
 };
 
+/* Announces no body, or an empty one. */
+static inline bool http_has_no_body(const struct http_head *h)
+{
+	return h->framing == HTTP_BODY_NONE || (h->framing == HTTP_BODY_LENGTH && !h->length);
+}
+
 static inline bool http_has(const struct http_head *h, enum http_field_id id)
 {
 	return h->seen >> id & 1;

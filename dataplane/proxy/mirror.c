@@ -1,6 +1,7 @@
 /* mirror.c - owns copies of requests: their beginning, their bytes, and what ends them. */
 #include <proxy/mirror.h>
 
+#include <proxy/attempt.h>
 /* Of a copy's body that waits for its upstream. */
 #define PENDING_BYTES_MAX (1u << 20)
 
@@ -204,7 +205,7 @@ void mirror_begin(struct stream *s, const struct http_head *h)
 		copy->original = s;
 		copy->next_copy = s->copies;
 		s->copies = copy;
-		stream_try(copy);
+		attempt_begin(copy, NULL, false);
 	}
 }
 

@@ -1,5 +1,5 @@
-/* stream.c - a request's life between its two ends; the decisions are in here, the bytes are
- * the codecs'. */
+/* stream.c - a request's life between its two ends: begun, routed, relayed, timed, ended. Its tries
+ * are attempt.c's, the bytes are the codecs'. */
 #include <proxy/stream.h>
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <net/net.h>
 #include <proxy/account.h>
 #include <proxy/actions.h>
-#include <proxy/affinity.h>
+#include <proxy/attempt.h>
 #include <proxy/mirror.h>
 #include <proxy/patience.h>
 #include <proxy/reply.h>
@@ -25,7 +25,7 @@
 /* Details of a response that could not be written. */
 static const char no_memory[] = "overload";
 
-static void arm(struct stream *s)
+void stream_arm(struct stream *s)
 {
 	uint64_t at = s->timeout_at_us ? s->timeout_at_us : UINT64_MAX;
 
@@ -41,7 +41,7 @@ static void arm(struct stream *s)
 
 /* ---- the end ---- */
 
-static void leave_endpoint(struct stream *s)
+void stream_leave_endpoint(struct stream *s)
 {
 	if (s->counted)
 		lb_request_end(s->px->lb, s->endpoint_id, s->endpoint_gen);
@@ -52,12 +52,12 @@ static void leave_endpoint(struct stream *s)
 		upstream_release(s->px->up, &s->claim);
 }
 
-static void drop_upstream(struct stream *s)
+void stream_drop_upstream(struct stream *s)
 {
 	struct exchange_end *e = s->up ? upstream_end(s->up) : NULL;
 
 	s->up = NULL;
-	leave_endpoint(s);
+	stream_leave_endpoint(s);
 	if (e)
 		e->ops->reset(e);
 }
@@ -85,7 +85,7 @@ void stream_finish(struct stream *s, bool whole)
 		upstream_put(s->up);
 		s->up = NULL;
 	}
-	leave_endpoint(s);
+	stream_leave_endpoint(s);
 	upstream_retry_end(&s->claim);
 	wheel_cancel(&px->wheel, &s->timer);
 	mbq_free(&s->head);
@@ -98,17 +98,17 @@ void stream_finish(struct stream *s, bool whole)
 }
 
 /* The response cannot be completed: the client must see that. */
-static void cut(struct stream *s, enum response_flag flag, const char *details)
+void stream_break(struct stream *s, enum response_flag flag, const char *details)
 {
 	s->flags |= flag;
 	s->details = details;
-	drop_upstream(s);
+	stream_drop_upstream(s);
 	stream_finish(s, false);
 }
 
 void stream_cut(struct stream *s)
 {
-	drop_upstream(s);
+	stream_drop_upstream(s);
 	stream_finish(s, false);
 }
 
@@ -146,7 +146,7 @@ void stream_reply(struct stream *s, const struct reply *r, uint16_t status)
 	char buf[REPLY_TEXT_MAX];
 	struct slice text = reply_text(r, s->tries > 1, buf);
 
-	drop_upstream(s);
+	stream_drop_upstream(s);
 	s->flags |= r->flag;
 	px->extra.n = 0;
 	if (r->flag == RESPONSE_FLAG_UO)
@@ -163,7 +163,7 @@ void stream_reply(struct stream *s, const struct reply *r, uint16_t status)
 		stream_answer(s, status, text, r->details);
 }
 
-static void reply(struct stream *s, enum reply_kind kind)
+void stream_refuse(struct stream *s, enum reply_kind kind)
 {
 	stream_reply(s, &replies[kind], 0);
 }
@@ -177,13 +177,11 @@ void stream_abandon(struct stream *s, enum response_flag flag, uint16_t status, 
 		s->status = status;
 	if (flag == RESPONSE_FLAG_DC)
 		counter_inc(s->px->env.counters, CTR_HTTP_CLIENT_ABORTS);
-	drop_upstream(s);
+	stream_drop_upstream(s);
 	stream_finish(s, false);
 }
 
 /* ---- towards an upstream ---- */
-
-static void lose(struct stream *s, enum upstream_failure why);
 
 /* The head again, from the bytes kept: for a connection that had to be opened first, and for
  * retries. It parsed once, so it parses now. */
@@ -197,284 +195,24 @@ struct http_head *stream_reparse(struct stream *s)
 }
 
 /* The route's timeout runs from the moment the request is complete, over all tries. */
-static void start_timeout(struct stream *s)
+void stream_start_timeout(struct stream *s)
 {
 	if (!s->timeout_us || s->timeout_at_us)
 		return;
 	s->timeout_at_us = s->px->now_us + s->timeout_us;
-	arm(s);
-}
-
-/* That of a try runs from the moment it has all of the request. */
-static void start_try_timeout(struct stream *s)
-{
-	if (!s->try_timeout_us)
-		return;
-	s->try_at_us = s->px->now_us + s->try_timeout_us;
-	arm(s);
-}
-
-static bool is_empty(const struct http_head *h)
-{
-	return h->framing == HTTP_BODY_NONE || (h->framing == HTTP_BODY_LENGTH && !h->length);
-}
-
-/* False: the exchange is over, or waits for another try. */
-static bool end_request(struct stream *s)
-{
-	struct exchange_end *up = upstream_end(s->up);
-
-	if (s->copies)
-		mirror_end(s);
-	s->request_done = true;
-	start_timeout(s);
-	start_try_timeout(s);
-	if (up->ops->send_end(up))
-		return true;
-	drop_upstream(s);
-	lose(s, UPSTREAM_NO_MEMORY);
-	return false;
-}
-
-static bool send_body_again(struct stream *s)
-{
-	struct exchange_end *up = upstream_end(s->up);
-	struct mbq data;
-
-	mbq_init(&data);
-	if (s->copy) {
-		mirror_take_pending(s, &data);
-		return up->ops->send_data(up, &data);
-	}
-	if (h1_share(&s->body, &data, s->px->env.pool))
-		return up->ops->send_data(up, &data);
-	mbq_free(&data);
-	return false;
-}
-
-/* False: as above. */
-static bool send_request(struct stream *s, struct http_head *h)
-{
-	struct exchange_end *up = upstream_end(s->up);
-	const struct tcp_tuple *t = upstream_tuple(s->up);
-	bool empty;
-
-	s->state = STREAM_OPEN;
-	s->upstream_remote = t->remote;
-	s->upstream_local = t->local;
-	if (!transform_request(s, h)) {
-		reply(s, REPLY_TOO_LONG);
-		return false;
-	}
-	upstream_expect(s->up, h->method_id, h->upgrade_websocket);
-	if (!up->ops->send_head(up, h, &s->px->extra)) {
-		drop_upstream(s);
-		lose(s, UPSTREAM_NO_MEMORY);
-		return false;
-	}
-	if (s->body.bytes && !send_body_again(s)) {
-		drop_upstream(s);
-		lose(s, UPSTREAM_NO_MEMORY);
-		return false;
-	}
-	empty = is_empty(h);
-	if (unlikely(s->copy))
-		mirror_reached(s);
-	if (s->route->actions && s->route->actions->n_mirrors && !s->copy && !s->mirrored)
-		mirror_begin(s, h);
-	/* Done already when this is another try. */
-	return !(s->request_done || empty) || end_request(s);
-}
-
-/* By the cluster's limits. False: the request waits for a connection, or is over. */
-static bool admit(struct stream *s)
-{
-	if (upstream_admit(s->px->up, s->cluster, &s->claim, s))
-		return true;
-	s->state = STREAM_CONNECTING;
-	if (!s->claim.queued)
-		lose(s, UPSTREAM_OVERFLOW);
-	return false;
-}
-
-/* h: the parsed head, or NULL when it must be parsed again. True when the head is sent and the body
- * may follow; false: not yet, or the exchange is over. */
-static bool try_upstream(struct stream *s, struct http_head *h, bool fresh)
-{
-	struct proxy *px = s->px;
-	enum upstream_failure why;
-	const struct endpoint *e;
-	uint32_t avoid =
-		s->route->retry.same_hosts ? 0 : RTE_MIN(s->tries, (uint32_t)STREAM_TRIES_MAX);
-	uint32_t i;
-
-	if (unlikely(s->cluster->breaker) && !admit(s))
-		return false;
-	i = s->cluster->affinity ? affinity_pick(s, h)
-				 : lb_pick(px->lb, s->cluster, s->tried, avoid);
-	if (i == LB_NONE) {
-		reply(s, REPLY_NO_HEALTHY_UPSTREAM);
-		return false;
-	}
-	e = &s->cluster->endpoints->endpoints[i];
-	if (s->tries < STREAM_TRIES_MAX)
-		s->tried[s->tries] = e->id;
-	s->tries++;
-	s->version = e->version;
-	s->endpoint_id = e->id;
-	s->endpoint_gen = e->gen;
-	s->health = e->health;
-	s->tally = unlikely(s->cluster->checks) && s->cluster->checks->of[i]
-			   ? s->cluster->checks->tally
-			   : NULL;
-	s->upstream_remote = e->addr;
-	s->state = STREAM_CONNECTING;
-	s->up = upstream_acquire(px->up, s->cluster, e, fresh, s, &s->claim, &s->reused, &why);
-	if (!s->up && s->claim.queued) {
-		s->tries--;
-		return false;
-	}
-	if (!s->up) {
-		lose(s, why);
-		return false;
-	}
-	lb_request_begin(px->lb, e);
-	if (unlikely(s->cluster->affinity && s->cluster->affinity->bound_percent))
-		lb_bound_begin(px->lb, s->cluster, i, &s->bound);
-	s->counted = true;
-	return s->reused && send_request(s, h ? h : stream_reparse(s));
-}
-
-void stream_try(struct stream *s)
-{
-	try_upstream(s, NULL, false);
-}
-
-/* ---- retry (reference 2.4.6) ---- */
-
-/* RFC 9110 9.2.2: may be repeated by a proxy without asking. */
-static bool is_idempotent(uint8_t method)
-{
-	return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_PUT ||
-	       method == HTTP_DELETE || method == HTTP_OPTIONS || method == HTTP_TRACE;
-}
-
-static bool can_repeat(const struct stream *s)
-{
-	return !s->request_started || s->keeps_body;
-}
-
-/* Gives up this try for another one later, if the policy wants one for what has happened, the
- * request can be repeated and its time is not over before that. */
-static bool retry(struct stream *s, uint32_t condition)
-{
-	const struct retry_policy *r = &s->route->retry;
-	uint64_t at;
-
-	if (!can_repeat(s) || s->tries > s->attempts || !(r->on & condition))
-		return false;
-	at = s->px->now_us + retry_backoff_us(r, s->tries, lb_random(s->px->lb));
-	if (s->timeout_at_us && at >= s->timeout_at_us)
-		return false;
-	if (!upstream_retry_begin(s->cluster, &s->claim)) {
-		s->flags |= RESPONSE_FLAG_UO;
-		return false;
-	}
-	drop_upstream(s);
-	s->state = STREAM_WAITING;
-	s->resume_at_us = at;
-	s->try_at_us = 0;
-	counter_inc(s->px->env.counters, CTR_UPSTREAM_RETRIES);
-	arm(s);
-	return true;
-}
-
-/* Flag URX: the last of several tries ended like those before it. */
-static void note_exhausted(struct stream *s, uint32_t condition)
-{
-	const struct retry_policy *r = &s->route->retry;
-
-	if (s->attempts && s->tries > s->attempts && (r->on & condition))
-		s->flags |= RESPONSE_FLAG_URX;
-}
-
-static const enum reply_kind failure_reply[] = {
-	[UPSTREAM_CONNECT_REFUSED] = REPLY_CONNECT_FAILURE,
-	[UPSTREAM_CONNECT_TIMEOUT] = REPLY_CONNECT_TIMEOUT,
-	[UPSTREAM_RESET] = REPLY_UPSTREAM_RESET,
-	[UPSTREAM_PROTOCOL] = REPLY_UPSTREAM_PROTOCOL,
-	[UPSTREAM_NO_MEMORY] = REPLY_OVERLOADED,
-	[UPSTREAM_OVERFLOW] = REPLY_OVERLOADED,
-};
-
-/* The try's endpoint gave no answer, or not all of it. */
-static void note_failure(struct stream *s)
-{
-	if (unlikely(s->health && s->cluster->outlier))
-		outlier_report_failure(s->cluster, s->health, s->px->now_us);
-	s->health = NULL;
-}
-
-static bool is_endpoints_fault(enum upstream_failure why)
-{
-	return why != UPSTREAM_NO_MEMORY && why != UPSTREAM_OVERFLOW;
-}
-
-/* The upstream connection is gone and there is no response to pass on. */
-static void fail(struct stream *s, enum upstream_failure why)
-{
-	uint32_t condition = retry_on_failure(why, s->state != STREAM_CONNECTING);
-
-	/* A pooled connection may have been closed by the server just as it was chosen: that
-	 * says nothing about the server, and the request has not been looked at. */
-	if (why == UPSTREAM_RESET && s->reused && is_idempotent(s->method) && can_repeat(s) &&
-	    s->tries < STREAM_TRIES_MAX) {
-		counter_inc(s->px->env.counters, CTR_UPSTREAM_RETRIES);
-		s->tries--;
-		try_upstream(s, NULL, true);
-		return;
-	}
-	if (is_endpoints_fault(why))
-		note_failure(s);
-	if (unlikely(s->copy) &&
-	    (why == UPSTREAM_CONNECT_REFUSED || why == UPSTREAM_CONNECT_TIMEOUT))
-		mirror_refused(s);
-	if (retry(s, condition))
-		return;
-	if (why == UPSTREAM_CONNECT_REFUSED)
-		s->transport_failure = "delayed connect error";
-	note_exhausted(s, condition);
-	reply(s, failure_reply[why]);
-}
-
-/* The upstream connection is gone before its response was complete. */
-static void lose(struct stream *s, enum upstream_failure why)
-{
-	s->up = NULL;
-	leave_endpoint(s);
-	if (s->state == STREAM_RESPONDING && is_endpoints_fault(why))
-		note_failure(s);
-	if (s->state != STREAM_RESPONDING)
-		fail(s, why);
-	else if (why == UPSTREAM_PROTOCOL)
-		cut(s, RESPONSE_FLAG_UPE, "upstream_reset_after_response_started{protocol_error}");
-	else if (why == UPSTREAM_NO_MEMORY)
-		cut(s, RESPONSE_FLAG_UO, "upstream_reset_after_response_started{overflow}");
-	else
-		cut(s, RESPONSE_FLAG_UC,
-		    "upstream_reset_after_response_started{connection_termination}");
+	stream_arm(s);
 }
 
 static void on_failed(void *user, enum upstream_failure why)
 {
-	lose(user, why);
+	attempt_lost(user, why);
 }
 
 void stream_delay(struct stream *s, uint64_t us)
 {
 	s->state = STREAM_DELAYED;
 	s->resume_at_us = s->px->now_us + us;
-	arm(s);
+	stream_arm(s);
 }
 
 static bool go_on(struct stream *s, struct http_head *h);
@@ -483,25 +221,11 @@ static bool go_on(struct stream *s, struct http_head *h);
 static void give_up(struct stream *s)
 {
 	if (s->up)
-		note_failure(s);
+		attempt_note_failure(s);
 	if (s->state == STREAM_RESPONDING)
-		cut(s, RESPONSE_FLAG_UT, "response_timeout");
+		stream_break(s, RESPONSE_FLAG_UT, "response_timeout");
 	else
-		reply(s, REPLY_TIMEOUT);
-}
-
-/* This try did. A response that has begun may take as long as all of it may. */
-static void give_up_try(struct stream *s)
-{
-	s->try_at_us = 0;
-	arm(s);
-	if (s->state == STREAM_RESPONDING)
-		return;
-	note_failure(s);
-	if (retry(s, retry_on_timeout()))
-		return;
-	note_exhausted(s, retry_on_timeout());
-	reply(s, REPLY_TRY_TIMEOUT);
+		stream_refuse(s, REPLY_TIMEOUT);
 }
 
 /* A wait is over. */
@@ -510,9 +234,10 @@ static void resume(struct stream *s)
 	struct exchange_end *down = s->down;
 
 	s->resume_at_us = 0;
-	arm(s);
+	stream_arm(s);
 	/* The body waited for this. */
-	if (s->state == STREAM_DELAYED ? go_on(s, stream_reparse(s)) : try_upstream(s, NULL, false))
+	if (s->state == STREAM_DELAYED ? go_on(s, stream_reparse(s))
+				       : attempt_begin(s, NULL, false))
 		down->ops->resume(down);
 }
 
@@ -525,19 +250,19 @@ void stream_timer(struct stream *s)
 	else if (s->timeout_at_us && s->timeout_at_us <= now)
 		give_up(s);
 	else if (s->try_at_us && s->try_at_us <= now)
-		give_up_try(s);
+		attempt_give_up(s);
 	else if (s->resume_at_us && s->resume_at_us <= now)
 		resume(s);
 	else
-		arm(s);
+		stream_arm(s);
 }
 
 void stream_idle(struct stream *s)
 {
 	if (s->state == STREAM_RESPONDING)
-		cut(s, RESPONSE_FLAG_SI, "stream_idle_timeout");
+		stream_break(s, RESPONSE_FLAG_SI, "stream_idle_timeout");
 	else
-		reply(s, REPLY_IDLE_TIMEOUT);
+		stream_refuse(s, REPLY_IDLE_TIMEOUT);
 }
 
 /* ---- from the upstream ---- */
@@ -548,7 +273,7 @@ static void on_ready(void *user)
 	struct exchange_end *down = s->down;
 
 	/* The body waited for this. */
-	if (send_request(s, stream_reparse(s)))
+	if (attempt_send(s, stream_reparse(s)))
 		down->ops->resume(down);
 }
 
@@ -558,7 +283,7 @@ static void on_admitted(void *user)
 	struct exchange_end *down = s->down;
 
 	/* The body waited for this. */
-	if (try_upstream(s, NULL, false))
+	if (attempt_begin(s, NULL, false))
 		down->ops->resume(down);
 }
 
@@ -593,9 +318,9 @@ static void on_response(void *user, const struct http_head *head)
 	(void)head; /* the same object: the codec parses into our scratch */
 	if (unlikely(s->health))
 		note_response(s, h);
-	if (retry(s, condition))
+	if (attempt_repeat(s, condition))
 		return;
-	note_exhausted(s, condition);
+	attempt_note_exhausted(s, condition);
 	forget_body(s);
 	s->response_us = s->active_us = s->px->now_us;
 	s->status = h->status;
@@ -603,7 +328,7 @@ static void on_response(void *user, const struct http_head *head)
 	s->state = STREAM_RESPONDING;
 	transform_response(s, h);
 	if (!s->down->ops->send_head(s->down, h, &s->px->extra))
-		cut(s, RESPONSE_FLAG_UO, no_memory);
+		stream_break(s, RESPONSE_FLAG_UO, no_memory);
 }
 
 static void on_data(void *user, struct mbq *data)
@@ -613,7 +338,7 @@ static void on_data(void *user, struct mbq *data)
 	s->bytes_sent += data->bytes;
 	s->active_us = s->px->now_us;
 	if (!s->down->ops->send_data(s->down, data))
-		cut(s, RESPONSE_FLAG_UO, no_memory);
+		stream_break(s, RESPONSE_FLAG_UO, no_memory);
 }
 
 static void on_end(void *user)
@@ -623,7 +348,7 @@ static void on_end(void *user)
 	if (s->down->ops->send_end(s->down))
 		stream_finish(s, true);
 	else
-		cut(s, RESPONSE_FLAG_UO, no_memory);
+		stream_break(s, RESPONSE_FLAG_UO, no_memory);
 }
 
 static bool on_can_take(void *user)
@@ -652,7 +377,7 @@ static void on_upgraded(void *user, const struct http_head *head, uint32_t used)
 	s->state = STREAM_RESPONDING;
 	transform_response(s, h);
 	if (!s->down->ops->send_head(s->down, h, &s->px->extra)) {
-		cut(s, RESPONSE_FLAG_UO, no_memory);
+		stream_break(s, RESPONSE_FLAG_UO, no_memory);
 		return;
 	}
 	counter_inc(s->px->env.counters, CTR_HTTP_UPGRADES);
@@ -727,14 +452,14 @@ void stream_request_data(struct stream *s, struct mbq *data)
 	s->bytes_received += data->bytes;
 	s->active_us = s->px->now_us;
 	if (!up->ops->send_data(up, data)) {
-		drop_upstream(s);
-		lose(s, UPSTREAM_NO_MEMORY);
+		stream_drop_upstream(s);
+		attempt_lost(s, UPSTREAM_NO_MEMORY);
 	}
 }
 
 void stream_request_end(struct stream *s)
 {
-	end_request(s);
+	attempt_end_request(s);
 }
 
 void stream_writable(struct stream *s)
@@ -747,7 +472,7 @@ void stream_writable(struct stream *s)
 
 /* ---- routing ---- */
 
-/* To a cluster of the route's. True: as try_upstream(). */
+/* To a cluster of the route's. True: as attempt_begin(). */
 static bool forward(struct stream *s, struct http_head *h)
 {
 	s->target = &s->route->split.targets[lb_pick_target(s->px->lb, &s->route->split)];
@@ -756,13 +481,13 @@ static bool forward(struct stream *s, struct http_head *h)
 			     ? NULL
 			     : snapshot_cluster(s->snap, s->target->cluster_id);
 	if (!s->cluster) {
-		reply(s, REPLY_NO_CLUSTER);
+		stream_refuse(s, REPLY_NO_CLUSTER);
 		return false;
 	}
 	patience_set(s, h);
-	if (is_empty(h))
-		start_timeout(s);
-	return try_upstream(s, h, false);
+	if (http_has_no_body(h))
+		stream_start_timeout(s);
+	return attempt_begin(s, h, false);
 }
 
 /* A fault's delay is over, or there was none. */
@@ -783,7 +508,7 @@ static void route(struct stream *s, const struct listener *l, struct http_head *
 			counter_inc(px->env.counters, CTR_HTTP_MATCH_FAILURES);
 	}
 	if (!s->route)
-		reply(s, REPLY_NO_ROUTE);
+		stream_refuse(s, REPLY_NO_ROUTE);
 	else if (likely(!s->route->actions))
 		forward(s, h);
 	else if (!actions_refuse(s) && !actions_delay(s))

@@ -129,11 +129,23 @@ struct http_head *stream_reparse(struct stream *s);
 /* Accounts for the exchange and frees it. whole: the response was sent completely. */
 void stream_finish(struct stream *s, bool whole);
 
+/* ---- for attempt.c ---- */
+
+/* The timer, for what is due next. */
+void stream_arm(struct stream *s);
+/* The route's timeout runs from the moment the request is complete, over all tries. */
+void stream_start_timeout(struct stream *s);
+/* Leaves the counts of the endpoint, and of its cluster's limits. */
+void stream_leave_endpoint(struct stream *s);
+/* Resets the upstream connection, if there is one. */
+void stream_drop_upstream(struct stream *s);
+/* The response cannot be completed: the client must see that. */
+void stream_break(struct stream *s, enum response_flag flag, const char *details);
+/* stream_reply() by kind. */
+void stream_refuse(struct stream *s, enum reply_kind kind);
+
 /* ---- for mirror.c ---- */
 
-/* Sends a request that has been given its route, cluster and head to an upstream. s may be over
- * when this returns. */
-void stream_try(struct stream *s);
 /* Ends the exchange where it is. */
 void stream_cut(struct stream *s);
 

@@ -226,9 +226,10 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(as_many_as_the_listener_takes),  CASE(as_many_as_there_may_be_at_all),
-		CASE(refused_by_one_counted_by_none), CASE(a_limit_that_comes_later),
-		CASE(a_tunnel_is_a_connection),       CASE(as_many_as_a_worker_has_room_for),
+		CASE(as_many_as_the_listener_takes),    CASE(as_many_as_there_may_be_at_all),
+		CASE(who_waits_for_a_header_counts),    CASE(refused_by_one_counted_by_none),
+		CASE(a_limit_that_comes_later),         CASE(a_tunnel_is_a_connection),
+		CASE(as_many_as_a_worker_has_room_for),
 	};
 
 	return cmocka_run_group_tests(tests, rig_global_setup, NULL);
