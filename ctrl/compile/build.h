@@ -35,9 +35,10 @@ struct compiler {
 struct snapshot_box {
 	struct snapshot snapshot; /* first: freed by address */
 	struct arena *arena;
-	struct list vhosts;    /* struct vhost_object, held once per entry */
-	struct list clusters;  /* struct cluster_object, likewise */
-	struct layout *layout; /* held */
+	struct list vhosts;         /* struct vhost_object, held once per entry */
+	struct list clusters;       /* struct cluster_object, likewise */
+	struct layout *layout;      /* held */
+	struct hs_scratch *scratch; /* fits every database here; workers have copies. NULL: none */
 	uint32_t refs;
 };
 

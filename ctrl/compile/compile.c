@@ -97,6 +97,7 @@ static void box_put(struct compiler *c, struct snapshot_box *box)
 		cluster_put(c, box->clusters.items[i]);
 	layout_put(c, box->layout);
 	pattern_free_scratch(box->snapshot.scratch, WEIR_WORKERS_MAX);
+	pattern_free_scratch(&box->scratch, 1);
 	arena_destroy(box->arena);
 	free(box);
 }

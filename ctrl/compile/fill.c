@@ -215,17 +215,18 @@ void fill_listeners(struct build *b)
 void fill_scratch(struct build *b)
 {
 	const struct list *hosts = &b->layout->hosts;
-	struct hs_scratch *first = NULL, *before = b->from ? b->from->snapshot.scratch[0] : NULL;
-	bool ok = !before || pattern_clone_scratch(before, &first);
+	struct snapshot_box *box = b->box;
+	struct hs_scratch *before = b->from ? b->from->scratch : NULL;
+	bool ok = !before || pattern_copy_scratch(before, &box->scratch, 1);
 
 	for (uint32_t i = 0; i < hosts->n; i++) {
 		const struct layout_host *h = hosts->items[i];
 
 		if (h->next && !(b->from && h->next == h->vhost))
-			ok &= vhost_fit_scratch(b, h->next, &first);
+			ok &= vhost_fit_scratch(b, h->next, &box->scratch);
 	}
-	if (first)
-		ok &= pattern_share_scratch(first, b->box->snapshot.scratch, b->c->n_workers);
+	if (box->scratch)
+		ok &= pattern_copy_scratch(box->scratch, box->snapshot.scratch, b->c->n_workers);
 	if (!ok)
 		build_report(b, PROBLEM_LIMIT, NULL, (struct pos){0}, "",
 			     "memory to match regular expressions with cannot be allocated");

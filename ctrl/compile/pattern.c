@@ -268,16 +268,10 @@ bool pattern_fit_scratch(struct build *b, struct pattern_object *o, struct hs_sc
 	return hs_alloc_scratch(o->db, scratch) == HS_SUCCESS;
 }
 
-bool pattern_clone_scratch(const struct hs_scratch *from, struct hs_scratch **out)
+bool pattern_copy_scratch(const struct hs_scratch *from, struct hs_scratch **out, unsigned n)
 {
-	return hs_clone_scratch(from, out) == HS_SUCCESS;
-}
-
-bool pattern_share_scratch(struct hs_scratch *first, struct hs_scratch **out, unsigned n)
-{
-	out[0] = first;
-	for (unsigned i = 1; i < n; i++)
-		if (!pattern_clone_scratch(first, &out[i]))
+	for (unsigned i = 0; i < n; i++)
+		if (hs_clone_scratch(from, &out[i]) != HS_SUCCESS)
 			return false;
 	return true;
 }

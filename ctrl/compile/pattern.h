@@ -34,7 +34,6 @@ void pattern_put(struct compiler *c, struct pattern_object *o);
 
 /* Makes *scratch, the only one of the build, fit db too. False when memory is short. */
 bool pattern_fit_scratch(struct build *b, struct pattern_object *o, struct hs_scratch **scratch);
-bool pattern_clone_scratch(const struct hs_scratch *from, struct hs_scratch **out);
-/* From one scratch that fits everything, which is taken, to one per worker. */
-bool pattern_share_scratch(struct hs_scratch *first, struct hs_scratch **out, unsigned n);
+/* n more that fit the same; from is in nobody's use. */
+bool pattern_copy_scratch(const struct hs_scratch *from, struct hs_scratch **out, unsigned n);
 void pattern_free_scratch(struct hs_scratch **scratch, unsigned n);
