@@ -70,22 +70,24 @@ def all_are_gone(lab, weir):
 def test_of_a_port(lab, weir):
     before = refused(weir, "listener")
     with connected(lab, FEW + 6, port=81) as conns:
-        assert [is_served(conn) for conn in conns] == [True] * FEW + [False] * 6
+        # Which ones are in is for the workers to say, who take them up in an order of their own.
+        served = [conn for conn in conns if is_served(conn)]
+        assert len(served) == FEW
         assert refused(weir, "listener") == before + 6
         assert shown(weir, 81)["connections"] == FEW == shown(weir, 81)["max_connections"]
         assert "connections" not in shown(weir, 80)
         # One leaves, one may come.
-        conns[0].close()
+        served[0].close()
         proc.wait_until("its place is free", lambda: shown(weir, 81)["connections"] < FEW)
         with connected(lab, 2, port=81) as more:
-            assert [is_served(conn) for conn in more] == [True, False]
+            assert sum(map(is_served, more)) == 1
     all_are_gone(lab, weir)
 
 
 def test_of_all(lab, weir):
     before = refused(weir, "global")
     with connected(lab, FEW, port=81), connected(lab, ALL - FEW + 5) as conns:
-        assert [is_served(conn) for conn in conns] == [True] * (ALL - FEW) + [False] * 5
+        assert sum(map(is_served, conns)) == ALL - FEW
         assert refused(weir, "global") == before + 5
     all_are_gone(lab, weir)
 
