@@ -19,7 +19,7 @@
 #define SLOW_BATCH  2 /* when a look-up is a walk over the table: */
 #define SLOW_CYCLES 10000
 #define RUNS        301
-#define REGEXES_MAX 10000 /* a virtual host may have 16,384 */
+#define GROUPS_MAX  10000 /* a virtual host may have 16,384 */
 #define COLD        100000u
 #define SMOKE_MAX   100
 
@@ -145,7 +145,7 @@ int main(int argc, char **argv)
 	bench_init(argc, argv, "route", "route", BENCH_EAL_MIB);
 	for (enum table_kind kind = 0; kind < TABLE_KINDS; kind++) {
 		for (size_t i = 0; i < RTE_DIM(sizes); i++) {
-			if (kind == TABLE_REGEX && sizes[i] > REGEXES_MAX)
+			if (kind == TABLE_GROUP && sizes[i] > GROUPS_MAX)
 				continue;
 			if (bench_is_smoke() && sizes[i] > SMOKE_MAX)
 				continue;

@@ -12,8 +12,9 @@
 #define MIXED_REGEXES   200
 
 const char *const table_names[TABLE_KINDS] = {
-	[TABLE_EXACT] = "exact",   [TABLE_PREFIX] = "prefix", [TABLE_REGEX] = "regex",
-	[TABLE_HEADER] = "header", [TABLE_QUERY] = "query",   [TABLE_MIXED] = "mixed",
+	[TABLE_EXACT] = "exact", [TABLE_PREFIX] = "prefix", [TABLE_REGEX] = "regex",
+	[TABLE_GROUP] = "group", [TABLE_HEADER] = "header", [TABLE_QUERY] = "query",
+	[TABLE_MIXED] = "mixed",
 };
 
 static const char common[] =
@@ -54,6 +55,9 @@ static void put_match(FILE *f, enum table_kind kind, uint32_t i)
 		break;
 	case TABLE_REGEX:
 		fprintf(f, "{uri: {regex: '/regex/%u/[a-z]+'}}", i);
+		break;
+	case TABLE_GROUP:
+		fprintf(f, "{uri: {regex: '/(?:regex|group)/%u/[a-z]+'}}", i);
 		break;
 	case TABLE_HEADER:
 		fprintf(f, "{%sheaders: {x-user: {exact: u%u}}}",
@@ -115,6 +119,9 @@ struct table_request table_request(enum table_kind kind, uint32_t n, uint32_t i)
 		break;
 	case TABLE_REGEX:
 		snprintf(r.path, sizeof(r.path), "/regex/%u/items", i);
+		break;
+	case TABLE_GROUP:
+		snprintf(r.path, sizeof(r.path), "/group/%u/items", i);
 		break;
 	case TABLE_HEADER:
 		snprintf(r.path, sizeof(r.path), "/header/items");

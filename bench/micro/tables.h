@@ -7,7 +7,8 @@
 enum table_kind {
 	TABLE_EXACT,  /* by exact path */
 	TABLE_PREFIX, /* by path prefix */
-	TABLE_REGEX,  /* by path regex */
+	TABLE_REGEX,  /* by path regex that begins with a text of its own */
+	TABLE_GROUP,  /* by path regex that begins with a choice: all are scanned for together */
 	TABLE_HEADER, /* by the value of a header, whatever the path */
 	TABLE_QUERY,  /* by the value of a query parameter */
 	TABLE_MIXED,  /* exact paths, prefixes, headers with a prefix, and up to 200 regexes */

@@ -29,9 +29,9 @@ static const struct {
 	const char *word;
 	bool has_value;
 } ops[] = {
-	[MATCH_EXACT] = {"exact", true}, [MATCH_PREFIX] = {"prefix", true},
-	[MATCH_REGEX] = {"regex", true}, [MATCH_PRESENT] = {"present", false},
-	[MATCH_IN] = {"in", true},
+	[MATCH_EXACT] = {"exact", true},      [MATCH_PREFIX] = {"prefix", true},
+	[MATCH_REGEX] = {"regex", true},      [MATCH_LONE] = {"regex", true},
+	[MATCH_PRESENT] = {"present", false}, [MATCH_IN] = {"in", true},
 };
 
 /* The name of what is looked at, where the field alone does not say it; NULL. */

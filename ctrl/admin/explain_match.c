@@ -264,6 +264,8 @@ static bool test(struct evaluation *e, struct subject *s, const struct predicate
 		return begins_with(s->value, p);
 	case MATCH_REGEX:
 		return regex_holds(e, s, p);
+	case MATCH_LONE:
+		return is_text(s->value) && slow_holds(s, p->code);
 	case MATCH_PRESENT:
 		return s->present;
 	case MATCH_IN:

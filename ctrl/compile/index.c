@@ -4,6 +4,7 @@
 #include <compile/list.h>
 #include <compile/map.h>
 #include <compile/memory.h>
+#include <compile/pattern_plain.h>
 
 /* A path that more routes share than this tells them apart badly: those that want something else
  * that fewer want are filed under that. */
@@ -38,7 +39,7 @@ struct part {
 };
 
 struct filing {
-	struct arena *tmp;
+	struct arena *tmp, *a; /* a: the virtual host's */
 	const struct vhost *vh;
 	struct bag exact, exact_nocase, prefix, prefix_nocase;
 	struct bag_key rest;
@@ -62,18 +63,37 @@ static void put(struct arena *tmp, struct bag_key *k, uint32_t entry)
 	k->routes[k->n++] = entry;
 }
 
-static struct bag_key *key_of(struct arena *tmp, struct bag *bag, const struct predicate *p)
+static struct bag_key *key_of(struct arena *tmp, struct bag *bag, const char *key, uint32_t len)
 {
-	void **slot = map_slot(&bag->by_key, p->value, p->value_len);
+	void **slot = map_slot(&bag->by_key, key, len);
 	struct bag_key *k = *slot;
 
 	if (k)
 		return k;
 	k = *slot = arena_alloc(tmp, sizeof(*k));
-	k->key = p->value;
-	k->len = p->value_len;
+	k->key = key;
+	k->len = len;
 	list_add(tmp, &bag->keys, k);
 	return k;
+}
+
+static struct bag_key *value_key(struct arena *tmp, struct bag *bag, const struct predicate *p)
+{
+	return key_of(tmp, bag, p->value, p->value_len);
+}
+
+/* The text outlives the filing: a long key is not copied into its table. */
+static struct bag_key *literal_key(struct filing *f, const struct predicate *p)
+{
+	char text[PATTERN_LITERAL_MAX];
+	const char *expression = arena_strndup(f->tmp, p->value, p->value_len);
+	struct bag_key *k;
+
+	pattern_literal(expression, text);
+	k = map_get(&f->prefix.by_key, text, p->literal);
+	if (k)
+		return k;
+	return key_of(f->tmp, &f->prefix, arena_strndup(f->a, text, p->literal), p->literal);
 }
 
 static struct part *part_of(const struct filing *f, const struct predicate *p)
@@ -92,7 +112,7 @@ static struct bag_key *value_place(struct filing *f, const struct predicate *p)
 	struct part *part = part_of(f, p);
 
 	if (p->op == MATCH_EXACT && !p->ignore_case)
-		return key_of(f->tmp, &part->exact, p);
+		return value_key(f->tmp, &part->exact, p);
 	if (p->op != MATCH_REGEX || !part->n_regex || pattern_is_slow(part->patterns, p->regex))
 		return NULL;
 	return &part->by_regex[p->regex];
@@ -107,11 +127,13 @@ static struct bag_key *place(struct filing *f, const struct predicate *p)
 		return value_place(f, p);
 	switch (p->op) {
 	case MATCH_EXACT:
-		return key_of(f->tmp, p->ignore_case ? &f->exact_nocase : &f->exact, p);
+		return value_key(f->tmp, p->ignore_case ? &f->exact_nocase : &f->exact, p);
 	case MATCH_PREFIX:
 		if (p->value_len > UINT16_MAX)
 			return NULL;
-		return key_of(f->tmp, p->ignore_case ? &f->prefix_nocase : &f->prefix, p);
+		return value_key(f->tmp, p->ignore_case ? &f->prefix_nocase : &f->prefix, p);
+	case MATCH_LONE:
+		return literal_key(f, p);
 	case MATCH_REGEX:
 		if (pattern_is_slow(&f->vh->patterns[MATCH_PATH], p->regex))
 			return NULL;
@@ -164,6 +186,8 @@ static void file_route(struct filing *f, struct route *r, uint32_t number)
 	uint16_t left;
 
 	r->filed = best_place(f, r, &k);
+	if (r->filed < r->n_predicates && r->predicates[r->filed].op == MATCH_LONE)
+		r->filed = r->n_predicates; /* what begins like it need not match */
 	left = (uint16_t)(r->n_predicates - (r->filed < r->n_predicates));
 	put(f->tmp, k ? k : &f->rest, route_entry(number, left > 0));
 }
@@ -323,9 +347,10 @@ static void parts_init(struct filing *f)
 		part_init(f, part++, MATCH_QUERY, i, &vh->queries[i].patterns);
 }
 
-static void filing_init(struct filing *f, const struct vhost *vh, struct route *routes)
+static void filing_init(struct filing *f, const struct vhost *vh, struct route *routes,
+			struct arena *a)
 {
-	*f = (struct filing){.tmp = arena_create(), .vh = vh};
+	*f = (struct filing){.tmp = arena_create(), .a = a, .vh = vh};
 	map_init(&f->exact.by_key);
 	map_init(&f->exact_nocase.by_key);
 	map_init(&f->prefix.by_key);
@@ -354,7 +379,7 @@ bool index_build(struct vhost *vh, struct route *routes, struct arena *a)
 	struct route_index *x = &vh->index;
 	struct filing f;
 
-	filing_init(&f, vh, routes);
+	filing_init(&f, vh, routes, a);
 	x->exact = to_table(a, &f.exact, &x->exact_mask);
 	x->exact_nocase = to_table(a, &f.exact_nocase, &x->exact_nocase_mask);
 	x->prefix = to_table(a, &f.prefix, &x->prefix_mask);

@@ -250,6 +250,18 @@ struct pattern_object *pattern_get(struct build *b, const struct pattern_list *l
 	return o;
 }
 
+struct pattern_object *pattern_get_lone(struct build *b, struct cond *c)
+{
+	struct pattern_list l;
+	struct pattern_object *o;
+
+	pattern_list_init(&l);
+	pattern_list_add(&l, b, c);
+	o = pattern_get(b, &l);
+	pattern_list_fini(&l);
+	return o;
+}
+
 void pattern_put(struct compiler *c, struct pattern_object *o)
 {
 	if (!cache_put(&c->patterns, &o->cached))

@@ -30,6 +30,8 @@ uint32_t pattern_list_add(struct pattern_list *l, struct build *b, struct cond *
 /* Holds the expressions of a list; NULL when an expression cannot be executed (reported) or the
  * list is empty. */
 struct pattern_object *pattern_get(struct build *b, const struct pattern_list *l);
+/* Holds the plain expression of c by itself, as PCRE2's; NULL when it is refused (reported). */
+struct pattern_object *pattern_get_lone(struct build *b, struct cond *c);
 void pattern_put(struct compiler *c, struct pattern_object *o);
 
 /* Makes *scratch, the only one of the build, fit db too. False when memory is short. */

@@ -2,10 +2,9 @@
 #include <compile/pattern_plain.h>
 
 #include <ctype.h>
-#include <stdint.h>
 #include <string.h>
 
-#define ITEMS_MAX 256
+#define ITEMS_MAX PATTERN_LITERAL_MAX
 
 /* ASCII characters; all others are either in it or not. */
 struct set {
@@ -144,22 +143,53 @@ static bool is_ambiguous(const struct item *items, unsigned n, unsigned i)
 	return false;
 }
 
-bool pattern_is_plain(const char *p)
+static bool read_items(const char *p, struct item items[ITEMS_MAX], unsigned *n)
 {
-	struct item items[ITEMS_MAX];
-	unsigned n = 0;
-
+	*n = 0;
 	if (*p == '^')
 		p++;
 	while (*p && !(p[0] == '$' && !p[1])) {
-		if (n == ITEMS_MAX)
+		if (*n == ITEMS_MAX)
 			return false;
-		p = read_item(p, &items[n++]);
+		p = read_item(p, &items[(*n)++]);
 		if (!p)
 			return false;
 	}
-	for (unsigned i = 0; i < n; i++)
-		if (is_ambiguous(items, n, i))
+	for (unsigned i = 0; i < *n; i++)
+		if (is_ambiguous(items, *n, i))
 			return false;
 	return true;
+}
+
+bool pattern_is_plain(const char *p)
+{
+	struct item items[ITEMS_MAX];
+	unsigned n;
+
+	return read_items(p, items, &n);
+}
+
+/* The only character of a set; 0: it has others. */
+static char only_character(const struct set *s)
+{
+	unsigned n = (unsigned)__builtin_popcountll(s->ascii[0]) +
+		     (unsigned)__builtin_popcountll(s->ascii[1]);
+
+	if (s->others || n != 1)
+		return 0;
+	return (char)(s->ascii[0] ? __builtin_ctzll(s->ascii[0])
+				  : 64 + __builtin_ctzll(s->ascii[1]));
+}
+
+uint32_t pattern_literal(const char *p, char literal[PATTERN_LITERAL_MAX])
+{
+	struct item items[ITEMS_MAX];
+	unsigned n, len = 0;
+
+	if (!read_items(p, items, &n))
+		return 0;
+	for (char c; len < n && !items[len].repeated; literal[len++] = c)
+		if (!(c = only_character(&items[len].set)))
+			break;
+	return len;
 }

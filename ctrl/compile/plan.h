@@ -10,6 +10,8 @@ struct cond {
 	uint8_t field; /* enum match_field */
 	uint8_t op;    /* enum match_op */
 	bool ignore_case, negate;
+	uint16_t
+		literal; /* as in struct predicate (literal.c): follows from the other conditions */
 	const char *header; /* MATCH_HEADER: in lower case; MATCH_QUERY: as written; else NULL */
 	const char *value;  /* NULL for MATCH_PRESENT */
 	const struct source_set *sources; /* MATCH_IN */

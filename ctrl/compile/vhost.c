@@ -5,6 +5,7 @@
 
 #include <compile/action.h>
 #include <compile/index.h>
+#include <compile/literal.h>
 #include <compile/memory.h>
 #include <compile/names.h>
 #include <compile/retry.h>
@@ -27,6 +28,7 @@ struct work {
 	struct map source_ids;
 	struct list sources; /* struct source_set */
 	uint32_t words;      /* of scan results that one request may need */
+	bool refused;        /* an expression */
 };
 
 static void key_cond(struct cache_key *k, const struct cond *c)
@@ -143,6 +145,20 @@ static uint16_t source_index(struct work *w, const struct source_set *s)
 	return (uint16_t)((uintptr_t)*slot - 1);
 }
 
+/* False when the expression is refused. */
+static bool compile_lone(struct work *w, struct cond *c, struct predicate *p)
+{
+	struct pattern_object *o = pattern_get_lone(w->b, c);
+
+	if (!o)
+		return false;
+	list_add(w->a, &w->o->patterns, o);
+	p->op = MATCH_LONE;
+	p->literal = c->literal;
+	p->code = o->slow[0];
+	return true;
+}
+
 static void compile_cond(struct work *w, struct cond *c, struct predicate *p)
 {
 	struct pattern_list *patterns;
@@ -156,9 +172,10 @@ static void compile_cond(struct work *w, struct cond *c, struct predicate *p)
 	patterns = patterns_of(w, c, &p->header);
 	if (c->op == MATCH_IN)
 		p->header = source_index(w, c->sources);
-	if (c->op == MATCH_REGEX) {
+	if (c->literal)
+		w->refused |= !compile_lone(w, c, p);
+	else if (c->op == MATCH_REGEX)
 		p->regex = pattern_list_add(patterns, w->b, c);
-	}
 	if (c->value) {
 		p->value_len = (uint32_t)strlen(c->value);
 		p->value = arena_strndup(w->a, c->value, p->value_len);
@@ -437,12 +454,14 @@ static bool check_limits(struct work *w)
 static bool compile(struct work *w)
 {
 	struct vhost *vh = &w->o->vhost;
-	bool ok = true;
+	bool ok;
 
 	if (!check_limits(w))
 		return false;
 	vh->name = arena_strdup(w->a, w->plan->name);
+	literals_choose(w->b->tmp, &w->plan->routes);
 	compile_routes(w);
+	ok = !w->refused;
 	for (unsigned f = 0; f < MATCH_FIELDS; f++)
 		ok &= compile_patterns(w, &w->fields[f], &vh->patterns[f]);
 	ok &= compile_headers(w);

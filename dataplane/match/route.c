@@ -58,6 +58,8 @@ static bool test(struct match *m, struct subject *s, const struct predicate *p)
 		return s->value.n >= p->value_len && equal(slice_of(s->value.p, p->value_len), p);
 	case MATCH_REGEX:
 		return scan_holds(m, s, patterns_of(m->vh, p->field, p->header), p->regex);
+	case MATCH_LONE:
+		return scan_lone(m, s, p->code);
 	case MATCH_PRESENT:
 		return s->present;
 	case MATCH_IN:

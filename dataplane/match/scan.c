@@ -33,6 +33,15 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 	return 0;
 }
 
+static bool is_text(struct match *m, struct subject *s)
+{
+	if (s->read != m->lookup) {
+		s->read = m->lookup;
+		s->text = utf8_valid(s->value);
+	}
+	return s->text;
+}
+
 /* Results of Hyperscan's, and behind them which ones of PCRE2's are known. */
 static bool scan(struct match *m, struct subject *s, const struct pattern_set *set)
 {
@@ -44,8 +53,7 @@ static bool scan(struct match *m, struct subject *s, const struct pattern_set *s
 	m->words_used += room;
 	memset(bits, 0, room * sizeof(*bits));
 	s->bits = bits;
-	s->text = utf8_valid(s->value);
-	return !s->text || !set->db ||
+	return !is_text(m, s) || !set->db ||
 	       hs_scan(set->db, s->value.p, s->value.n, 0, m->scratch, on_match, bits) ==
 		       HS_SUCCESS;
 }
@@ -62,14 +70,17 @@ const uint64_t *scan_subject(struct match *m, struct subject *s, const struct pa
 	return s->bits;
 }
 
-static bool run_slow(struct match *m, const struct subject *s, const struct pcre2_real_code_8 *code,
-		     bool *holds)
+bool scan_lone(struct match *m, struct subject *s, const struct pcre2_real_code_8 *code)
 {
-	int rc = pcre2_match(code, (PCRE2_SPTR)s->value.p, s->value.n, 0, PCRE2_NO_UTF_CHECK,
-			     m->pcre2_data, m->pcre2_context);
+	int rc;
 
-	*holds = rc >= 0;
-	return rc >= 0 || rc == PCRE2_ERROR_NOMATCH;
+	if (!is_text(m, s))
+		return false;
+	rc = pcre2_match(code, (PCRE2_SPTR)s->value.p, s->value.n, 0, PCRE2_NO_UTF_CHECK,
+			 m->pcre2_data, m->pcre2_context);
+	if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
+		s->broken = m->failed = true;
+	return rc >= 0;
 }
 
 bool scan_holds(struct match *m, struct subject *s, const struct pattern_set *set, uint32_t id)
@@ -82,13 +93,10 @@ bool scan_holds(struct match *m, struct subject *s, const struct pattern_set *se
 		return false;
 	}
 	known = s->bits + (set->n + 63) / 64 + id / 64;
-	if (!pattern_is_slow(set, id) || (*known & bit) || !s->text)
+	if (!pattern_is_slow(set, id) || (*known & bit))
 		return s->bits[id / 64] & bit;
 	*known |= bit;
-	if (!run_slow(m, s, set->slow[id], &holds)) {
-		s->broken = m->failed = true;
-		return false;
-	}
+	holds = scan_lone(m, s, set->slow[id]);
 	if (holds)
 		s->bits[id / 64] |= bit;
 	return holds;

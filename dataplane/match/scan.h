@@ -11,3 +11,5 @@ const uint64_t *scan_subject(struct match *m, struct subject *s, const struct pa
 
 /* Does this one? What cannot be decided breaks the subject: no condition on it holds then. */
 bool scan_holds(struct match *m, struct subject *s, const struct pattern_set *set, uint32_t id);
+/* Likewise, of an expression that is in no set. */
+bool scan_lone(struct match *m, struct subject *s, const struct pcre2_real_code_8 *code);

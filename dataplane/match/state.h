@@ -15,12 +15,12 @@
 /* Something that predicates look at: a part of the request, a header or a query parameter. Fetched,
  * and scanned for regular expressions, at most once per lookup. */
 struct subject {
-	uint64_t fetched, scanned; /* number of the lookup it happened in */
-	struct slice value;        /* "" when absent */
-	uint64_t *bits;            /* regular expressions that match (scan.c); NULL: scan failed */
+	uint64_t fetched, scanned, read; /* number of the lookup it happened in */
+	struct slice value;              /* "" when absent */
+	uint64_t *bits; /* regular expressions that match (scan.c); NULL: scan failed */
 	bool present;
 	bool broken; /* the value could not be put together, or scanned */
-	bool text;   /* scanned: it is UTF-8 */
+	bool text;   /* read: it is UTF-8 */
 };
 
 /* A list of candidates, and where the lookup is in it. */

@@ -36,6 +36,7 @@ enum match_op {
 	MATCH_EXACT,
 	MATCH_PREFIX,
 	MATCH_REGEX,   /* predicate.regex is the bit in the result of the field's scan */
+	MATCH_LONE,    /* an expression that is run by itself: predicate.code; of the path only */
 	MATCH_PRESENT, /* header or parameter exists, whatever its value */
 	MATCH_IN,      /* MATCH_SOURCE: the address is one of vhost.sources[predicate.header] */
 };
@@ -46,8 +47,13 @@ struct predicate {
 	bool ignore_case; /* EXACT and PREFIX only; value is already lower case */
 	bool negate;      /* withoutHeaders: an absent header counts as "" */
 	uint16_t header;  /* MATCH_HEADER: into vhost.headers; MATCH_QUERY: into vhost.queries */
-	uint32_t regex;   /* MATCH_REGEX: id in the field's pattern_set */
-	/* EXACT, PREFIX; of REGEX the expression, of IN what it means, for people. Not
+	/* MATCH_LONE: so many bytes that all its matches begin with; it is filed under them. */
+	uint16_t literal;
+	union {
+		uint32_t regex; /* MATCH_REGEX: id in the field's pattern_set */
+		const struct pcre2_real_code_8 *code; /* MATCH_LONE */
+	};
+	/* EXACT, PREFIX; of REGEX and LONE the expression, of IN what it means, for people. Not
 	 * NUL-terminated by contract. */
 	const char *value;
 	uint32_t value_len;
@@ -157,7 +163,7 @@ struct route {
 	const char *name; /* access log route_name */
 	const struct predicate *predicates;
 	uint16_t n_predicates;
-	uint16_t filed; /* the predicate that it is filed under; n_predicates: none */
+	uint16_t filed; /* the predicate that is met where it is filed; n_predicates: none */
 	uint8_t action; /* enum route_action */
 	struct split split;
 	uint64_t timeout_us; /* HTTPRoute timeout; 0 = none */
