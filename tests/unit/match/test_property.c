@@ -51,10 +51,39 @@ static struct client clients[CLIENTS + 1];
 
 /* What both regex dialects understand alike. */
 static const char *const expressions[] = {
-	"/a",     "/a*",      "/[ab]+", "/(a|b|ab)",      "/.*b",     ".+a.?",
-	"/a|/b",  "(/[aA])+", "/?a?",   "[^a]*",          "/b(a|b)*", "1|2",
-	"1,.*",   "[12]*",    ".*2",    "(1|12)+",        "1?,?2?",   "GET|PO.*",
-	"[A-Z]+", "x\\.test", ".*:80",  "(a|b)?(/)?(a)*", ".",        "..",
+	"/a",
+	"/a*",
+	"/[ab]+",
+	"/(a|b|ab)",
+	"/.*b",
+	".+a.?",
+	"/a|/b",
+	"(/[aA])+",
+	"/?a?",
+	"[^a]*",
+	"/b(a|b)*",
+	"1|2",
+	"1,.*",
+	"[12]*",
+	".*2",
+	"(1|12)+",
+	"1?,?2?",
+	"GET|PO.*",
+	"[A-Z]+",
+	"x\\.test",
+	".*:80",
+	"(a|b)?(/)?(a)*",
+	".",
+	"..",
+	/* Such that are filed under a text, one text within the other. */
+	"/a/[ab]*",
+	"/a/b",
+	"/b[^/]*",
+	"/b/.*",
+	"/a[b/]+",
+	"/a/b/?",
+	"/ab?",
+	"/a/a[/b]*",
 };
 #define N_EXPRESSIONS (sizeof(expressions) / sizeof(expressions[0]))
 

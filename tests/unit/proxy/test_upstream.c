@@ -271,8 +271,8 @@ static void garbage(void **state)
 		H200 "X-A: b\r\n c\r\nContent-Length: 2\r\n\r\nok",
 		H200 "Transfer-Encoding: cow\r\n\r\nhello",
 		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: foo\r\nConnection: Upgrade\r\n\r\n",
-		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
-		"Upgrade\r\n\r\n",
+		("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
+		 "Upgrade\r\n\r\n"),
 	};
 	struct rig *r = *state;
 
