@@ -1,6 +1,7 @@
 """/api/v1/capture: what comes out is what was on the wire, for any tool that reads pcapng."""
 import contextlib
 import http.client
+import math
 import subprocess
 import threading
 import time
@@ -14,6 +15,7 @@ from harness.lab import CLIENT_IP, GW_EXT_IP
 from harness.resources import virtual_service
 
 HOST = "reviews.example.com"
+SECONDS_MAX = 60  # of a capture
 READ = """
 import sys
 from scapy.all import Ether, PcapNgReader, TCP
@@ -40,6 +42,8 @@ class Capture:
 
     def __init__(self, weir, **query):
         self.weir, self.answer = weir, None
+        if "seconds" in query:  # it must last as long as those that are waited for
+            query["seconds"] = min(math.ceil(query["seconds"] * proc.PATIENCE), SECONDS_MAX)
         self.path = "/api/v1/capture?" + urllib.parse.urlencode(query)
         self.thread = threading.Thread(target=self._get)
         self.thread.start()
