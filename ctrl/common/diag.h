@@ -17,6 +17,12 @@ struct pos {
 	unsigned line, col;
 };
 
+/* Where a part of a file begins. */
+struct text_start {
+	unsigned line; /* 1-based */
+	size_t byte;   /* 0-based */
+};
+
 struct diag {
 	enum diag_severity severity;
 	char *code; /* "WEIR0101": stable, one per check (docs/diagnostics.md) */

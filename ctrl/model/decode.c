@@ -341,10 +341,17 @@ static void decode_document(struct reading *rd, const struct yaml_node *node, bo
 void model_decode(const char *file, const char *text, size_t len, struct resource_set *out,
 		  struct diags *d)
 {
+	model_decode_part(file, text, len, (struct text_start){.line = 1}, out, d);
+}
+
+void model_decode_part(const char *file, const char *text, size_t len, struct text_start start,
+		       struct resource_set *out, struct diags *d)
+{
 	struct reading rd = {.file = file, .out = out, .d = d};
 	struct yaml_reader *reader = yaml_reader_create(file, text, len);
 	enum yaml_result result;
 
+	yaml_reader_set_start(reader, start);
 	do {
 		struct arena *a = arena_create(); /* the tree; the resource has its own */
 		struct yaml_node *root;

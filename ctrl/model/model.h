@@ -617,3 +617,6 @@ void resource_set_follow(struct resource_set *held, const struct resource_set *s
  * weir does not know are skipped with one warning per kind in d. */
 void model_decode(const char *file, const char *text, size_t len, struct resource_set *out,
 		  struct diags *d);
+/* The same of a part of the file, that starts there. */
+void model_decode_part(const char *file, const char *text, size_t len, struct text_start start,
+		       struct resource_set *out, struct diags *d);

@@ -19,6 +19,7 @@ struct anchor {
 struct yaml_reader {
 	yaml_parser_t parser;
 	const char *file;
+	struct text_start start;
 	bool failed;
 	/* While one document is built: */
 	struct arena *arena;
@@ -39,8 +40,14 @@ struct yaml_reader *yaml_reader_create(const char *file, const char *text, size_
 		abort();
 	}
 	r->file = file;
+	r->start.line = 1;
 	yaml_parser_set_input_string(&r->parser, (const unsigned char *)text, len);
 	return r;
+}
+
+void yaml_reader_set_start(struct yaml_reader *r, struct text_start start)
+{
+	r->start = start;
 }
 
 void yaml_reader_destroy(struct yaml_reader *r)
@@ -54,8 +61,9 @@ void yaml_reader_destroy(struct yaml_reader *r)
 
 static struct pos mark_pos(const struct yaml_reader *r, yaml_mark_t mark)
 {
-	return (struct pos){
-		.file = r->file, .line = (unsigned)mark.line + 1, .col = (unsigned)mark.column + 1};
+	return (struct pos){.file = r->file,
+			    .line = (unsigned)mark.line + r->start.line,
+			    .col = (unsigned)mark.column + 1};
 }
 
 static void syntax_error(struct yaml_reader *r)
@@ -68,7 +76,7 @@ static void syntax_error(struct yaml_reader *r)
 	if (p->error == YAML_READER_ERROR) {
 		diag_report(r->d, DIAG_YAML_SYNTAX, (struct pos){.file = r->file}, "", "",
 			    "%s at byte %zu: the file must be UTF-8 text", problem,
-			    p->problem_offset);
+			    r->start.byte + p->problem_offset);
 		return;
 	}
 	if (p->context)
@@ -272,7 +280,8 @@ static void finish_map(struct yaml_reader *r, struct yaml_node *node, const stru
 	node->entries = arena_array(r->arena, node->n, sizeof(*node->entries));
 	for (i = 0; i < node->n; i++) {
 		struct yaml_node *key = c->items[2 * i];
-		yaml_mark_t mark = {.line = key->pos.line - 1, .column = key->pos.col - 1};
+		yaml_mark_t mark = {.line = key->pos.line - r->start.line,
+				    .column = key->pos.col - 1};
 
 		if (key->kind != YAML_SCALAR) {
 			refuse(r, DIAG_YAML_UNSUPPORTED, mark, "a key must be a string");

@@ -36,6 +36,8 @@ struct yaml_reader;
 /* file (for positions) and text are borrowed until the reader is destroyed. */
 struct yaml_reader *yaml_reader_create(const char *file, const char *text, size_t len);
 void yaml_reader_destroy(struct yaml_reader *r);
+/* The text is a part of its file, from there on: positions are the file's. */
+void yaml_reader_set_start(struct yaml_reader *r, struct text_start start);
 
 enum yaml_result { YAML_DOCUMENT, YAML_END, YAML_ERROR };
 

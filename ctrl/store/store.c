@@ -6,11 +6,22 @@
 
 #include <common/codes.h>
 #include <source/file.h>
+#include <store/pieces.h>
 #include <validate/validate.h>
 #include <weir/xxh64.h>
 
 /* More changed objects than this are sorted in as a whole. */
 #define INSERT_MAX 64u
+
+/* What came of a piece of a file. */
+struct part {
+	size_t len;
+	unsigned line;
+	uint64_t hash;           /* of the text */
+	bool fresh;              /* its objects are not in the store's set yet */
+	struct resource_set set; /* held, in the file's order */
+	struct diags problems;
+};
 
 struct record {
 	size_t dir;
@@ -18,8 +29,8 @@ struct record {
 	size_t len;
 	uint64_t hash; /* of the text */
 	bool link, seen;
-	struct resource_set set; /* held, in the file's order */
-	struct diags problems;
+	struct part *parts;
+	size_t n_parts;
 };
 
 struct store {
@@ -107,8 +118,6 @@ static struct record *insert(struct store *s, const struct source_file *f)
 	r = &s->records[at];
 	memmove(r + 1, r, (s->n++ - at) * sizeof(*r));
 	*r = (struct record){.dir = f->dir, .name = check(strdup(f->name))};
-	resource_set_init(&r->set);
-	diags_init(&r->problems);
 	return r;
 }
 
@@ -117,29 +126,101 @@ static bool is_unchanged(const struct record *r, const struct source_file *f, ui
 	return r->hash == hash && r->len == f->len && r->link == f->link;
 }
 
-static void empty(struct store *s, struct record *r)
+/* ---- parts ---- */
+
+static void unlist(struct store *s, const struct part *p)
+{
+	for (size_t i = 0; i < p->set.n; i++)
+		resource_set_remove(&s->set, p->set.items[i]);
+}
+
+static void part_fini(struct part *p)
+{
+	resource_set_fini(&p->set);
+	diags_fini(&p->problems);
+}
+
+static void decode(struct part *p, const char *path, const struct piece *from)
+{
+	resource_set_init(&p->set);
+	diags_init(&p->problems);
+	p->fresh = true;
+	model_decode_part(path, from->text, from->len, from->start, &p->set, &p->problems);
+	for (size_t i = 0; i < p->set.n; i++)
+		validate_resource(p->set.items[i], &p->problems);
+}
+
+/* Positions are a part of the objects: what has moved is not the same. */
+static bool same_part(const struct part *a, const struct part *b)
+{
+	return a->len == b->len && a->line == b->line && a->hash == b->hash;
+}
+
+/* Makes r's parts those of the text. listed: the set of the store has those that r had. */
+static void replace_parts(struct store *s, struct record *r, const struct source_file *f,
+			  bool listed)
+{
+	struct pieces pieces;
+	struct part *parts;
+	size_t n;
+
+	pieces_cut(f->text, f->len, &pieces);
+	n = pieces.n;
+	parts = check(calloc(n, sizeof(*parts)));
+	for (size_t i = 0; i < n; i++) {
+		const struct piece *p = &pieces.items[i];
+
+		parts[i] = (struct part){
+			.len = p->len, .line = p->start.line, .hash = xxh64(p->text, p->len, 0)};
+	}
+	for (size_t i = 0; i < r->n_parts; i++) {
+		if (i < n && same_part(&parts[i], &r->parts[i])) {
+			parts[i] = r->parts[i];
+			continue;
+		}
+		if (listed)
+			unlist(s, &r->parts[i]);
+		part_fini(&r->parts[i]);
+		if (i < n)
+			decode(&parts[i], f->path, &pieces.items[i]);
+	}
+	for (size_t i = r->n_parts; i < n; i++)
+		decode(&parts[i], f->path, &pieces.items[i]);
+	pieces_fini(&pieces);
+	free(r->parts);
+	r->parts = parts;
+	r->n_parts = n;
+}
+
+/* ---- files ---- */
+
+static void forget(struct store *s, const struct record *r)
 {
 	s->hash -= weight(r);
 	s->bytes -= r->len;
 	s->n_links -= r->link;
-	resource_set_fini(&r->set);
-	diags_fini(&r->problems);
+}
+
+static void empty(struct store *s, struct record *r)
+{
+	forget(s, r);
+	for (size_t i = 0; i < r->n_parts; i++)
+		part_fini(&r->parts[i]);
+	free(r->parts);
 }
 
 /* r: the file's record, NULL when it has none. Returns its record. */
 static struct record *update(struct store *s, struct record *r, const struct source_file *f,
-			     uint64_t hash)
+			     uint64_t hash, bool listed)
 {
 	if (r)
-		empty(s, r);
+		forget(s, r);
 	else
 		r = insert(s, f);
 	r->hash = hash;
 	r->len = f->len;
 	r->link = f->link;
-	model_decode(f->path, f->text, f->len, &r->set, &r->problems);
-	for (size_t i = 0; i < r->set.n; i++)
-		validate_resource(r->set.items[i], &r->problems);
+	replace_parts(s, r, f, listed);
 	s->hash += weight(r);
 	s->bytes += r->len;
 	s->n_links += r->link;
@@ -171,14 +252,21 @@ static void drop_unseen(struct store *s)
 	s->n = kept;
 }
 
+static void add_all(struct resource_set *set, struct part *p)
+{
+	for (size_t i = 0; i < p->set.n; i++)
+		resource_set_add(set, resource_get(p->set.items[i]));
+	p->fresh = false;
+}
+
 static void list_all(struct store *s)
 {
 	struct resource_set set;
 
 	resource_set_init(&set);
 	for (size_t i = 0; i < s->n; i++)
-		for (size_t k = 0; k < s->records[i].set.n; k++)
-			resource_set_add(&set, resource_get(s->records[i].set.items[k]));
+		for (size_t k = 0; k < s->records[i].n_parts; k++)
+			add_all(&set, &s->records[i].parts[k]);
 	resource_set_sort(&set);
 	resource_set_fini(&s->set);
 	s->set = set;
@@ -196,7 +284,7 @@ static void read_all(struct store *s)
 		uint64_t hash = hash_text(f);
 
 		if (!r || !is_unchanged(r, f, hash))
-			r = update(s, r, f, hash);
+			r = update(s, r, f, hash, false);
 		r->seen = true;
 	}
 	source_files_fini(&files);
@@ -206,23 +294,33 @@ static void read_all(struct store *s)
 
 /* ---- some files ---- */
 
-static void unlist(struct store *s, const struct record *r)
+static size_t count_fresh(const struct record *r)
 {
-	for (size_t i = 0; i < r->set.n; i++)
-		resource_set_remove(&s->set, r->set.items[i]);
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n_parts; i++)
+		n += r->parts[i].fresh ? r->parts[i].set.n : 0;
+	return n;
 }
 
-static void list(struct store *s, const struct record *r)
+static void insert_all(struct resource_set *set, struct part *p)
 {
-	for (size_t i = 0; i < r->set.n; i++) {
-		struct resource *o = resource_get(r->set.items[i]);
+	for (size_t i = 0; i < p->set.n; i++)
+		resource_set_insert(set, resource_get(p->set.items[i]));
+	p->fresh = false;
+}
 
-		if (r->set.n <= INSERT_MAX)
-			resource_set_insert(&s->set, o);
-		else
-			resource_set_add(&s->set, o);
+static void list(struct store *s, struct record *r)
+{
+	bool few = count_fresh(r) <= INSERT_MAX;
+
+	for (size_t i = 0; i < r->n_parts; i++) {
+		if (r->parts[i].fresh && few)
+			insert_all(&s->set, &r->parts[i]);
+		else if (r->parts[i].fresh)
+			add_all(&s->set, &r->parts[i]);
 	}
-	if (r->set.n > INSERT_MAX)
+	if (!few)
 		resource_set_sort(&s->set);
 }
 
@@ -230,7 +328,8 @@ static void drop(struct store *s, struct record *r)
 {
 	size_t at = (size_t)(r - s->records);
 
-	unlist(s, r);
+	for (size_t i = 0; i < r->n_parts; i++)
+		unlist(s, &r->parts[i]);
 	empty(s, r);
 	free(r->name);
 	memmove(r, r + 1, (--s->n - at) * sizeof(*r));
@@ -241,11 +340,8 @@ static void take_file(struct store *s, const struct source_file *f)
 	struct record *r = find(s, f->dir, f->name);
 	uint64_t hash = hash_text(f);
 
-	if (r && is_unchanged(r, f, hash))
-		return;
-	if (r)
-		unlist(s, r);
-	list(s, update(s, r, f, hash));
+	if (!r || !is_unchanged(r, f, hash))
+		list(s, update(s, r, f, hash, true));
 }
 
 /* False when it takes more than these files to say what there is. */
@@ -329,14 +425,17 @@ static bool is_said(const struct diags *d, const struct diag *item)
 	return false;
 }
 
+static void report_part(const struct part *p, struct diags *d)
+{
+	for (size_t i = 0; i < p->problems.n; i++)
+		if (!is_said(d, &p->problems.items[i]))
+			diag_append(d, &p->problems.items[i]);
+}
+
 void store_report(const struct store *s, struct diags *d)
 {
 	diags_append(d, &s->reading);
-	for (size_t i = 0; i < s->n; i++) {
-		const struct diags *problems = &s->records[i].problems;
-
-		for (size_t k = 0; k < problems->n; k++)
-			if (!is_said(d, &problems->items[k]))
-				diag_append(d, &problems->items[k]);
-	}
+	for (size_t i = 0; i < s->n; i++)
+		for (size_t k = 0; k < s->records[i].n_parts; k++)
+			report_part(&s->records[i].parts[k], d);
 }

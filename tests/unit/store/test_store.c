@@ -130,7 +130,7 @@ static void what_did_not_change_stays(void **state)
 	read_everything(f);
 	a = named(f, "a");
 	b = named(f, "b");
-	dir_write(&f->dir, "r/b.yaml", SERVICE("b") NEXT SERVICE("c"));
+	dir_write(&f->dir, "r/b.yaml", "#\n" SERVICE("b") NEXT SERVICE("c"));
 	read_everything(f);
 	assert_ptr_equal(named(f, "a"), a);
 	assert_ptr_not_equal(named(f, "b"), b);
@@ -196,6 +196,71 @@ static void links_are_read_every_time(void **state)
 	assert_non_null(named(f, "c"));
 }
 
+/* Documents that are the same in the same lines stay the same objects. */
+static void a_change_in_a_file_leaves_its_other_objects(void **state)
+{
+	struct fixture *f = *state;
+	struct resource *a, *b, *c;
+
+	dir_write(&f->dir, "r/a.yaml", SERVICE("a") NEXT SERVICE("b") NEXT SERVICE("c"));
+	read_everything(f);
+	a = named(f, "a");
+	b = named(f, "b");
+	c = named(f, "c");
+	dir_write(&f->dir, "r/a.yaml", SERVICE("a") NEXT SERVICE("x") NEXT SERVICE("c"));
+	read_file(f, 0, "a.yaml");
+	assert_ptr_equal(named(f, "a"), a);
+	assert_null(named(f, "b"));
+	assert_non_null(named(f, "x"));
+	assert_ptr_equal(named(f, "c"), c);
+	assert_int_equal(c->pos.line, 17);
+	dir_write(&f->dir, "r/a.yaml", SERVICE("a") NEXT "#\n" SERVICE("b") NEXT SERVICE("c"));
+	read_file(f, 0, "a.yaml");
+	assert_ptr_equal(named(f, "a"), a);
+	assert_ptr_not_equal(named(f, "b"), b);
+	assert_int_equal(named(f, "c")->pos.line, 18);
+	dir_write(&f->dir, "r/a.yaml", SERVICE("a"));
+	read_everything(f);
+	assert_ptr_equal(named(f, "a"), a);
+	assert_int_equal(store_resources(f->store)->n, 1);
+}
+
+/* What YAML says of where documents begin. */
+static void where_a_file_is_cut(void **state)
+{
+	struct fixture *f = *state;
+
+	dir_write(&f->dir, "r/a.yaml",
+		  "%YAML 1.1\n---\n" SERVICE("a") "...\n%YAML 1.1\n---\n" SERVICE("b"));
+	dir_write(&f->dir, "r/b.yaml",
+		  "--- # first\n" SERVICE("c") "  ---: x\n---\t\n" SERVICE("d") "---");
+	read_everything(f);
+	assert_int_equal(f->diags.n, 0);
+	assert_int_equal(store_resources(f->store)->n, 4);
+	assert_int_equal(named(f, "d")->pos.line, 11);
+	dir_write(&f->dir, "r/b.yaml", SERVICE("c") "---x: 1\n" NEXT "\n---\r\n" SERVICE("d"));
+	read_file(f, 0, "b.yaml");
+	assert_int_equal(f->diags.n, 0);
+	assert_int_equal(store_resources(f->store)->n, 4);
+}
+
+/* Each document has its own problems, at its own lines; bytes count from the file's start. */
+static void every_document_is_looked_at(void **state)
+{
+	struct fixture *f = *state;
+
+	dir_write(&f->dir, "r/a.yaml",
+		  "a: [\n" NEXT SERVICE("b") NEXT SERVICE("Not_A_Name") NEXT "b: \xff\n");
+	read_everything(f);
+	assert_int_equal(f->diags.errors, 3);
+	assert_true(reported(f, "/a.yaml", "is no name"));
+	assert_int_equal(f->diags.items[1].line, 13);
+	assert_true(reported(f, "/a.yaml", "at byte 255"));
+	dir_write(&f->dir, "r/a.yaml", "a: [\n" NEXT SERVICE("b") NEXT SERVICE("Not_A_Name"));
+	read_file(f, 0, "a.yaml");
+	assert_int_equal(f->diags.errors, 2);
+}
+
 static void many_objects_in_one_file(void **state)
 {
 	struct fixture *f = *state;
@@ -218,6 +283,84 @@ static void many_objects_in_one_file(void **state)
 	dir_delete(&f->dir, "r/b.yaml");
 	read_file(f, 0, "b.yaml");
 	assert_int_equal(store_resources(f->store)->n, 1);
+}
+
+static void write_random_file(struct fixture *f, unsigned documents[], unsigned n)
+{
+	static const char *const texts[] = {
+		SERVICE("a"),
+		SERVICE("b"),
+		"#\n" SERVICE("c"),
+		GATEWAY("d", "x"),
+		"kind: [\n",
+		SERVICE("Not_A_Name"),
+		"\n",
+		RULES("v", "x.test", "a"),
+	};
+	char text[8192] = "";
+
+	for (unsigned i = 0; i < n; i++) {
+		strcat(text, texts[documents[i]]);
+		if (i + 1 < n)
+			strcat(text, NEXT);
+	}
+	dir_write(&f->dir, "r/a.yaml", text);
+}
+
+static void assert_same_problems(const struct diags *a, const struct diags *b)
+{
+	assert_int_equal(a->n, b->n);
+	for (size_t i = 0; i < a->n; i++) {
+		assert_int_equal(a->items[i].line, b->items[i].line);
+		assert_string_equal(a->items[i].message, b->items[i].message);
+	}
+}
+
+static void assert_like_a_new_store(const struct fixture *f)
+{
+	struct store *fresh = store_create(f->paths, 2);
+	const struct resource_set *have = store_resources(f->store), *want;
+	struct diags a, b;
+
+	store_refresh(fresh, NULL);
+	want = store_resources(fresh);
+	assert_int_equal(have->n, want->n);
+	for (size_t i = 0; i < have->n; i++) {
+		assert_string_equal(have->items[i]->name, want->items[i]->name);
+		assert_int_equal(have->items[i]->pos.line, want->items[i]->pos.line);
+	}
+	diags_init(&a);
+	diags_init(&b);
+	store_report(f->store, &a);
+	store_report(fresh, &b);
+	assert_same_problems(&a, &b);
+	assert_true(store_hash(f->store) == store_hash(fresh));
+	diags_fini(&a);
+	diags_fini(&b);
+	store_destroy(fresh);
+}
+
+/* Documents of a file that change, come and go: what is kept is what would be read. */
+static void random_changes_of_a_file(void **state)
+{
+	enum { DOCUMENTS = 12, TEXTS = 8 };
+	struct fixture *f = *state;
+	unsigned documents[DOCUMENTS] = {0}, n = 0, seed = 1;
+
+	read_everything(f);
+	for (unsigned i = 0; i < 400; i++) {
+		unsigned at, what = (unsigned)rand_r(&seed) % 4;
+
+		if (what == 0 && n < DOCUMENTS)
+			n++;
+		if (what == 1 && n > 1)
+			n--;
+		at = (unsigned)rand_r(&seed) % (n ? n : 1);
+		documents[at] = (unsigned)rand_r(&seed) % TEXTS;
+		write_random_file(f, documents, n);
+		read_file(f, 0, "a.yaml");
+		assert_like_a_new_store(f);
+	}
 }
 
 static void hash_tells_changes(void **state)
@@ -413,6 +556,10 @@ int main(void)
 		T(one_file_comes_changes_and_goes),
 		T(other_files_wait_for_their_turn),
 		T(links_are_read_every_time),
+		T(a_change_in_a_file_leaves_its_other_objects),
+		T(where_a_file_is_cut),
+		T(every_document_is_looked_at),
+		T(random_changes_of_a_file),
 		T(many_objects_in_one_file),
 		T(hash_tells_changes),
 		T(problems_stay_with_their_file),
