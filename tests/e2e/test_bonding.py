@@ -84,6 +84,19 @@ def test_the_other_member_takes_over(lab, bookinfo_servers, start_weir, workers)
         assert it.carrier() == "m0"
 
 
+def test_a_failover_is_announced(lab, bookinfo_servers, start_weir):
+    """By more than what the waiting member had been sent meanwhile, and the start's words."""
+    with bonded(lab, start_weir, mode="active-backup") as it:
+        it.requests(1)
+        # Three, 2 s apart; of which the first may have been before the switch.
+        proc.wait_until("the start has been announced", lambda: it.switch.announced["m0"] >= 2,
+                        timeout=6)
+        assert it.switch.announced["m1"] == 0
+        it.set("m0", "down")
+        proc.wait_until("m1 announces", lambda: it.switch.announced["m1"] == 1, timeout=1)
+        proc.wait_until("m1 repeats it", lambda: it.switch.announced["m1"] == 3, timeout=6)
+
+
 def test_nobody_left(lab, bookinfo_servers, start_weir):
     with bonded(lab, start_weir, mode="active-backup") as it:
         it.requests()

@@ -28,11 +28,17 @@ def lacp_answer(frame, port):
     return b"\x01\x80\xc2\x00\x00\x02" + SYSTEM + SLOW + body
 
 
+def is_announcement(frame):
+    """An ARP request about the sender itself (RFC 5227)."""
+    return frame[12:14] == b"\x08\x06" and frame[28:32] == frame[38:42]
+
+
 class Switch:
     """Ports: a TAP `client` in one namespace, interfaces `members` of another."""
 
     def __init__(self, client_ns, client, address, gw_ns, members, lacp=False):
         self.lacp, self.table, self.heard, self.joined = lacp, {}, {}, set()
+        self.announced = dict.fromkeys(members, 0)
         with client_ns.entered():
             self.tap = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
             fcntl.ioctl(self.tap, TUNSETIFF,
@@ -90,6 +96,7 @@ class Switch:
                 self._send(name, lacp_answer(frame, 1 + sorted(self.socks).index(name)))
             return
         self.table[frame[6:12]] = name
+        self.announced[name] += is_announcement(frame)
         os.write(self.tap, frame)
 
     def close(self):
