@@ -7,10 +7,12 @@ from harness import bookinfo, proc
 from harness.client import Connection, curl
 from harness.resources import virtual_service
 from harness.switch import Switch
+from harness.vlan import Vlan
 from harness.weir import Weir, lab_interfaces
 
 HOST = "reviews.example.com"
 GW_IP, CLIENT = "203.0.113.2", "203.0.113.1"
+VID, GW_IP5, CLIENT5 = 5, "198.51.100.2", "198.51.100.1"
 MEMBERS = ("m0", "m1")
 BOUND = 3  # seconds, and a member that fails is noticed within milliseconds
 
@@ -27,9 +29,9 @@ class Bond:
     def changes(self):
         return self.weir.metrics().sum("weir_net_bond_changes_total")
 
-    def requests(self, n=20):
+    def requests(self, n=20, ip=GW_IP):
         for _ in range(n):
-            assert curl(self.lab.client, f"http://{GW_IP}/", headers=(f"Host: {HOST}",),
+            assert curl(self.lab.client, f"http://{ip}/", headers=(f"Host: {HOST}",),
                         timeout=BOUND).status == 200
 
     def carrier(self):
@@ -49,8 +51,9 @@ class Bond:
 def bonded(lab, start_weir, workers=1, **bond):
     interfaces = lab_interfaces()[1:]
     devices = [f"net_tap{i},iface={name}" for i, name in enumerate(MEMBERS)]
-    interfaces.append({"name": "ext", "bond": {"devices": devices, **bond},
-                       "addresses": [f"{GW_IP}/24"]})
+    for more in ({"name": "ext", "addresses": [f"{GW_IP}/24"]},
+                 {"name": "ext5", "addresses": [f"{GW_IP5}/24"], "vlan": VID}):
+        interfaces.append({"bond": {"devices": devices, **bond}, **more})
     weir = start_weir(lab, bookinfo.registry() + "---\n" + virtual_service(
         "reviews", [HOST], "[{route: [{destination: {host: reviews, subset: v1}}]}]"),
         workers=workers, interfaces=interfaces)
@@ -73,7 +76,6 @@ def test_the_other_member_takes_over(lab, bookinfo_servers, start_weir, workers)
             with Connection(lab.client, GW_IP) as conn:
                 assert conn.get("/", HOST).status == 200
                 it.set(gone, "down")
-                # The switch is told, whether or not anything else is said.
                 it.carried_by(left)
                 assert conn.get("/", HOST).status == 200
             it.requests()
@@ -95,6 +97,15 @@ def test_a_failover_is_announced(lab, bookinfo_servers, start_weir):
         it.set("m0", "down")
         proc.wait_until("m1 announces", lambda: it.switch.announced["m1"] == 1, timeout=1)
         proc.wait_until("m1 repeats it", lambda: it.switch.announced["m1"] == 3, timeout=6)
+
+
+def test_a_tagged_interface_fails_over(lab, bookinfo_servers, start_weir):
+    with bonded(lab, start_weir, mode="active-backup") as it, \
+            Vlan(lab.client, "vlan5", "sw0", VID, f"{CLIENT5}/24"):
+        it.requests(3, GW_IP5)
+        it.set("m0", "down")
+        it.requests(3, GW_IP5)
+        it.requests(3)
 
 
 def test_nobody_left(lab, bookinfo_servers, start_weir):

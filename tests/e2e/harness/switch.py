@@ -12,8 +12,10 @@ import socket
 import struct
 import threading
 
-TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x0002, 0x1000
-ETH_P_ALL, SLOW = 0x0003, b"\x88\x09"
+from .vlan import (ETH_P_ALL, IFF_NO_PI, IFF_TAP, MACS, PACKET_AUXDATA, SOL_PACKET,
+                   TP_STATUS_VLAN_VALID, TUNSETIFF)
+
+SLOW = b"\x88\x09"
 SYSTEM = bytes.fromhex("020000000001")
 STATE, COLLECTING = 32, 0x10  # of the frame's sender
 IN_SYNC = 0x3D  # active, aggregatable, in sync, collecting, distributing
@@ -26,6 +28,16 @@ def lacp_answer(frame, port):
     body = (b"\x01\x01" + b"\x01\x14" + our + bytes(3) + b"\x02\x14" + their + bytes(3) +
             b"\x03\x10" + struct.pack("!H", 0) + bytes(12) + bytes(52))
     return b"\x01\x80\xc2\x00\x00\x02" + SYSTEM + SLOW + body
+
+
+def with_tag(frame, control):
+    """The frame as it was on the wire: the kernel tells its tag beside it."""
+    for level, kind, data in control:
+        if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
+            status, *_, tci, _ = struct.unpack("IIIHHHH", data)
+            if status & TP_STATUS_VLAN_VALID:
+                return frame[:MACS] + struct.pack("!HH", 0x8100, tci) + frame[MACS:]
+    return frame
 
 
 def is_announcement(frame):
@@ -49,6 +61,7 @@ class Switch:
         for name in members:
             with gw_ns.entered():
                 sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+                sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
                 sock.bind((name, 0))
             self.socks[name] = sock
         self.stop_r, self.stop_w = os.pipe()
@@ -83,7 +96,7 @@ class Switch:
 
     def _from_member(self, name):
         try:
-            frame, address = self.socks[name].recvfrom(4096)
+            frame, control, _, address = self.socks[name].recvmsg(4096, 64)
         except OSError:  # it went down
             return
         if address[2] == socket.PACKET_OUTGOING:
@@ -95,6 +108,7 @@ class Switch:
                     self.joined.add(name)
                 self._send(name, lacp_answer(frame, 1 + sorted(self.socks).index(name)))
             return
+        frame = with_tag(frame, control)
         self.table[frame[6:12]] = name
         self.announced[name] += is_announcement(frame)
         os.write(self.tap, frame)
