@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <rte_bus_vdev.h>
+#include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_eth_bond.h>
 #include <rte_eth_bond_8023ad.h>
