@@ -16,7 +16,7 @@
 
 #define HUGEPAGES_DIR "/sys/kernel/mm/hugepages"
 #define MIB           (1024u * 1024u)
-#define ARGS_MAX      (32 + WEIR_PORTS_MAX * 2)
+#define ARGS_MAX      (32 + WEIR_PORTS_MAX * BOND_MEMBERS_MAX * 2)
 #define CPU_LIST_MAX  4096
 #define FILES_WANTED  65536u
 
@@ -241,16 +241,26 @@ static bool is_pci(const char *device)
 	return sscanf(address, "%x:%x.%x%n", &bus, &dev, &fn, &end) == 3 && end == len;
 }
 
+static unsigned push_pci(struct builder *b, const char *device)
+{
+	if (!is_pci(device))
+		return 0;
+	push(b, "-a");
+	push(b, "%s", device);
+	return 1;
+}
+
 static void push_devices(struct builder *b, const struct dataplane_config *dp)
 {
 	unsigned pci = 0;
 
 	for (unsigned i = 0; i < dp->n_ifaces; i++) {
-		if (!is_pci(dp->ifaces[i].device))
-			continue;
-		push(b, "-a");
-		push(b, "%s", dp->ifaces[i].device);
-		pci++;
+		const struct bond_config *bond = &dp->ifaces[i].bond;
+
+		if (bond->mode == BOND_NONE)
+			pci += push_pci(b, dp->ifaces[i].device);
+		for (unsigned k = 0; k < bond->n_members; k++)
+			pci += push_pci(b, bond->members[k]);
 	}
 	/* Otherwise every NIC that is bound to vfio would be taken. */
 	if (pci == 0)

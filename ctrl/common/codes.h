@@ -257,7 +257,8 @@
 	X(NODE_NO_RESOURCES,     "WEIR0812", WARNING, "there is nowhere to read resources from")   \
 	X(NODE_NO_INTERFACES,    "WEIR0813", WARNING, "there is no interface to serve on")         \
 	X(NODE_NDP,              "WEIR0814", ERROR,   "an interface is not fit for IPv6")          \
-	X(NODE_VLAN,             "WEIR0815", ERROR,   "stacked VLAN tags are not supported")
+	X(NODE_VLAN,             "WEIR0815", ERROR,   "stacked VLAN tags are not supported")        \
+	X(NODE_BOND,             "WEIR0816", ERROR,   "a bond is incomplete or contradicts itself")
 /* clang-format on */
 
 enum diag_code {

@@ -187,9 +187,34 @@ static const struct field ndp_fields[] = {
 };
 static const struct message ndp = {.name = "ndp", .fields = ndp_fields, NO_POS, NO_LIST};
 
+static const struct enum_value bond_mode_values[] = {
+	{"active-backup", 0, BOND_ACTIVE_BACKUP, false},
+	{"balance", 0, BOND_BALANCE, false},
+	{"802.3ad", 0, BOND_LACP, false},
+	{0},
+};
+static const struct enum_value bond_hash_values[] = {
+	{"layer2", 0, BOND_LAYER2, false},
+	{"layer23", 0, BOND_LAYER23, false},
+	{"layer34", 0, BOND_LAYER34, false},
+	{0},
+};
+static const struct field bond_fields[] = {
+	{"mode", FIELD_ENUM, FIELD_NAMES_ONLY, AT(written_bond, mode), .values = bond_mode_values,
+	 .initial = "active-backup"},
+	{"devices", FIELD_STRINGS, AT(written_bond, devices)},
+	{"hash", FIELD_ENUM, FIELD_NAMES_ONLY | FIELD_PRESENT, AT(written_bond, hash),
+	 COUNT(written_bond, has_hash), .values = bond_hash_values, .initial = "layer34"},
+	{"linkInterval", FIELD_DURATION, AT(written_bond, link_interval_us), .initial = "10ms"},
+	{0},
+};
+static const struct message bond = KEPT("bond", written_bond, bond_fields);
+
 static const struct field interface_fields[] = {
 	{"name", FIELD_STRING, AT(written_interface, name)},
 	{"device", FIELD_STRING, AT(written_interface, device)},
+	{"bond", FIELD_INLINE, FIELD_PRESENT, AT(written_interface, bond),
+	 COUNT(written_interface, has_bond), .message = &bond},
 	{"mtu", FIELD_UINT16, AT(written_interface, mtu), RANGE(576, 9600), .initial = "1500"},
 	{"vlan", FIELD_HOOK, NOT_KEPT, .decode = decode_vlan},
 	{"punt", FIELD_ENUM, FIELD_NAMES_ONLY, AT(written_interface, punt), .values = punt_values,

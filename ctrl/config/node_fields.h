@@ -8,8 +8,18 @@ struct written_route {
 	struct pos pos;
 };
 
+struct written_bond {
+	int mode, hash;
+	bool has_hash;
+	uint64_t link_interval_us;
+	struct string_list devices;
+	struct pos pos;
+};
+
 struct written_interface {
 	const char *name, *device;
+	bool has_bond;
+	struct written_bond bond;
 	uint16_t mtu, vlan;
 	int punt, echo;
 	bool has_punt_rate;
@@ -49,3 +59,16 @@ extern const struct message node_schema;
 /* Checks what was written for interfaces and fills cfg->dataplane.ifaces; reports with the
  * field paths of the file. */
 void node_interfaces_build(struct decoder *dec, struct written_node *w);
+
+/* node_devices.c: the device or the bond of one interface; and whether interfaces[i] shares
+ * with an earlier one what it may not. At the path of the interface. */
+void node_devices_build(struct decoder *dec, const struct written_interface *w,
+			struct iface_config *out);
+void node_devices_check_shared(struct decoder *dec, const struct written_node *w, uint32_t i);
+
+/* Reports at the current path, at the place of an entry. */
+__attribute__((format(printf, 4, 5))) void node_report(struct decoder *dec, enum diag_code code,
+						       struct pos pos, const char *fmt, ...);
+/* Copies what an interface must have; `what` is its field. */
+void node_copy_text(struct decoder *dec, const struct written_interface *w, const char *what,
+		    const char *text, char *out, size_t size);

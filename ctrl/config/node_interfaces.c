@@ -7,18 +7,6 @@
 
 #define IPV6_MTU_MIN 1280u
 
-/* Reports at the current path, at the place of an entry. */
-__attribute__((format(printf, 4, 5))) static void report(struct decoder *dec, enum diag_code code,
-							 struct pos pos, const char *fmt, ...)
-{
-	const struct diag_rule *rule = diag_rule(code);
-	va_list ap;
-
-	va_start(ap, fmt);
-	diag_vadd(dec->d, rule->severity, rule->code, pos, dec->resource, dec->path.text, fmt, ap);
-	va_end(ap);
-}
-
 /* "10.0.0.1/24" or "2001:2::1/64": the address as written, bits counted of 128. */
 static bool parse_prefix(const char *text, struct ip_prefix *out)
 {
@@ -110,10 +98,11 @@ static void check_address(struct decoder *dec, const struct written_node *w, str
 	unsigned owner = first + find_owner(dp->ifaces + first, dp->n_ifaces - first, &p->ip);
 
 	if (unfit)
-		report(dec, DIAG_NODE_ADDRESS, pos, "%s is no host's address but %s", text, unfit);
+		node_report(dec, DIAG_NODE_ADDRESS, pos, "%s is no host's address but %s", text,
+			    unfit);
 	else if (owner < dp->n_ifaces)
-		report(dec, DIAG_NODE_ADDRESS, pos, "interfaces[%u] has the address %s too", owner,
-		       text);
+		node_report(dec, DIAG_NODE_ADDRESS, pos, "interfaces[%u] has the address %s too",
+			    owner, text);
 }
 
 static void build_addresses(struct decoder *dec, const struct written_node *node,
@@ -123,17 +112,18 @@ static void build_addresses(struct decoder *dec, const struct written_node *node
 	uint32_t i;
 
 	if (w->addresses.n > IFACE_ADDRS_MAX)
-		report(dec, DIAG_NODE_INTERFACE, w->pos, "%u addresses, at most %d are possible",
-		       w->addresses.n, IFACE_ADDRS_MAX);
+		node_report(dec, DIAG_NODE_INTERFACE, w->pos,
+			    "%u addresses, at most %d are possible", w->addresses.n,
+			    IFACE_ADDRS_MAX);
 	for (i = 0; i < w->addresses.n && i < IFACE_ADDRS_MAX; i++) {
 		struct ip_prefix p;
 		size_t mark = field_path_push_index(&dec->path, i);
 
 		if (!parse_prefix(w->addresses.items[i], &p)) {
-			report(dec, DIAG_NODE_ADDRESS, w->addresses.pos[i],
-			       "\"%s\" must be an address and a prefix length, such as "
-			       "198.18.0.2/24",
-			       w->addresses.items[i]);
+			node_report(dec, DIAG_NODE_ADDRESS, w->addresses.pos[i],
+				    "\"%s\" must be an address and a prefix length, such as "
+				    "198.18.0.2/24",
+				    w->addresses.items[i]);
 		} else {
 			check_address(dec, node, w->addresses.pos[i], w->addresses.items[i], &p);
 			out->addrs[out->n_addrs++] = p;
@@ -186,18 +176,19 @@ static void build_route(struct decoder *dec, const struct written_route *w,
 	const char *unfit;
 
 	if (!w->to || !parse_prefix(w->to, &route.to)) {
-		report(dec, DIAG_NODE_ADDRESS, w->pos,
-		       "to must be an address and a prefix length, such as 0.0.0.0/0");
+		node_report(dec, DIAG_NODE_ADDRESS, w->pos,
+			    "to must be an address and a prefix length, such as 0.0.0.0/0");
 		return;
 	}
 	if (!w->via || !ip_addr_parse(w->via, &route.via)) {
-		report(dec, DIAG_NODE_ADDRESS, w->pos, "via must be the address of a next hop");
+		node_report(dec, DIAG_NODE_ADDRESS, w->pos,
+			    "via must be the address of a next hop");
 		return;
 	}
 	clear_host_bits(&route.to);
 	unfit = unfit_route(out, &route);
 	if (unfit)
-		report(dec, DIAG_NODE_ROUTE, w->pos, "to %s via %s: %s", w->to, w->via, unfit);
+		node_report(dec, DIAG_NODE_ROUTE, w->pos, "to %s via %s: %s", w->to, w->via, unfit);
 	else
 		out->routes[out->n_routes++] = route;
 }
@@ -209,8 +200,8 @@ static void build_routes(struct decoder *dec, const struct written_interface *w,
 	uint32_t i;
 
 	if (w->n_routes > IFACE_ROUTES_MAX)
-		report(dec, DIAG_NODE_INTERFACE, w->pos, "%u routes, at most %d are possible",
-		       w->n_routes, IFACE_ROUTES_MAX);
+		node_report(dec, DIAG_NODE_INTERFACE, w->pos, "%u routes, at most %d are possible",
+			    w->n_routes, IFACE_ROUTES_MAX);
 	for (i = 0; i < w->n_routes && i < IFACE_ROUTES_MAX; i++) {
 		size_t mark = field_path_push_index(&dec->path, i);
 
@@ -218,26 +209,6 @@ static void build_routes(struct decoder *dec, const struct written_interface *w,
 		field_path_pop(&dec->path, mark);
 	}
 	field_path_pop(&dec->path, outer);
-}
-
-static bool copy_text(struct decoder *dec, const struct written_interface *w, const char *what,
-		      const char *text, char *out, size_t size)
-{
-	size_t mark;
-	bool fits = text && *text && strlen(text) < size;
-
-	if (fits) {
-		memcpy(out, text, strlen(text) + 1);
-		return true;
-	}
-	mark = field_path_push(&dec->path, what);
-	if (!text || !*text)
-		report(dec, DIAG_NODE_INTERFACE, w->pos, "an interface needs a %s", what);
-	else
-		report(dec, DIAG_NODE_INTERFACE, w->pos, "the %s is longer than %zu bytes", what,
-		       size - 1);
-	field_path_pop(&dec->path, mark);
-	return false;
 }
 
 /* What only makes sense with a kernel to hand things to is no silent wish without. */
@@ -248,13 +219,15 @@ static void build_punt(struct decoder *dec, const struct written_interface *w,
 	out->punt_rate = w->punt_rate;
 	out->kernel_echoes = w->echo;
 	if (w->punt == IFACE_PUNT_NONE && (w->echo || w->has_punt_rate))
-		report(dec, DIAG_NODE_INTERFACE, w->pos,
-		       "echo: kernel and puntRate need punt: tap, which gives the kernel its part");
+		node_report(dec, DIAG_NODE_INTERFACE, w->pos,
+			    "echo: kernel and puntRate need punt: tap, which gives the kernel its "
+			    "part");
 	if (w->punt == IFACE_PUNT_TAP && strlen(out->name) > TAP_NAME_MAX)
-		report(dec, DIAG_NODE_INTERFACE, w->pos,
-		       "with punt: tap the name has at most %d bytes: the kernel's interface is "
-		       "called " TAP_PREFIX "NAME",
-		       TAP_NAME_MAX);
+		node_report(
+			dec, DIAG_NODE_INTERFACE, w->pos,
+			"with punt: tap the name has at most %d bytes: the kernel's interface is "
+			"called " TAP_PREFIX "NAME",
+			TAP_NAME_MAX);
 }
 
 static bool speaks_v6(const struct iface_config *iface)
@@ -273,21 +246,22 @@ static void build_ndp(struct decoder *dec, const struct written_interface *w,
 	out->dad_transmits = (uint8_t)w->dad_transmits;
 	out->router_solicitation = w->router_solicitation;
 	if (speaks_v6(out) && w->mtu < IPV6_MTU_MIN)
-		report(dec, DIAG_NODE_NDP, w->pos,
-		       "the MTU is %u, and IPv6 needs %u at least (RFC 8200 section 5)", w->mtu,
-		       IPV6_MTU_MIN);
+		node_report(dec, DIAG_NODE_NDP, w->pos,
+			    "the MTU is %u, and IPv6 needs %u at least (RFC 8200 section 5)",
+			    w->mtu, IPV6_MTU_MIN);
 	if (!speaks_v6(out) && (w->router_solicitation || w->has_dad_transmits))
-		report(dec, DIAG_NODE_NDP, w->pos,
-		       "ndp is about IPv6, and the interface has no address of it: a link-local "
-		       "one such as fe80::1/64 suffices");
+		node_report(
+			dec, DIAG_NODE_NDP, w->pos,
+			"ndp is about IPv6, and the interface has no address of it: a link-local "
+			"one such as fe80::1/64 suffices");
 }
 
 static void build_interface(struct decoder *dec, const struct written_node *node,
 			    const struct written_interface *w, struct iface_config *out)
 {
 	out->mtu = w->mtu;
-	copy_text(dec, w, "name", w->name, out->name, sizeof(out->name));
-	copy_text(dec, w, "device", w->device, out->device, sizeof(out->device));
+	node_copy_text(dec, w, "name", w->name, out->name, sizeof(out->name));
+	node_devices_build(dec, w, out);
 	out->vlan = w->vlan;
 	build_punt(dec, w, out);
 	build_addresses(dec, node, w, out);
@@ -295,37 +269,7 @@ static void build_interface(struct decoder *dec, const struct written_node *node
 	build_ndp(dec, w, out);
 }
 
-/* Drivers of kernel interfaces are named differently and take further arguments, but two of
- * them on one interface would each get every packet. */
-static bool same_device(const char *a, const char *b)
-{
-	const char *x = strstr(a, "iface="), *y = strstr(b, "iface=");
-	size_t n = x ? strcspn(x, ",") : 0;
-
-	if (strcmp(a, b) == 0)
-		return true;
-	return x && y && n == strcspn(y, ",") && memcmp(x, y, n) == 0;
-}
-
-/* Interfaces of one device are told apart by their tags, and fit into its frames. */
-static void check_shared(struct decoder *dec, const struct written_interface *a,
-			 const struct written_interface *b, uint32_t j)
-{
-	if (strcmp(a->device, b->device) != 0 || (a->vlan == b->vlan && !a->vlan))
-		report(dec, DIAG_NODE_INTERFACE, a->pos, "interfaces[%u] has the device \"%s\" too",
-		       j, b->device);
-	else if (a->vlan == b->vlan)
-		report(dec, DIAG_NODE_INTERFACE, a->pos,
-		       "interfaces[%u] has vlan %u of the device \"%s\" too", j, a->vlan,
-		       b->device);
-	else if (a->mtu > b->mtu)
-		report(dec, DIAG_NODE_INTERFACE, a->pos,
-		       "the mtu %u is larger than that of interfaces[%u], %u, which has the device "
-		       "first",
-		       a->mtu, j, b->mtu);
-}
-
-static void check_twice(struct decoder *dec, const struct written_node *w, uint32_t i)
+static void check_name(struct decoder *dec, const struct written_node *w, uint32_t i)
 {
 	const struct written_interface *a = &w->interfaces[i];
 	uint32_t j;
@@ -334,10 +278,8 @@ static void check_twice(struct decoder *dec, const struct written_node *w, uint3
 		const struct written_interface *b = &w->interfaces[j];
 
 		if (a->name && b->name && strcmp(a->name, b->name) == 0)
-			report(dec, DIAG_NODE_INTERFACE, a->pos,
-			       "interfaces[%u] has the name \"%s\" too", j, a->name);
-		if (a->device && b->device && same_device(a->device, b->device))
-			check_shared(dec, a, b, j);
+			node_report(dec, DIAG_NODE_INTERFACE, a->pos,
+				    "interfaces[%u] has the name \"%s\" too", j, a->name);
 	}
 }
 
@@ -349,16 +291,18 @@ void node_interfaces_build(struct decoder *dec, struct written_node *w)
 	uint32_t i;
 
 	if (!w->n_interfaces && !w->unread)
-		report(dec, DIAG_NODE_NO_INTERFACES, top,
-		       "no interface is configured: nothing "
-		       "will be served");
+		node_report(dec, DIAG_NODE_NO_INTERFACES, top,
+			    "no interface is configured: nothing "
+			    "will be served");
 	if (w->n_interfaces > WEIR_PORTS_MAX)
-		report(dec, DIAG_NODE_INTERFACE, w->interfaces[0].pos,
-		       "%u interfaces, at most %d are possible", w->n_interfaces, WEIR_PORTS_MAX);
+		node_report(dec, DIAG_NODE_INTERFACE, w->interfaces[0].pos,
+			    "%u interfaces, at most %d are possible", w->n_interfaces,
+			    WEIR_PORTS_MAX);
 	for (i = 0; i < w->n_interfaces && i < WEIR_PORTS_MAX; i++) {
 		size_t mark = field_path_push_index(&dec->path, i);
 
-		check_twice(dec, w, i);
+		check_name(dec, w, i);
+		node_devices_check_shared(dec, w, i);
 		build_interface(dec, w, &w->interfaces[i], &dp->ifaces[dp->n_ifaces++]);
 		field_path_pop(&dec->path, mark);
 	}

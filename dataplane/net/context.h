@@ -60,7 +60,9 @@ struct net {
 	unsigned announced;
 	struct nd *nd;
 	struct mld mld;
-	uint64_t nd_us; /* when nd_turn() is due */
+	uint64_t nd_us;                       /* when nd_turn() is due */
+	uint64_t bond_us;                     /* when bond_turn() is; UINT64_MAX: never */
+	uint16_t bond_active[WEIR_PORTS_MAX]; /* the member; RTE_MAX_ETHPORTS: none */
 	uint64_t icmp_tokens, icmp_refill_us;
 	unsigned n_failures;
 	bool work;
@@ -179,6 +181,8 @@ void nd_ask_routers(struct net *net, uint16_t port);
 struct nd *nd_create(const struct net *net);
 void nd_destroy(struct nd *nd);
 void nd_turn(struct net *net);
+/* Says the port's addresses and groups anew, and those of interfaces that share its device. */
+void nd_announce_again(struct net *net, uint16_t dev);
 /* Somebody else has an address that we asked for. */
 void nd_object(struct net *net, const struct own_addr *a);
 /* The port is in the group of this address, or of all nodes. */

@@ -90,7 +90,7 @@ int port_join_groups(struct port *port, const struct port *owner, const struct i
 	if (!routes->v6[index])
 		return 0;
 	n = groups_of(routes, index, macs);
-	if (port->vdev && port_kernel_iface(iface->device, name))
+	if (port->vdev && port->bond == BOND_NONE && port_kernel_iface(iface->device, name))
 		rc = join_in_kernel(port, name, macs, n);
 	else
 		rc = join_in_device(owner, macs, n);

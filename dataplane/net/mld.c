@@ -140,6 +140,12 @@ static void say(struct net *net, uint16_t port, struct mld_link *l)
 		l->due_us = net->now_us + INTERVAL_US;
 }
 
+void mld_say_again(struct net *net, uint16_t port)
+{
+	net->mld.links[port].said = 0;
+	net->mld.links[port].due_us = net->now_us;
+}
+
 uint64_t mld_turn(struct net *net)
 {
 	uint64_t next_us = IDLE;

@@ -22,6 +22,9 @@ struct mld {
 	} links[WEIR_PORTS_MAX];
 };
 
+/* As after a start: the port's link may lead to another switch now. */
+void mld_say_again(struct net *net, uint16_t port);
+
 /* Reports what is due. Returns when the next is: UINT64_MAX, never. */
 uint64_t mld_turn(struct net *net);
 

@@ -5,10 +5,12 @@
 
 #include <stdlib.h>
 
+#include "bond.h"
 #include "pkt6.h"
 #include "zone.h"
 
 #define RETRANS_US     1000000ull /* RFC 4861 section 10: RETRANS_TIMER */
+#define DARK_US        10000ull   /* between looks at a bond that nobody hears yet */
 #define RS_INTERVAL_US 4000000ull
 #define RS_MAX         3
 #define ROUTERS_MAX    8
@@ -60,6 +62,10 @@ void nd_destroy(struct nd *nd)
 
 static void ask_or_keep(struct net *net, struct own_addr *a, struct own_life *l)
 {
+	if (bond_is_down(net, a->port)) {
+		l->due_us = net->now_us + DARK_US;
+		return;
+	}
 	if (l->asked < net->ports->ports[a->port].dad_transmits) {
 		nd_ask_whose(net, a);
 		l->asked++;
@@ -75,6 +81,22 @@ static void announce(struct net *net, const struct own_addr *a, struct own_life 
 	nd_announce(net, a);
 	l->announced++;
 	l->due_us = l->announced < ANNOUNCEMENTS ? net->now_us + ANNOUNCE_US : ND_IDLE;
+}
+
+void nd_announce_again(struct net *net, uint16_t dev)
+{
+	for (unsigned i = 0; i < net->routes->n_addrs; i++) {
+		const struct own_addr *a = &net->routes->addrs[i];
+
+		if (net->ports->ports[a->port].dev != dev || route_own_state(a) != OWN_USABLE)
+			continue;
+		net->nd->own[i].announced = 0;
+		net->nd->own[i].due_us = net->now_us;
+	}
+	for (uint16_t i = 0; i < net->ports->n_ports; i++)
+		if (net->ports->ports[i].dev == dev)
+			mld_say_again(net, i);
+	net->nd_us = net->now_us;
 }
 
 static uint64_t turn_own(struct net *net, unsigned i)

@@ -5,6 +5,7 @@
 
 #include <rte_ethdev.h>
 
+#include "bond.h"
 #include "capture.h"
 #include "frag.h"
 #include "frag_ip.h"
@@ -192,6 +193,8 @@ void net_timers(struct net *net, uint64_t now_us)
 		tell_failures(net);
 	if (unlikely(net->frags && frag_count(net->frags)))
 		frag_turn(net);
+	if (unlikely(now_us >= net->bond_us))
+		bond_turn(net);
 	if (now_us >= net->announce_us) {
 		arp_announce(net);
 		net->announced++;
@@ -205,7 +208,7 @@ void net_timers(struct net *net, uint64_t now_us)
 uint64_t net_next_timer(const struct net *net)
 {
 	uint64_t frags_us = net->frags ? frag_next_timer(net->frags) : UINT64_MAX;
-	uint64_t own_us = RTE_MIN(net->announce_us, net->nd_us);
+	uint64_t own_us = RTE_MIN(RTE_MIN(net->announce_us, net->nd_us), net->bond_us);
 
 	if (net->n_failures)
 		return 0;
@@ -277,6 +280,9 @@ struct net *net_create(struct net_ports *ports, unsigned worker, const struct ne
 	net->owns_punt = worker == 0 && ports->punt;
 	net->announce_us = worker == 0 ? 0 : UINT64_MAX; /* one voice is enough */
 	net->nd_us = worker == 0 ? 0 : UINT64_MAX;
+	net->bond_us = worker == 0 ? 0 : UINT64_MAX;
+	for (unsigned i = 0; i < WEIR_PORTS_MAX; i++)
+		net->bond_active[i] = RTE_MAX_ETHPORTS;
 	net->neighs = neigh_table_create(&ip_neigh_ops, net, counters, 0);
 	net->nd = nd_create(net);
 	if (ports->reassemble)

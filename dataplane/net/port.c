@@ -18,6 +18,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
+#include "bond.h"
 #include "fdscan.h"
 
 #define FRAME_HDR_MAX (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
@@ -258,26 +259,14 @@ static void choose_queues(struct port *port, const struct iface_config *iface,
 	port->n_txq = (uint16_t)RTE_MIN((unsigned)port->n_rxq, n_workers);
 }
 
-int port_probe(struct port *port, const struct iface_config *iface, unsigned index,
-	       unsigned n_workers, char *err, size_t err_len)
+static int probe_device(struct port *port, const struct iface_config *iface, unsigned index,
+			unsigned n_workers, char *err, size_t err_len)
 {
 	struct rte_eth_dev_info info = {0};
 	struct fdscan before;
 	int rc;
 
 	port->vdev = strncmp(iface->device, "net_", 4) == 0;
-	port->mtu = iface->mtu;
-	port->dev = (uint16_t)index;
-	port->vlan = iface->vlan;
-	port->kernel_echoes = iface->kernel_echoes;
-	port->router_solicitation = iface->router_solicitation;
-	port->dad_transmits = iface->dad_transmits;
-	if (iface->mtu + FRAME_HDR_MAX > PORT_BUF_SIZE) {
-		snprintf(err, err_len,
-			 "interface %s: mtu %u is too large; at most %u fits a buffer", iface->name,
-			 iface->mtu, PORT_BUF_SIZE - FRAME_HDR_MAX);
-		return -EINVAL;
-	}
 	rc = port->vdev ? check_kernel_iface(iface, err, err_len) : 0;
 	if (rc < 0)
 		return rc;
@@ -293,9 +282,29 @@ int port_probe(struct port *port, const struct iface_config *iface, unsigned ind
 	return 0;
 }
 
+int port_probe(struct port *port, const struct iface_config *iface, unsigned index,
+	       unsigned n_workers, char *err, size_t err_len)
+{
+	port->mtu = iface->mtu;
+	port->dev = (uint16_t)index;
+	port->vlan = iface->vlan;
+	port->kernel_echoes = iface->kernel_echoes;
+	port->router_solicitation = iface->router_solicitation;
+	port->dad_transmits = iface->dad_transmits;
+	if (iface->mtu + FRAME_HDR_MAX > PORT_BUF_SIZE) {
+		snprintf(err, err_len,
+			 "interface %s: mtu %u is too large; at most %u fits a buffer", iface->name,
+			 iface->mtu, PORT_BUF_SIZE - FRAME_HDR_MAX);
+		return -EINVAL;
+	}
+	if (iface->bond.mode != BOND_NONE)
+		return bond_probe(port, iface, index, n_workers, err, err_len);
+	return probe_device(port, iface, index, n_workers, err, err_len);
+}
+
 uint32_t port_mbufs(const struct port *port)
 {
-	return port->n_rxq * (uint32_t)QUEUE_MBUFS;
+	return port->n_rxq * (uint32_t)QUEUE_MBUFS * RTE_MAX(port->n_members, 1u);
 }
 
 /* Both families, for a worker expects both from its queue. */
@@ -332,7 +341,7 @@ static void fill_conf(const struct port *port, const struct iface_config *iface,
 		conf->rxmode.offloads |= info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
 		conf->txmode.offloads |= info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
 	}
-	conf->intr_conf.rxq = !port->vdev;
+	conf->intr_conf.rxq = !port->vdev && port->bond == BOND_NONE;
 	if (!can_hash(port, info))
 		return;
 	conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
@@ -428,13 +437,16 @@ int port_start(struct port *port, const struct iface_config *iface, unsigned n_w
 	rc = configure(port, &conf);
 	if (rc != 0)
 		return fail(port, iface, rc, "configure", err, err_len);
-	rc = rte_eth_dev_set_mtu(port->id, iface->mtu);
+	/* Members of a bond get it from the configuration, when they are started. */
+	rc = port->bond == BOND_NONE ? rte_eth_dev_set_mtu(port->id, iface->mtu) : 0;
 	if (rc != 0 && rc != -ENOTSUP)
 		return fail(port, iface, rc, "set the MTU of", err, err_len);
 	rc = setup_queues(port, pool);
 	if (rc != 0)
 		return fail(port, iface, rc, "make the queues of", err, err_len);
 	rc = rte_eth_dev_start(port->id);
+	if (rc == 0)
+		rc = bond_settle(port);
 	if (rc != 0)
 		return fail(port, iface, rc, "start", err, err_len);
 	rte_eth_macaddr_get(port->id, &port->mac);
@@ -453,7 +465,7 @@ void port_share(struct port *port, const struct port *owner, const struct iface_
 {
 	*port = *owner;
 	port->id = RTE_MAX_ETHPORTS; /* not its own to stop */
-	port->n_rxq = port->n_txq = 0;
+	port->n_rxq = port->n_txq = port->n_members = 0;
 	port->tagged = false;
 	port->vlan = iface->vlan;
 	port->mtu = iface->mtu;
@@ -472,9 +484,11 @@ void port_stop(struct port *port)
 	if (port->group_fd >= 0)
 		close(port->group_fd);
 	port->group_fd = -1;
+	if (port->id != RTE_MAX_ETHPORTS)
+		rte_eth_dev_stop(port->id);
+	bond_destroy(port);
 	if (port->id == RTE_MAX_ETHPORTS)
 		return;
-	rte_eth_dev_stop(port->id);
 	if (rte_eth_dev_info_get(port->id, &info) == 0)
 		rte_dev_remove(info.device);
 	port->id = RTE_MAX_ETHPORTS;

@@ -38,6 +38,8 @@ struct port {
 	uint16_t n_rxq, n_txq;
 	uint16_t dev;  /* the port that owns the device: itself, or an earlier one of its device */
 	uint16_t vlan; /* tag of its frames; 0: none */
+	uint16_t n_members, members[BOND_MEMBERS_MAX]; /* of a bond: DPDK's numbers */
+	enum bond_mode bond;
 	struct rte_ether_addr mac;
 	bool vdev;
 	bool tagged;              /* owns a device that has tagged interfaces */

@@ -27,6 +27,8 @@
 	X(NET_MLD_OUT, "weir_net_mld_out_total", "Multicast listener reports sent")                \
 	X(NET_ADDR_DUPLICATE, "weir_net_duplicate_addresses_total",                                \
 	  "Own IPv6 addresses disabled because another host has them")                             \
+	X(NET_BOND_CHANGES, "weir_net_bond_changes_total",                                         \
+	  "Times that another member of a bond carried the traffic, or none")                      \
 	X(DROP_ETH_SHORT, "weir_drops_total{reason=\"eth_short\"}", "Frames dropped, by reason")   \
 	X(DROP_ETH_LONG, "weir_drops_total{reason=\"eth_long\"}", "")                              \
 	X(DROP_ETH_DST, "weir_drops_total{reason=\"eth_destination\"}", "")                        \

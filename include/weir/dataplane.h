@@ -27,11 +27,33 @@ enum iface_punt { IFACE_PUNT_NONE, IFACE_PUNT_TAP };
 #define TAP_PREFIX   "weir-"
 #define TAP_NAME_MAX 10 /* bytes of an interface's name that fit behind it */
 
+#define BOND_MEMBERS_MAX 8
+
+enum bond_mode {
+	BOND_NONE, /* one device */
+	BOND_ACTIVE_BACKUP,
+	BOND_BALANCE, /* by hash, over a static aggregation of the switch */
+	BOND_LACP,    /* the same, negotiated (IEEE 802.1AX) */
+};
+
+/* What a frame's way out depends on. */
+enum bond_hash { BOND_LAYER2, BOND_LAYER23, BOND_LAYER34 };
+
+/* Several devices as one. */
+struct bond_config {
+	enum bond_mode mode;
+	enum bond_hash hash;
+	uint32_t link_interval_ms; /* between looks at members that do not tell */
+	unsigned n_members;
+	const char *members[BOND_MEMBERS_MAX]; /* each as iface_config.device; borrowed */
+};
+
 struct iface_config {
 	char name[32];
-	char device[256]; /* PCI address or "driver,args" of a vdev */
-	uint16_t mtu;     /* bytes of an IP packet */
-	uint16_t vlan;    /* 802.1Q tag; 0: untagged. Interfaces may share a device then */
+	char device[256]; /* PCI address or "driver,args" of a vdev; of a bond: what it is */
+	struct bond_config bond;
+	uint16_t mtu;  /* bytes of an IP packet */
+	uint16_t vlan; /* 802.1Q tag; 0: untagged. Interfaces may share a device then */
 	uint16_t n_addrs, n_routes;
 	enum iface_punt punt;                    /* who gets what weir does not own */
 	uint32_t punt_rate;                      /* packets a second, each way */

@@ -121,7 +121,7 @@ class Weir:
             if not re.search(r"af_xdp|AF_XDP", self.process.log()):
                 raise
             os.environ["WEIR_E2E_DRIVER"] = DRIVERS[1]
-            for iface in self.node["interfaces"]:
+            for iface in (i for i in self.node["interfaces"] if "device" in i):
                 iface["device"] = iface["device"].replace(DRIVERS[0], DRIVERS[1])
             self._start_once()
             self._wait_ready()

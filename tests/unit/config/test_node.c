@@ -284,8 +284,43 @@ static void both_families_on_one_interface(void **state)
 	unload(&l);
 }
 
+static void bonds(void **state)
+{
+	struct iface_config *i;
+	struct loaded l;
+
+	(void)state;
+	load(&l, "interfaces:\n"
+		 "- {name: a, bond: {devices: [\"0000:03:00.0\", \"0000:03:00.1\"]}}\n"
+		 "- {name: b, bond: {mode: balance, hash: layer23, linkInterval: 1s, "
+		 "devices: [c, d, e]}}\n"
+		 "- {name: b5, vlan: 5, bond: {mode: balance, hash: layer23, linkInterval: 1s, "
+		 "devices: [c, d, e]}}\n"
+		 "- {name: f, bond: {mode: 802.3ad, devices: [g, h]}}\n"
+		 "resources: [{directory: /a}]\n");
+	diags_print(&l.d, stderr);
+	assert_int_equal(l.d.n, 0);
+	i = l.cfg.dataplane.ifaces;
+	assert_int_equal(i[0].bond.mode, BOND_ACTIVE_BACKUP);
+	assert_int_equal(i[0].bond.link_interval_ms, 10);
+	assert_int_equal(i[0].bond.n_members, 2);
+	assert_string_equal(i[0].bond.members[1], "0000:03:00.1");
+	assert_int_equal(i[1].bond.mode, BOND_BALANCE);
+	assert_int_equal(i[1].bond.hash, BOND_LAYER23);
+	assert_int_equal(i[1].bond.link_interval_ms, 1000);
+	assert_int_equal(i[1].bond.n_members, 3);
+	assert_string_equal(i[1].device, i[2].device);
+	assert_string_not_equal(i[1].device, i[0].device);
+	assert_int_equal(i[3].bond.mode, BOND_LACP);
+	assert_int_equal(i[3].bond.hash, BOND_LAYER34);
+	unload(&l);
+}
+
 #define IFACE(rest) "interfaces:\n- {name: a, device: b, " rest "}\n"
 #define LABEL64     "a123456789a123456789a123456789a123456789a123456789a123456789abcd"
+
+#define LABEL256   LABEL64 LABEL64 LABEL64 LABEL64
+#define BOND(rest) "interfaces:\n- {name: a, bond: {" rest "}}\n"
 
 static const struct {
 	const char *name, *text;
@@ -364,6 +399,40 @@ static const struct {
 	 DIAG_NODE_INTERFACE, 3, "interfaces[1]"},
 	{"vlan with a larger mtu",
 	 "interfaces:\n- {name: a, device: b}\n- {name: c, device: b, vlan: 5, mtu: 1600}\n",
+	 DIAG_NODE_INTERFACE, 3, "interfaces[1]"},
+	{"bond and device", IFACE("bond: {devices: [c, d]}"), DIAG_NODE_BOND, 2,
+	 "interfaces[0].bond"},
+	{"bond of one", BOND("devices: [c]"), DIAG_NODE_BOND, 2, "interfaces[0].bond.devices"},
+	{"bond of none", BOND(""), DIAG_NODE_BOND, 2, "interfaces[0].bond.devices"},
+	{"bond of nine", BOND("devices: [c, d, e, f, g, h, i, j, k]"), DIAG_NODE_BOND, 2,
+	 "interfaces[0].bond.devices"},
+	{"bond with a member twice", BOND("devices: [c, d, c]"), DIAG_NODE_BOND, 2,
+	 "interfaces[0].bond.devices[2]"},
+	{"bond with a kernel interface twice",
+	 BOND("devices: [\"net_af_xdp,iface=v\", \"net_af_packet,iface=v\"]"), DIAG_NODE_BOND, 2,
+	 "interfaces[0].bond.devices[1]"},
+	{"bond with an empty member", BOND("devices: [c, \"\"]"), DIAG_NODE_BOND, 2,
+	 "interfaces[0].bond.devices[1]"},
+	{"bond with a long member", BOND("devices: [c, " LABEL256 "]"), DIAG_NODE_BOND, 2,
+	 "interfaces[0].bond.devices[1]"},
+	{"bond of bonds", BOND("devices: [c, net_bonding1]"), DIAG_NODE_BOND, 2,
+	 "interfaces[0].bond.devices[1]"},
+	{"bond as a device", "interfaces: [{name: a, device: \"net_bonding0,mode=1\"}]\n",
+	 DIAG_NODE_BOND, 1, "interfaces[0]"},
+	{"bond mode", BOND("devices: [c, d], mode: balance-rr"), DIAG_UNKNOWN_VALUE, 2,
+	 "interfaces[0].bond.mode"},
+	{"bond hash", BOND("devices: [c, d], mode: balance, hash: l34"), DIAG_UNKNOWN_VALUE, 2,
+	 "interfaces[0].bond.hash"},
+	{"bond hash without use", BOND("devices: [c, d], hash: layer2"), DIAG_NODE_BOND, 2,
+	 "interfaces[0].bond"},
+	{"bond interval", BOND("devices: [c, d], linkInterval: 2m"), DIAG_NODE_BOND, 2,
+	 "interfaces[0].bond"},
+	{"bond with another's device", BOND("devices: [c, d]") "- {name: e, device: d}\n",
+	 DIAG_NODE_INTERFACE, 3, "interfaces[1]"},
+	{"bond twice", BOND("devices: [c, d]") "- {name: e, bond: {devices: [c, d]}}\n",
+	 DIAG_NODE_INTERFACE, 3, "interfaces[1]"},
+	{"bond with a tag, not alike",
+	 BOND("devices: [c, d]") "- {name: e, vlan: 5, bond: {devices: [d, c]}}\n",
 	 DIAG_NODE_INTERFACE, 3, "interfaces[1]"},
 	{"interface twice", IFACE("") "- {name: a, device: c}\n", DIAG_NODE_INTERFACE, 3,
 	 "interfaces[1]"},
@@ -577,6 +646,7 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_has_its_default),
 		cmocka_unit_test(the_sample_is_the_defaults),
 		cmocka_unit_test(every_key),
+		cmocka_unit_test(bonds),
 		cmocka_unit_test(every_mistake_is_found),
 		cmocka_unit_test(a_missing_file_is_a_sentence),
 		cmocka_unit_test(too_many_of_a_kind),

@@ -222,6 +222,20 @@ static void pci_devices_are_named(void **state)
 	assert_null(strstr(f->line, "af_xdp"));
 }
 
+static void members_of_bonds_are_named(void **state)
+{
+	struct fixture *f = *state;
+	struct iface_config *iface = &f->cfg.dataplane.ifaces[0];
+
+	set_device(f, "bond of 0000:03:00.0");
+	iface->bond = (struct bond_config){
+		.mode = BOND_BALANCE, .n_members = 2, .members = {"0000:03:00.0", "0000:04:00.0"}};
+	assert_args(f, " -a 0000:03:00.0 -a 0000:04:00.0");
+	iface->bond = (struct bond_config){
+		.mode = BOND_BALANCE, .n_members = 2, .members = {"net_null0", "net_null1"}};
+	assert_args(f, " --no-pci");
+}
+
 static void names_that_look_like_pci(void **state)
 {
 	static const char *const names[] = {"net_tap0", "03:00", "0000:03:00.0x", "a:b:c",
@@ -260,6 +274,7 @@ int main(void)
 		T(memory_is_rounded_up),
 		T(free_hugepages_are_counted),
 		T(pci_devices_are_named),
+		T(members_of_bonds_are_named),
 		T(names_that_look_like_pci),
 		T(user_arguments_come_last),
 	};
