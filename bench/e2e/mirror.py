@@ -12,7 +12,9 @@ LATE_IP, LATE_US = "198.19.0.2", 100_000
 SHADOWS = {"none": None, "dead": (BACKEND_IP, BACKEND_PORT + 1), "slow": (LATE_IP, BACKEND_PORT),
            "fast": (BACKEND_IP, BACKEND_PORT)}
 ALIKE = ("--backend-addresses", 2, "--backend-prompt", 1, "--backend-latency", LATE_US)
-LOAD = 0.5  # of the maximum without a mirror, where latency is measured
+# Of the maximum without a mirror, where latency is measured: a fast one leaves hardly more than half
+# of that, and a wait in a queue that is nearly full says nothing of mirrors.
+LOAD = 0.2
 
 
 def sample(ctx, system, shadow, *args):
@@ -23,4 +25,4 @@ def sample(ctx, system, shadow, *args):
 def at_rate(ctx, system, shadow, rate):
     """The fields of latency at a fixed rate."""
     found = sample(ctx, system, shadow, "--rate", round(rate))
-    return {f"half_{k}": found[k] for k in ("rps", "p99_us", "window_p99_us", "wrong")}
+    return {f"fifth_{k}": found[k] for k in ("rps", "p99_us", "window_p99_us", "wrong")}

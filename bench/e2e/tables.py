@@ -154,13 +154,13 @@ def mirrors(results):
             e = results.entry(name, *system)
             if e:
                 of_none = [_shares(results.shares(name, "mirror-none", system, field))
-                           for field in ("rps", "half_window_p99_us", "half_p99_us")]
+                           for field in ("rps", "fifth_window_p99_us", "fifth_p99_us")]
                 rows.append([kind, system[1], count(e["rps"]), of_none[0],
-                             count(e.get("half_rps")), count(e.get("half_window_p99_us"), ".1f"),
-                             of_none[1], count(e.get("half_p99_us"), ",.0f"), of_none[2],
+                             count(e.get("fifth_rps")), count(e.get("fifth_window_p99_us"), ".1f"),
+                             of_none[1], count(e.get("fifth_p99_us"), ",.0f"), of_none[2],
                              count(e["wrong"])])
-    return table(["mirror", "path:", "requests/s", "of those without", "at half", "p99 us, median "
-                  "20 ms", "of that without", "p99 us", "of that without", "wrong"], rows)
+    return table(["mirror", "path:", "requests/s", "of those without", "at a fifth", "p99 us, "
+                  "median 20 ms", "of that without", "p99 us", "of that without", "wrong"], rows)
 
 
 def generator(samples):

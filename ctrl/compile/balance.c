@@ -28,7 +28,7 @@ void balance_resolve(const struct traffic_policy *p, bool compat_08, struct clus
 	out->lb = out->balancer.hash ? LB_HASH : simple_of(p, compat_08);
 }
 
-static bool has_warmup(const struct cluster_policy *p)
+bool balance_has_warmup(const struct cluster_policy *p)
 {
 	return (p->balancer.warmup || p->balancer.warmup_old_us) &&
 	       (p->lb == LB_ROUND_ROBIN || p->lb == LB_LEAST_REQUEST);
@@ -146,8 +146,8 @@ void balance_key(struct cache_key *k, const struct cluster_policy *p)
 	cache_key_number(k, p->bound_percent);
 	if (p->balancer.hash)
 		key_affinity(k, p->balancer.hash);
-	cache_key_number(k, has_warmup(p));
-	if (has_warmup(p)) {
+	cache_key_number(k, balance_has_warmup(p));
+	if (balance_has_warmup(p)) {
 		struct slow_start s = slow_start_of(&p->balancer);
 		uint64_t bits[2];
 
@@ -163,6 +163,6 @@ void balance_compile(struct arena *a, const struct cluster_policy *p, struct clu
 	c->lb = p->lb;
 	if (p->balancer.hash)
 		c->affinity = compile_affinity(a, p);
-	if (has_warmup(p))
+	if (balance_has_warmup(p))
 		c->slow_start = compile_warmup(a, &p->balancer);
 }

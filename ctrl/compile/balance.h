@@ -6,6 +6,9 @@
 /* The policy, and the settings that go with it, of a policy laid over from all its sources. */
 void balance_resolve(const struct traffic_policy *p, bool compat_08, struct cluster_policy *out);
 
+/* Is there one, with a policy that knows it? Its endpoints then have an age. */
+bool balance_has_warmup(const struct cluster_policy *p);
+
 /* Adds it to a cluster's key; where endpoints are is not part of it. */
 void balance_key(struct cache_key *k, const struct cluster_policy *p);
 

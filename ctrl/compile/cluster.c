@@ -91,7 +91,7 @@ static void compile_endpoint(struct build *b, struct arena *a, const struct plan
 	key = endpoint_key(b->tmp, p->name, name);
 	known = intern_has(&b->c->endpoint_ids, key);
 	out->id = intern_get(&b->c->endpoint_ids, key, &out->gen);
-	if (!p->policy.has_outlier && !check)
+	if (!p->policy.has_outlier && !check && !balance_has_warmup(&p->policy))
 		return;
 	out->health = keep_get_health(&b->c->keep, key);
 	/* A new endpoint is not used until a check has passed. One that was used without checks is

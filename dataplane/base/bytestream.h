@@ -9,7 +9,8 @@
  *
  * Sending: the user writes pieces; the transport keeps them until the peer has them.
  * tx_queued counts what it holds. A user that finds tx_queued >= tx_limit stops and is
- * notified with BS_WRITABLE when it has fallen to half of it.
+ * notified with BS_WRITABLE when it has fallen to half of it. taken_ms says when the peer last
+ * acknowledged any of it, which is nobody's event: who times the stream looks when time is up.
  *
  * Notifications come from the transport's event phase, never from inside a call the user
  * makes, so that a user may abort or release a stream anywhere. After release or abort the
@@ -60,10 +61,17 @@ struct bytestream {
 	struct mbq rx;
 	uint32_t tx_queued; /* bytes written and not yet acknowledged */
 	uint32_t tx_limit;
-	uint8_t error;   /* enum bytestream_error, with BS_CLOSED */
-	bool eof;        /* BS_EOF was or is about to be notified */
-	bool tx_blocked; /* set by the user when it stopped at tx_limit: wants BS_WRITABLE */
+	uint8_t error;     /* enum bytestream_error, with BS_CLOSED */
+	bool eof;          /* BS_EOF was or is about to be notified */
+	bool tx_blocked;   /* set by the user when it stopped at tx_limit: wants BS_WRITABLE */
+	uint32_t taken_ms; /* of the clock, low bits */
 };
+
+/* When the peer last took bytes that were written, as far as 49 days tell. */
+static inline uint64_t bytestream_taken_us(const struct bytestream *s, uint64_t now_us)
+{
+	return now_us - (uint64_t)((uint32_t)(now_us / 1000) - s->taken_ms) * 1000;
+}
 
 static inline void bytestream_write(struct bytestream *s, struct mbq *q)
 {

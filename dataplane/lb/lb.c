@@ -29,7 +29,6 @@ static void free_arrays(struct lb_state *s)
 	free(s->clusters);
 	free(s->endpoints);
 	free(s->sums);
-	free(s->ages);
 	free(s->views);
 }
 
@@ -60,7 +59,6 @@ static void *grown_cursors(const struct lb_cursor *old, uint32_t n_old, uint32_t
 			      offsetof(struct lb_cursor, gen) == offsetof(s, gen),                 \
 		      "grown alike")
 GROWN_ALIKE(struct lb_active);
-GROWN_ALIKE(struct lb_age);
 
 static void *grown_by_endpoint(const struct lb_state *s, const void *old, uint32_t n)
 {
@@ -94,10 +92,8 @@ bool lb_resize(struct lb_state *s, uint32_t n_splits, uint32_t n_clusters, uint3
 	new.clusters = grown_cursors(s->clusters, s->n_clusters, nc ? nc : 1);
 	new.endpoints = grown_by_endpoint(s, s->endpoints, ne);
 	new.sums = grown_by_endpoint(s, s->sums, ne);
-	new.ages = grown_by_endpoint(s, s->ages, ne);
 	new.views = grown_views(s->views, s->n_clusters, nc ? nc : 1);
-	if (!new.splits || !new.clusters || !new.endpoints || !new.sums || !new.ages ||
-	    !new.views) {
+	if (!new.splits || !new.clusters || !new.endpoints || !new.sums || !new.views) {
 		free_arrays(&new);
 		return false;
 	}

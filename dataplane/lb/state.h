@@ -11,13 +11,7 @@ struct lb_active {
 	uint32_t requests, gen;
 };
 
-/* When this worker first considered an endpoint, for its warm-up. */
-struct lb_age {
-	uint32_t since_ms, gen; /* LB_WARM: it is over */
-};
-
 #define LB_GEN_NONE UINT32_MAX
-#define LB_WARM     UINT32_MAX
 
 #define LB_WHOLE 10000u /* of a cluster's traffic */
 
@@ -42,7 +36,6 @@ struct lb_state {
 	struct lb_cursor *splits, *clusters;
 	struct lb_active *endpoints;
 	struct lb_active *sums; /* of sets of endpoints, where loads are bounded: bound.c */
-	struct lb_age *ages;    /* by endpoint id */
 	struct lb_view *views;  /* by cluster id */
 };
 

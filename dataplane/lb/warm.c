@@ -1,13 +1,18 @@
-/* warm.c - owns the age of endpoints: slow start (istio/reference 3.3, warmup). */
+/* warm.c - owns the age of endpoints: slow start (istio/reference 3.3, warmup). It is the
+ * endpoint's, not the worker's: all of them send it the same share. */
 #include <lb/state.h>
 
 #include <math.h>
 
-static uint32_t now_ms(const struct lb_state *s)
+/* The first of all workers to ask sets it. */
+static uint64_t since_us(struct endpoint_health *h, uint64_t now_us)
 {
-	uint32_t ms = (uint32_t)(s->now_us / 1000);
+	uint64_t at = __atomic_load_n(&h->since_us, __ATOMIC_RELAXED), first = now_us ? now_us : 1;
 
-	return ms == LB_WARM ? ms - 1 : ms;
+	if (!at && __atomic_compare_exchange_n(&h->since_us, &at, first, false, __ATOMIC_RELAXED,
+					       __ATOMIC_RELAXED))
+		return first;
+	return at;
 }
 
 static double share_of(const struct slow_start *w, uint64_t age_us)
@@ -19,20 +24,14 @@ static double share_of(const struct slow_start *w, uint64_t age_us)
 
 bool lb_takes_turn(struct lb_state *s, const struct slow_start *w, const struct endpoint *e)
 {
-	uint32_t now = now_ms(s);
-	struct lb_age *a;
-	uint64_t age_us;
+	uint64_t since = e->health ? since_us(e->health, s->now_us) : ENDPOINT_WARM, age_us;
 
-	if (e->id >= s->n_endpoints)
+	if (since == ENDPOINT_WARM)
 		return true;
-	a = &s->ages[e->id];
-	if (a->gen != e->gen)
-		*a = (struct lb_age){now, e->gen};
-	if (a->since_ms == LB_WARM)
-		return true;
-	age_us = (uint64_t)(now - a->since_ms) * 1000;
+	/* Another worker's pass may have begun a little later. */
+	age_us = s->now_us > since ? s->now_us - since : 0;
 	if (age_us >= w->duration_us) {
-		a->since_ms = LB_WARM;
+		__atomic_store_n(&e->health->since_us, ENDPOINT_WARM, __ATOMIC_RELAXED);
 		return true;
 	}
 	return lb_random_below(s, LB_WHOLE) < (uint32_t)(share_of(w, age_us) * LB_WHOLE);

@@ -247,10 +247,14 @@ uint32_t server_count_at(struct proxy *px, const struct listener *l)
 static uint64_t due(const struct h1_server *c)
 {
 	uint64_t idle = c->px->env.http->stream_idle_timeout_us;
+	uint64_t taken_us;
 
 	if (!c->stream)
 		return c->deadline_us;
-	return idle ? c->stream->active_us + idle : UINT64_MAX;
+	if (!idle)
+		return UINT64_MAX;
+	taken_us = bytestream_taken_us(c->bs, c->px->now_us);
+	return RTE_MAX(stream_active_us(c->stream), taken_us) + idle;
 }
 
 static void expire(struct h1_server *c)

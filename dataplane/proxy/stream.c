@@ -257,6 +257,13 @@ void stream_timer(struct stream *s)
 		stream_arm(s);
 }
 
+uint64_t stream_active_us(const struct stream *s)
+{
+	uint64_t taken_us = s->up ? upstream_taken_us(s->up) : 0;
+
+	return RTE_MAX(s->active_us, taken_us);
+}
+
 void stream_idle(struct stream *s)
 {
 	if (s->state == STREAM_RESPONDING)

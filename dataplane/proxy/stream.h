@@ -121,6 +121,9 @@ void stream_delay(struct stream *s, uint64_t us);
 /* No byte for too long: 408, or a cut when the response has begun. */
 void stream_idle(struct stream *s);
 
+/* When anything was last received or taken, but for what the client took. */
+uint64_t stream_active_us(const struct stream *s);
+
 void stream_timer(struct stream *s);
 
 /* The request head parsed again, into px->req. */

@@ -69,18 +69,27 @@ static void on_event(struct bytestream *bs, uint32_t events)
 		finish(s, false);
 }
 
+/* Of both sides, in either direction. */
+static uint64_t last_active_us(const struct stream *s)
+{
+	uint64_t down_us = bytestream_taken_us(s->tunnel_down, s->px->now_us);
+	uint64_t up_us = bytestream_taken_us(s->tunnel_up, s->px->now_us);
+
+	return RTE_MAX(s->active_us, RTE_MAX(down_us, up_us));
+}
+
 /* When it may have been idle for too long. */
 static void arm(struct stream *s)
 {
 	uint64_t idle = s->px->env.http->stream_idle_timeout_us;
 
 	if (idle)
-		wheel_arm(&s->px->wheel, &s->timer, s->active_us + idle);
+		wheel_arm(&s->px->wheel, &s->timer, last_active_us(s) + idle);
 }
 
 void tunnel_timer(struct stream *s)
 {
-	if (s->active_us + s->px->env.http->stream_idle_timeout_us > s->px->now_us) {
+	if (last_active_us(s) + s->px->env.http->stream_idle_timeout_us > s->px->now_us) {
 		arm(s);
 		return;
 	}

@@ -69,6 +69,7 @@ static void arm(struct tcp_ctx *ctx, struct tcp_conn *c)
 static void forward(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t ack)
 {
 	c->snd_una = ack;
+	c->s.taken_ms = ctx->now_ms;
 	c->backoff = 0;
 	if (NOBODY_WAITS(c) && tcp_timer_is_set(c, TCP_DUE_LIFE))
 		tcp_timer_set(ctx, c, TCP_DUE_LIFE, TCP_ORPHAN_MS);

@@ -572,3 +572,8 @@ const struct tcp_tuple *upstream_tuple(const struct upstream_conn *uc)
 {
 	return tcp_stream_tuple(uc->bs);
 }
+
+uint64_t upstream_taken_us(const struct upstream_conn *uc)
+{
+	return bytestream_taken_us(uc->bs, *upstream_env(uc->up)->now_us);
+}

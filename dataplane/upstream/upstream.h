@@ -150,6 +150,9 @@ struct bytestream *upstream_detach(struct upstream_conn *uc, struct upstream_cla
 
 const struct tcp_tuple *upstream_tuple(const struct upstream_conn *uc);
 
+/* When the server last took bytes that were sent to it. */
+uint64_t upstream_taken_us(const struct upstream_conn *uc);
+
 /* Connections in any state, idle ones included. */
 uint32_t upstream_conns(const struct upstream *u);
 

@@ -1,5 +1,5 @@
-/* outlier.h - which endpoints are out, by outlierDetection and by active checks (health.h), and
- * what is counted to decide it.
+/* outlier.h - which endpoints are out, by outlierDetection and by active checks (health.h), what is
+ * counted to decide it, and how old they are.
  *
  * State belongs to an endpoint's name within its cluster and outlives snapshots. Workers count
  * and eject; the control thread's sweep lets endpoints back in. Times are of the clock that
@@ -33,6 +33,8 @@ struct outlier_state {
 	uint64_t refused;   /* by maxEjectionPercent */
 };
 
+#define ENDPOINT_WARM UINT64_MAX
+
 /* Of one endpoint; a line each, because workers write to it on errors only but read `ejected`
  * and `state` with every pick. */
 struct endpoint_health {
@@ -42,6 +44,7 @@ struct endpoint_health {
 	uint32_t state;      /* enum health_state: of active checks */
 	uint64_t until_us;   /* while ejected */
 	uint64_t ejections;
+	uint64_t since_us; /* warm-up: when a worker first considered it; 0, or ENDPOINT_WARM */
 	struct check_record record WEIR_CACHE_ALIGNED;
 } WEIR_CACHE_ALIGNED;
 

@@ -165,8 +165,8 @@ def test_a_cookie_is_given(lab, balanced, host, attributes):
 
 
 def test_b261_warmup(lab, balanced):
-    """A backend that is added gets a tenth of a share at first, and all of it in the end. A worker
-    knows a backend from when it first had a request for its service, so each has some before."""
+    """A backend that is added gets a tenth of a share at first, and all of it in the end,
+    from all workers alike. It is known from the first request for its service on."""
     policy = "loadBalancer: {simple: ROUND_ROBIN, warmup: {duration: %s}}"
     two, conns = tuple(BACKENDS.values())[:2], 1 if balanced.n_workers == 1 else 40
     for duration in ("1s", "300s"):

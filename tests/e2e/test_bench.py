@@ -110,9 +110,9 @@ def test_mirrors_are_compared_within_a_round():
     it, veth = found.Results(), Fake("weir", "veth")
     for number, (alone, mirrored) in enumerate(((1000.0, 900.0), (2000.0, 1000.0))):
         it.add("mirror-none", veth, sample(rps=alone), number)
-        it.add("mirror-slow", veth, sample(rps=mirrored, half_p99_us=30), number)
+        it.add("mirror-slow", veth, sample(rps=mirrored, fifth_p99_us=30), number)
     assert it.shares("mirror-slow", "mirror-none", ("weir", "veth"), "rps") == [0.9, 0.5]
-    assert it.shares("mirror-slow", "mirror-none", ("weir", "veth"), "half_p99_us") == []
+    assert it.shares("mirror-slow", "mirror-none", ("weir", "veth"), "fifth_p99_us") == []
     text = tables.mirrors(it)
     assert "70.0% (50% to 90%)" in text and "| none | veth |" in text
 

@@ -16,6 +16,7 @@ HOST = "test.example.com"
 ORIGIN_IP, ORIGIN_PORT = "198.18.1.20", 9100
 CONFORMANCE_PORT = 9101
 TIMEOUT_S = 4  # of everything that a silent client can hold up
+SIP, SIP_RATE, BODY = 4096, 12 << 10, 3 << 19
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -267,6 +268,35 @@ def test_unread_answers_hold_back_only_their_reader(lab, weir, origin):
         slow.send(request("GET", "/flood", HOST))
         assert stopped.wait(20), "256 MiB went into a gateway whose client reads nothing"
         assert quick.get("/", HOST).body == b"quick"
+
+
+def trickle(conn, seconds):
+    """Reads slower than the gateway asks its upstream for more; bytes read."""
+    end, n = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        n += len(conn.sock.recv(SIP))
+        time.sleep(SIP / SIP_RATE)
+    return n
+
+
+def read_on(conn):
+    n = 0
+    while data := conn.sock.recv(BODY):
+        n += len(data)
+    return n
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_a_reader_may_be_slow_but_not_stop(lab, weir, origin, stops):
+    origin.handler = always(ok(b"s" * BODY))
+    with Connection(lab.client, rcvbuf=SIP, timeout=30) as conn:
+        conn.send(request("GET", "/", HOST, "Connection: close"))
+        conn.read_until(b"\r\n\r\n")
+        n = len(conn.buffer) + trickle(conn, 1.5 * TIMEOUT_S)
+        if stops:
+            time.sleep(1.25 * TIMEOUT_S)
+        n += read_on(conn)
+        assert n < BODY if stops else n == BODY
 
 
 HANDSHAKE = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",

@@ -467,6 +467,31 @@ static void test_b261_warmup(void **state)
 	check_warmup("loadBalancer: {simple: ROUND_ROBIN, warmup: {duration: 10s}}");
 }
 
+/* A worker that sees an endpoint later does not take it for younger, nor one that is warm for new.
+ */
+static void test_all_workers_know_one_age(void **state)
+{
+	const struct cluster *c = pool_load_many(
+		&w, "loadBalancer: {simple: ROUND_ROBIN, warmup: {duration: 10s}}", 4, 0);
+	struct lb_state *first = w.lb, *second = lb_create(2);
+	unsigned counts[POOL_MAX + 1];
+
+	(void)state;
+	assert_true(second && lb_resize(second, 8, 8, 64));
+	lb_set_now(first, 1000000);
+	pool_pick(&w, c, 100, counts);
+	lb_set_now(first, 20000000);
+	pool_pick(&w, c, 100, counts);
+	c = pool_load_many(&w, "loadBalancer: {simple: ROUND_ROBIN, warmup: {duration: 10s}}", 5,
+			   0);
+	check_share(c, 30, 0.1 / 4.1);
+	w.lb = second;
+	check_share(c, 35, 0.5 / 4.5);
+	check_share(c, 40, 0.2);
+	w.lb = first;
+	lb_destroy(second);
+}
+
 static void test_old_warmup(void **state)
 {
 	(void)state;
@@ -584,6 +609,7 @@ int main(void)
 		TEST(test_retries_do_not_avoid),
 		TEST(test_affinity),
 		TEST(test_b261_warmup),
+		TEST(test_all_workers_know_one_age),
 		TEST(test_old_warmup),
 		TEST(test_warmup_of_least_request),
 		TEST(test_warmup_is_not_for_random),

@@ -390,6 +390,7 @@ static void acknowledge(struct peer *p, uint32_t n)
 	if (!s)
 		return;
 	s->tx_queued -= n;
+	s->taken_ms = (uint32_t)(p->tcp->now_us / 1000);
 	if (s->tx_blocked && s->tx_queued <= s->tx_limit / 2) {
 		s->tx_blocked = false;
 		post(p, BS_WRITABLE);

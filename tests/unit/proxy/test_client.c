@@ -281,6 +281,50 @@ static void stalled_reader(void **state)
 	rig_check_log(r, 200, RESPONSE_FLAG_SI, "stream_idle_timeout");
 }
 
+/* Nothing new is written while the peer reads what was; it reads, all the same. */
+static void slow_reader(void **state)
+{
+	struct rig *r = *state;
+	struct peer *client = rig_client(r, PORT_ROUTED), *origin;
+
+	client->deaf = true;
+	origin = ask(r, client, GET);
+	peer_say(origin, "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n");
+	say_much(origin, 300000);
+	rig_run(r);
+	for (unsigned i = 0; i < 6; i++) {
+		rig_wait(r, 20000000);
+		peer_hear(client, 1000);
+	}
+	rig_wait(r, 29900000);
+	assert_non_null(client->stream);
+	rig_wait(r, 200000);
+	assert_null(client->stream);
+	assert_true(origin->was_reset);
+	rig_check_log(r, 200, RESPONSE_FLAG_SI, "stream_idle_timeout");
+}
+
+static void slow_origin(void **state)
+{
+	struct rig *r = *state;
+	struct peer *client = rig_client(r, PORT_ROUTED);
+	struct peer *origin = ask(r, client, POST(300000) "a");
+
+	origin->deaf = true;
+	say_much(client, 299999);
+	rig_run(r);
+	for (unsigned i = 0; i < 6; i++) {
+		rig_wait(r, 20000000);
+		peer_hear(origin, 1000);
+	}
+	rig_wait(r, 29900000);
+	assert_non_null(origin->stream);
+	rig_wait(r, 200000);
+	rig_expect_response(r, client, 408);
+	assert_true(origin->was_reset);
+	rig_check_log(r, 408, RESPONSE_FLAG_SI, "stream_idle_timeout");
+}
+
 /* ---- Expect ---- */
 
 #define EXPECT(n)                                                                                  \
@@ -583,6 +627,8 @@ int main(void)
 		CASE(stalled_upload),
 		CASE(stalled_response),
 		CASE(stalled_reader),
+		CASE(slow_reader),
+		CASE(slow_origin),
 		CASE(expect),
 		CASE(expect_refused),
 		CASE(unasked_continue),

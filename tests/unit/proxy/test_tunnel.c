@@ -189,6 +189,25 @@ static void idles(void **state)
 	rig_check_log(r, 101, RESPONSE_FLAG_SI, "stream_idle_timeout");
 }
 
+static void slow_reader_is_not_idle(void **state)
+{
+	struct rig *r = *state;
+	struct pair t = join(r);
+	static char bytes[60000];
+
+	t.client->deaf = true;
+	peer_send(t.origin, bytes, sizeof(bytes));
+	rig_run(r);
+	for (unsigned i = 0; i < 6; i++) {
+		rig_wait(r, 20000000);
+		peer_hear(t.client, 1000);
+	}
+	rig_wait(r, 29900000);
+	assert_non_null(t.client->stream);
+	rig_wait(r, 200000);
+	assert_true(t.client->was_reset && t.origin->was_reset);
+}
+
 static void relay_much(struct rig *r, struct peer *from, struct peer *to)
 {
 	size_t n = 600000, at;
@@ -311,6 +330,7 @@ int main(void)
 		CASE(reset_with_the_answer),
 		CASE(resets),
 		CASE(idles),
+		CASE(slow_reader_is_not_idle),
 		CASE(backpressure),
 		CASE(end_behind_backpressure),
 		CASE(refused),

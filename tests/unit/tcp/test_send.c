@@ -333,6 +333,23 @@ static void no_mbuf_is_survived(void **state)
 
 /* --- accounting --- */
 
+static void progress_is_dated(void **state)
+{
+	struct rig *r = *state;
+	uint32_t ms;
+
+	rig_establish(r);
+	rig_write(r, 3000, 1000);
+	rig_pass(r, 0);
+	rig_wait_ms(r, 50);
+	PEER(r, .flags = TCP_ACK, ACKNO(r->peer_ack + 1500));
+	ms = r->s->taken_ms;
+	assert_int_equal(ms, r->tcp->now_ms);
+	rig_wait_ms(r, 50);
+	PEER(r, .flags = TCP_ACK, ACKNO(r->peer_ack + 1500));
+	assert_int_equal(r->s->taken_ms, ms);
+}
+
 static void acknowledged_bytes_leave_the_queue(void **state)
 {
 	struct rig *r = *state;
@@ -685,6 +702,7 @@ int main(void)
 		T(a_shared_tail_is_not_appended_to),
 		T(what_was_sent_is_not_appended_to),
 		T(no_mbuf_is_survived),
+		T(progress_is_dated),
 		T(acknowledged_bytes_leave_the_queue),
 		T(a_half_acknowledged_segment_is_trimmed),
 		T(writable_at_half_the_limit_once_and_if_asked),
