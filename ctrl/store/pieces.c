@@ -1,5 +1,5 @@
-/* pieces.c - finds the lines that begin a document (YAML 1.1, 4.1.2 of libyaml's scanner: "---"
- * at the start of a line, whatever is open before it). */
+/* pieces.c - finds the lines that begin a document: those that start with "---" and white space,
+ * whatever is open before them (YAML 1.1, c-document-start). */
 #include <store/pieces.h>
 
 #include <stdio.h>

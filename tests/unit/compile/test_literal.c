@@ -1,5 +1,5 @@
-/* test_literal.c - which expressions are filed under what their matches begin with, and that the
- * answer is the same for it. */
+/* test_literal.c - which expressions are filed under what their matches begin with. That the answer
+ * is the same for it, tests/unit/match/test_property.c says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

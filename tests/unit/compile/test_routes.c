@@ -243,6 +243,48 @@ static void test_routes_filed_by_value(void **state)
 	assert_null(ROUTE(&w, .fields = {{"h", "d"}}));
 }
 
+/* More blocks than expressions of one field may be scanned for; format has the number. */
+static char *many_expressions(const char *format)
+{
+	enum { BLOCKS = 16400 };
+	const char *head = WITH_FIXTURE("apiVersion: networking.istio.io/v1\n"
+					"kind: VirtualService\n"
+					"metadata: {name: v}\n"
+					"spec:\n"
+					"  hosts: [x.test]\n"
+					"  gateways: [gw]\n"
+					"  http:\n"
+					"  - {" DEST("b") ", match: [\n");
+	size_t size = strlen(head) + BLOCKS * 64u, len;
+	char *text = malloc(size);
+
+	assert_non_null(text);
+	len = (size_t)snprintf(text, size, "%s", head);
+	for (unsigned i = 0; i < BLOCKS; i++) {
+		len += (size_t)snprintf(text + len, size - len, "{uri: {regex: '");
+		len += (size_t)snprintf(text + len, size - len, format, i);
+		len += (size_t)snprintf(text + len, size - len, "'}},\n");
+	}
+	snprintf(text + len, size - len, "]}\n");
+	return text;
+}
+
+static void test_expressions_with_a_text_of_their_own_have_no_limit(void **state)
+{
+	char *text = many_expressions("/r/%u/[a-z]+");
+
+	(void)state;
+	world_load(&w, text);
+	assert_string_equal(SERVICE(&w, .path = "/r/0/a"), "b");
+	assert_string_equal(SERVICE(&w, .path = "/r/16399/a"), "b");
+	assert_null(ROUTE(&w, .path = "/r/16399/1"));
+	assert_null(ROUTE(&w, .path = "/r/16400/a"));
+	free(text);
+	text = many_expressions("/(r|s)/%u/[a-z]+");
+	world_load_bad(&w, text);
+	free(text);
+}
+
 static void test_host_header_is_the_authority(void **state)
 {
 	(void)state;
@@ -570,6 +612,7 @@ int main(void)
 		T(test_b041_query_params),
 		T(test_query_forms),
 		T(test_routes_filed_by_value),
+		T(test_expressions_with_a_text_of_their_own_have_no_limit),
 		T(test_b042_authority_keeps_its_port),
 		T(test_b044_and_within_or_between),
 		T(test_b045_order_not_specificity),

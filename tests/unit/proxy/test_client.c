@@ -264,17 +264,26 @@ static void stalled_response(void **state)
 	rig_check_log(r, 200, RESPONSE_FLAG_SI, "stream_idle_timeout");
 }
 
-/* A client that does not read holds its response for that long, not for ever. */
-static void stalled_reader(void **state)
+/* More than is sent to a client that does not read; returns its origin. */
+static struct peer *answer_the_deaf(struct rig *r, struct peer *client)
 {
-	struct rig *r = *state;
-	struct peer *client = rig_client(r, PORT_ROUTED), *origin;
+	struct peer *origin;
 
 	client->deaf = true;
 	origin = ask(r, client, GET);
 	peer_say(origin, "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n");
 	say_much(origin, 300000);
 	rig_run(r);
+	return origin;
+}
+
+/* A client that does not read holds its response for that long, not for ever. */
+static void stalled_reader(void **state)
+{
+	struct rig *r = *state;
+	struct peer *client = rig_client(r, PORT_ROUTED), *origin;
+
+	origin = answer_the_deaf(r, client);
 	rig_wait(r, 30100000);
 	assert_null(client->stream);
 	assert_true(origin->was_reset);
@@ -287,11 +296,7 @@ static void slow_reader(void **state)
 	struct rig *r = *state;
 	struct peer *client = rig_client(r, PORT_ROUTED), *origin;
 
-	client->deaf = true;
-	origin = ask(r, client, GET);
-	peer_say(origin, "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n");
-	say_much(origin, 300000);
-	rig_run(r);
+	origin = answer_the_deaf(r, client);
 	for (unsigned i = 0; i < 6; i++) {
 		rig_wait(r, 20000000);
 		peer_hear(client, 1000);
