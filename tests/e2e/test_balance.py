@@ -42,7 +42,7 @@ BY_WEIGHT = {V1: 60, V2: 20, V3: 20}
 NEAR = ("locality: r1/z1", "locality: r1/z2", "locality: r2/z1")
 
 SPREAD = [
-    Row("B244 random", "loadBalancer: {simple: RANDOM}", EVENLY),
+    Row("B244 random", "loadBalancer: {simple: RANDOM}", EVENLY, slack=2, n=10000),
     Row("round robin", "loadBalancer: {simple: ROUND_ROBIN}", EVENLY, slack=0.2),
     Row("least request", "loadBalancer: {simple: LEAST_REQUEST}", EVENLY),
     Row("pass through", "loadBalancer: {simple: PASSTHROUGH}", EVENLY),
@@ -141,7 +141,17 @@ def test_one_key_has_one_backend(lab, balanced, name, key, ask):
 
 
 def test_b249_source_address(lab, balanced):
+    """Each client has one backend, and they do not all have the same."""
     assert len(answers(lab, "source.test", 60, connections=20)) == 1
+    owners = set()
+    for ip in (f"198.18.0.{n}" for n in range(201, 213)):
+        if f" {ip}/" not in lab.client.ip("addr", "show", "dev", "c0"):
+            lab.client.ip("addr", "add", f"{ip}/24", "dev", "c0")
+        seen = {curl(lab.client, f"http://{GW_EXT_IP}/", "--interface", ip,
+                     headers=["Host: source.test"]).get("x-backend") for _ in range(4)}
+        assert len(seen) == 1 and None not in seen, (ip, seen)
+        owners |= seen
+    assert len(owners) > 1
 
 
 @pytest.mark.parametrize("host, attributes", [

@@ -1,7 +1,8 @@
 """Twenty backends that die, stall, reset and slow down at random under load: with checks, outlier
 detection and retries nobody notices.
 
-WEIR_CHAOS_SECONDS=180 for the long form.
+WEIR_CHAOS_SECONDS=180 for the long form of all three gateways; of one alone: -k one, -k checks,
+-k 'four and not checks'.
 """
 import json
 import os

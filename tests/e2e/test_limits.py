@@ -33,6 +33,7 @@ class Row:
     took: tuple = (0, 20)       # until the last answer
     rule: str = "route: [{destination: {host: %s}}]"
     connections: int = None     # that were opened in all
+    above: str = None           # trafficPolicy of the rule whose subsets these are
     port: int = field(default=0)
 
     @property
@@ -50,6 +51,9 @@ SEED = "{connectionPool: {tcp: {maxConnections: 1}, http: {http1MaxPendingReques
 TASK = SEED[:-1] + ", outlierDetection: {http: {consecutiveErrors: 1, interval: 1s, " \
        "baseEjectionTime: 3m, maxEjectionPercent: 100}}}"
 ONE = "{connectionPool: {tcp: {maxConnections: 1}}}"
+AT_PORT = "{portLevelSettings: [{port: {number: 9080}, connectionPool: {http: " \
+          "{http2MaxRequests: 2}}}]}"
+TO_V1 = "route: [{destination: {host: %s, subset: v1}}]"
 
 ROWS = [
     Row("B215 two", SEED, parallel=2, served=2, peak=1, took=(1.0, 20), connections=2),
@@ -74,13 +78,14 @@ ROWS = [
     Row("pending alone", "{connectionPool: {tcp: {maxConnections: 2}, "
         "http: {http1MaxPendingRequests: 3}}}", parallel=12, served=5, peak=2),
     Row("B254", "[{name: v1, trafficPolicy: {connectionPool: {tcp: {maxConnections: 2}}}}]",
-        parallel=6, served=6, seconds=0.2, peak=2, took=(0.6, 20),
-        rule="route: [{destination: {host: %s, subset: v1}}]"),
+        parallel=6, served=6, seconds=0.2, peak=2, took=(0.6, 20), rule=TO_V1,
+        above="{connectionPool: {http: {http1MaxPendingRequests: 1}}}"),
     Row("B219", "[{name: v1, trafficPolicy: {connectionPool: {tcp: {maxConnections: 1}}}}, "
         "{name: v2}]", parallel=6, served=6, seconds=1, took=(1, 3),
         rule="route: [{destination: {host: %s, subset: v2}}]"),
-    Row("B256", "{portLevelSettings: [{port: {number: 9080}, connectionPool: {http: "
-        "{http2MaxRequests: 2}}}]}", parallel=5, served=2),
+    Row("B256", "[{name: v1, trafficPolicy: {connectionPool: {http: {http2MaxRequests: 3}}}}]",
+        parallel=5, served=3, rule=TO_V1, above=AT_PORT),
+    Row("B256 no subset", AT_PORT, parallel=5, served=2),
 ]
 BUDGETS = [
     # Two may be tried again at once, whatever the others do.
@@ -99,8 +104,8 @@ def resources(row):
     spec = {"host": row.service}
     if isinstance(policy, list):
         spec["subsets"] = policy
-        if row.name == "B254":
-            spec["trafficPolicy"] = {"connectionPool": {"http": {"http1MaxPendingRequests": 1}}}
+        if row.above:
+            spec["trafficPolicy"] = yaml.safe_load(row.above)
     else:
         spec["trafficPolicy"] = policy
     rule = yaml.safe_dump({"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",

@@ -3,6 +3,8 @@
 Each request comes on a connection of its own, so that with four workers each of them counts a part
 of the errors, and each of them must see at once who is out.
 """
+import itertools
+import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -11,11 +13,12 @@ import pytest
 import yaml
 
 from harness import proc
-from harness.client import Connection
+from harness.client import Connection, request
 from harness.counting import Counting
 from harness.resources import documents, gateway, service, virtual_service, workload
+from harness.said import said
 
-IPS = tuple(f"198.18.1.{n}" for n in (81, 82, 83, 84))
+IPS = tuple(f"198.18.1.{n}" for n in range(81, 91))
 PLAIN = "retries: {attempts: 0}, route: [{destination: {host: %s}}]"
 
 
@@ -26,8 +29,9 @@ class Row:
     detection: str              # outlierDetection; empty: none
     status: int                 # 0: it does not listen
     asked: int                  # requests
-    out: bool
+    out: int                    # after so many of them that failed; 0: never
     hosts: int = 2
+    for_s: float = 60           # how long
     warned: bool = False
     pool: str = ""
     port: int = field(default=0)
@@ -48,43 +52,47 @@ FAST = "interval: 500ms, baseEjectionTime: 60s"
 ALL = FAST + ", maxEjectionPercent: 100"
 
 ROWS = [
-    Row("B227", "{consecutive5xxErrors: 3, %s}" % ALL, 500, 40, True),
+    Row("B227", "{consecutive5xxErrors: 3, maxEjectionPercent: 100}", 500, 40, 3, for_s=30),
     Row("B229 503", "{consecutiveGatewayErrors: 2, consecutive5xxErrors: 0, %s}" % ALL, 503, 40,
-        True),
+        2),
     Row("B229 500", "{consecutiveGatewayErrors: 2, consecutive5xxErrors: 0, %s}" % ALL, 500, 40,
-        False),
-    Row("B230 five", "{maxEjectionPercent: 100}", 500, 60, True),
-    Row("B231", "{}", 500, 60, False),
+        0),
+    Row("B230 five", "{maxEjectionPercent: 100}", 500, 60, 5, for_s=30),
+    Row("B230 a tenth", "{}", 500, 200, 5, hosts=10, for_s=30),
+    Row("B230 not a ninth", "{}", 500, 200, 0, hosts=9),
+    Row("B231", "{}", 500, 60, 0),
     Row("half may be out", "{consecutive5xxErrors: 1, %s, maxEjectionPercent: 50}" % FAST, 500,
-        20, True),
+        20, 1),
     Row("less than half may not", "{consecutive5xxErrors: 1, %s, maxEjectionPercent: 49}" % FAST,
-        500, 20, False),
+        500, 40, 0),
     Row("B235", "{http: {consecutiveErrors: 1, interval: 1s, baseEjectionTime: 3m, "
-        "maxEjectionPercent: 100}}", 503, 20, True, warned=True),
-    Row("B236", "{consecutiveErrors: 5, %s}" % ALL, 500, 60, True, warned=True),
+        "maxEjectionPercent: 100}}", 503, 20, 1, for_s=180, warned=True),
+    Row("B236", "{consecutiveErrors: 5, %s}" % ALL, 500, 60, 5, warned=True),
     Row("B237 no connection", "{splitExternalLocalOriginErrors: true, "
-        "consecutiveLocalOriginFailures: 2, consecutive5xxErrors: 0, %s}" % ALL, 0, 40, True),
+        "consecutiveLocalOriginFailures: 2, consecutive5xxErrors: 0, %s}" % ALL, 0, 40, 2),
     Row("B237 500", "{splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 2, "
-        "consecutive5xxErrors: 0, %s}" % ALL, 500, 40, False),
+        "consecutive5xxErrors: 0, %s}" % ALL, 500, 40, 0),
     Row("B237 500 by the other counter", "{splitExternalLocalOriginErrors: true, "
-        "consecutiveLocalOriginFailures: 0, consecutive5xxErrors: 3, %s}" % ALL, 500, 40, True),
+        "consecutiveLocalOriginFailures: 0, consecutive5xxErrors: 3, %s}" % ALL, 500, 40, 3),
     Row("no connection, not split", "{consecutiveGatewayErrors: 3, consecutive5xxErrors: 0, %s}"
-        % ALL, 0, 40, True),
-    Row("B239", "", 500, 40, False),
-    Row("B241 429", "{outlierDetectionHttpErrorCodes: [429], %s}" % ALL, 429, 60, True),
-    Row("B241 500", "{outlierDetectionHttpErrorCodes: [429], %s}" % ALL, 500, 60, False),
-    Row("404 is no error", "{consecutive5xxErrors: 1, %s}" % ALL, 404, 40, False),
+        % ALL, 0, 40, 3),
+    Row("B239", "", 500, 40, 0),
+    Row("B241 429", "{outlierDetectionHttpErrorCodes: [429], %s}" % ALL, 429, 60, 5),
+    Row("B241 500", "{outlierDetectionHttpErrorCodes: [429], %s}" % ALL, 500, 60, 0),
+    Row("404 is no error", "{consecutive5xxErrors: 1, %s}" % ALL, 404, 40, 0),
 ]
 
-TIMED = Row("B232", "{consecutive5xxErrors: 1, interval: 200ms, baseEjectionTime: 1s, "
-            "maxEjectionPercent: 100}", 200, 0, True)
-PANIC = Row("B234", "{consecutive5xxErrors: 1, minHealthPercent: 50, %s}" % ALL, 200, 0, True,
+BASE_S, SWEEP_S = 0.6, 0.2
+TIMED = Row("B232", "{consecutive5xxErrors: 1, interval: 200ms, baseEjectionTime: 600ms, "
+            "maxEjectionPercent: 100}", 200, 0, 1)
+PANIC = Row("B234", "{consecutive5xxErrors: 1, minHealthPercent: 50, %s}" % ALL, 200, 0, 1,
             hosts=4)
-NO_PANIC = Row("no panic", "{consecutive5xxErrors: 1, %s}" % ALL, 200, 0, True)
-KEPT = Row("kept", "{consecutive5xxErrors: 1, %s}" % ALL, 200, 0, True)
-LIMITED = Row("B240", "{consecutive5xxErrors: 1, %s}" % ALL, 200, 0, False, hosts=1,
+NO_PANIC = Row("no panic", "{consecutive5xxErrors: 1, %s}" % ALL, 200, 0, 1)
+KEPT = Row("kept", "{consecutive5xxErrors: 1, %s}" % ALL, 200, 0, 1)
+AT_ONCE = Row("at once", "{consecutive5xxErrors: 1, %s}" % ALL, 200, 0, 1, hosts=10)
+LIMITED = Row("B240", "{consecutive5xxErrors: 1, %s}" % ALL, 200, 0, 0, hosts=1,
               pool="connectionPool: {http: {http2MaxRequests: 1}}, ")
-SPECIAL = [TIMED, PANIC, NO_PANIC, KEPT, LIMITED]
+SPECIAL = [TIMED, PANIC, NO_PANIC, KEPT, AT_ONCE, LIMITED]
 for at, row in enumerate(ROWS + SPECIAL):
     row.port = 11000 + at
 
@@ -122,6 +130,7 @@ def weir(lab, origin, start_weir, request):
             origin.status[ip, row.port] = 200
     it = start_weir(lab, documents(gateway(), *map(resources, ROWS + SPECIAL)),
                     workers=request.param)
+    it.n_workers = request.param
     yield it
     it.stop()
 
@@ -137,40 +146,64 @@ def backends(lab, row, n):
     return Counter(a.get("x-backend") or a.status for a in answers)
 
 
+def ejected(weir, row):
+    """Who is out, and for how many seconds yet, by address; all of its subsets' too."""
+    status, text = weir.get("/clusters?name=" + row.service)
+    assert status == 200
+    return {e["address"]: e["ejected_for_ms"] / 1e3 for c in json.loads(text)["clusters"]
+            for e in c["endpoints"] if e.get("ejected")}
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_row(lab, weir, row):
+    """Errors in a row are counted over all workers: the last of them ejects, and no other."""
     failed = row.backend(0) if row.status else 503
+    others = {row.backend(i) for i in range(1, row.hosts)}
     seen = backends(lab, row, row.asked)
-    assert seen[failed] > 0, seen
-    later = backends(lab, row, 24)
+    again = 16 * row.hosts
     if row.out:
-        assert set(later) == {row.backend(1)}, later
-        assert seen[failed] < row.asked / 3, seen
+        assert seen[failed] == row.out, seen
+        (host, left), = ejected(weir, row).items()
+        assert host == row.backend(0)
+        assert row.for_s - 5 * proc.PATIENCE < left <= row.for_s
+        assert set(backends(lab, row, again)) <= others
     else:
-        assert later[failed] > 2, later
+        assert seen[failed] > 2 and set(seen) <= others | {failed}, seen
+        assert backends(lab, row, again)[failed] > 2 and not ejected(weir, row)
+    problems = said(weir.log(), "resources.yaml").get(row.service, [])
+    assert {code for _, code, _ in problems} == ({"WEIR0121"} if row.warned else set()), problems
 
 
-def times_out(lab, origin, row):
-    """How long the first host is out once it fails."""
-    key = (IPS[0], row.port)
-    origin.status[key] = 500
-    proc.wait_until("it fails", lambda: ask(lab, row).status == 500, every=0)
-    began = time.monotonic()
-    origin.status[key] = 200
+def fail(lab, origin, row):
+    """Lets the first host fail until it is seen to; returns when that was."""
+    origin.status[IPS[0], row.port] = 500
+    proc.wait_until("it fails", lambda: ask(lab, row).status == 500, timeout=20, every=0)
+    return time.monotonic()
+
+
+def comes_back(lab, origin, row):
+    """When the first host, which has failed, is asked again."""
+    origin.status[IPS[0], row.port] = 200
     assert set(backends(lab, row, 16)) == {row.backend(1)}, "out at once, for every worker"
     proc.wait_until("it is back", lambda: row.backend(0) in backends(lab, row, 4), timeout=8,
                     every=0.01)
-    return time.monotonic() - began
+    return time.monotonic()
+
+
+def check_time_out(seconds, times):
+    """So many times the base, and then the next sweep lets it in."""
+    assert times * BASE_S - 0.01 <= seconds < times * BASE_S + SWEEP_S + 0.3 * proc.PATIENCE
 
 
 def test_b232_longer_each_time(lab, weir, origin):
-    """Base time 1 s, and a sweep every 200 ms. A host that fails right after its return is out for
-    twice as long; one that was well for some sweeps, as if it were the first time."""
-    first = times_out(lab, origin, TIMED)
-    assert 1.0 <= first < 1.2 + 0.5 * proc.PATIENCE
-    time.sleep(1)
-    again = times_out(lab, origin, TIMED)
-    assert 1.0 <= again < 1.2 + 0.5 * proc.PATIENCE
+    """A host that fails right after its return is out for twice as long, then three times; one that
+    was well for some sweeps, as if it were the first time."""
+    times = [fail(lab, origin, TIMED) for _ in range(3)] + [comes_back(lab, origin, TIMED)]
+    for i in range(3):
+        check_time_out(times[i + 1] - times[i], i + 1)
+    time.sleep(5 * SWEEP_S)
+    began = fail(lab, origin, TIMED)
+    check_time_out(comes_back(lab, origin, TIMED) - began, 1)
 
 
 def test_b234_panic(lab, weir, origin):
@@ -180,6 +213,7 @@ def test_b234_panic(lab, weir, origin):
     for ip in IPS[:3]:
         origin.status[ip, PANIC.port] = 200
     assert set(seen) == {PANIC.backend(i) for i in range(4)}
+    assert set(ejected(weir, PANIC)) == {PANIC.backend(i) for i in range(3)}
     later = backends(lab, PANIC, 60)
     assert set(later) == {PANIC.backend(i) for i in range(4)}, later
 
@@ -193,6 +227,49 @@ def test_all_out(lab, weir, origin):
     assert answer.status == 503 and answer.text == "no healthy upstream"
     record = weir.wait_log("/all-out", lambda r: r["path"] == "/all-out")
     assert record["response_flags"] == "UH"
+
+
+def by_worker(weir):
+    return {labels["worker"]: value
+            for labels, value in weir.metrics().all("weir_worker_requests_total")}
+
+
+def one_each(lab, weir, host):
+    """A connection to each worker."""
+    conns = {}
+
+    def another():
+        conn, before = Connection(lab.client), by_worker(weir)
+        conn.get("/", host)
+        worker = proc.wait_until("it is counted", lambda: next(
+            (w for w, n in by_worker(weir).items() if n > before[w]), None))
+        if conns.setdefault(worker, conn) is not conn:
+            conn.close()
+        return len(conns) == weir.n_workers
+
+    proc.wait_until("each worker has one", another, every=0)
+    return list(conns.values())
+
+
+def test_every_worker_knows_within_a_millisecond(lab, weir, origin):
+    """One host after the other fails, once. What is sent to all workers as soon as that is seen goes
+    to the others: not one request comes to it any more."""
+    conns, data = one_each(lab, weir, AT_ONCE.host), request("GET", "/", AT_ONCE.host)
+    turn, out, took = itertools.cycle(conns), set(), []
+    for i in range(AT_ONCE.hosts - 1):
+        origin.status[IPS[i], AT_ONCE.port] = 500
+        proc.wait_until("it fails", lambda: next(turn).get("/", AT_ONCE.host).status == 500,
+                        every=0)
+        seen = time.monotonic()
+        for conn in conns:
+            conn.send(data)
+        took.append(time.monotonic() - seen)
+        out.add(AT_ONCE.backend(i))
+        answers = {conn.read().get("x-backend") for conn in conns}
+        assert not answers & out, (out, answers)
+    assert sorted(took)[len(took) // 2] < 0.001 * proc.PATIENCE, took
+    for conn in conns:
+        conn.close()
 
 
 def test_b240_overflow_does_not_count(lab, weir, origin):

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from harness import proc
-from harness.client import Connection
+from harness.client import Connection, request
 from harness.counting import Counting
 from harness.lab import GW_INT_IP
 from harness.resources import documents, gateway, service, virtual_service, workload
@@ -33,6 +33,8 @@ APPS = {
     "patient": (8080, IPS[:1]),
     "quick": (8081, IPS[:1], {"connectionPool": {"tcp": {"connectTimeout": "1s"}}}),
     "least": (8082, IPS[:2], {"loadBalancer": {"simple": "LEAST_REQUEST"}}),
+    "unsaid": (8085, IPS[:2]),
+    "late": (8086, IPS[:1], None, "name: no-timeout"),
     "faithful": (8083, IPS[:3], HASH, "retries: {attempts: 2, retryOn: 5xx}"),
 }
 RING_PORT = 8084
@@ -55,8 +57,19 @@ def weir(lab, origin, start_weir, request):
     it = start_weir(lab, documents(
         gateway(), *(app(name, *what) for name, what in APPS.items())), workers=request.param)
     it.n_workers = request.param
+    it.late = begin_late(lab, origin)
     yield it
+    it.late.close()
     it.stop()
+
+
+def begin_late(lab, origin):
+    """The connection of a request that is with the server for 20 s, while other tests run."""
+    tally, conn = origin.tallies[APPS["late"][0]], Connection(lab.client, timeout=40)
+    before = tally.requests
+    conn.send(request("GET", "/20/x", "late.test"))
+    proc.wait_until("it is with the server", lambda: tally.requests > before)
+    return conn
 
 
 def ask(lab, name, *lines):
@@ -102,22 +115,30 @@ def test_b221_connect_timeout(lab, weir):
 
 
 def test_b245_least_request(lab, weir, origin):
-    """Both hosts get requests; while one is busy with its own, new ones go to the other. Each
-    worker counts its own requests, so there must be some for each."""
-    port = APPS["least"][0]
-    origin.wait = {(IPS[0], port): 4, (IPS[1], port): 0.3}
-    threads = [threading.Thread(target=ask, args=(lab, "least")) for _ in range(20 if weir.n_workers == 1 else 60)]
+    """Both hosts get requests; while one is busy with its own, new ones go to the other, also where
+    nobody says how to balance. Each worker counts its own requests, so there must be some for
+    each."""
+    names, n = ("least", "unsaid"), 20 if weir.n_workers == 1 else 60
+    other = {name: f"{IPS[1]}:{APPS[name][0]}" for name in names}
+    origin.wait = {(ip, APPS[name][0]): wait for name in names
+                   for ip, wait in ((IPS[0], 4), (IPS[1], 0.3))}
+    threads = [threading.Thread(target=ask, args=(lab, name)) for name in n * names]
     for thread in threads:
         thread.start()
     time.sleep(1.5)
-    origin.wait = {(IPS[0], port): 4}
-    backends = Counter(ask(lab, "least").get("x-backend") for _ in range(30))
-    assert backends == {f"{IPS[1]}:{port}": 30}
+    for name in names:
+        del origin.wait[IPS[1], APPS[name][0]]
+    for name in names:
+        assert backends(lab, name, 30) == {other[name]: 30}
     origin.wait = {}
     for thread in threads:
         thread.join()
-    assert 15 <= Counter(ask(lab, "least").get("x-backend") for _ in range(60))[
-        f"{IPS[1]}:{port}"] <= 45
+    for name in names:
+        assert 15 <= backends(lab, name, 60)[other[name]] <= 45
+
+
+def backends(lab, name, n):
+    return Counter(ask(lab, name).get("x-backend") for _ in range(n))
 
 
 def test_b122_a_retry_goes_to_the_same_host(lab, weir, origin):
@@ -148,3 +169,10 @@ def test_b251_one_of_ten_hosts_goes(lab, weir):
     assert 10 <= len(moved) <= 60
     assert owners(IPS) == before
     weir.withdraw("ring.yaml")
+
+
+def test_b101_no_timeout(lab, weir):
+    """Nobody says anything of one: whoever takes 20 s is waited for."""
+    assert weir.late.read().status == 200
+    record = weir.wait_log("it", lambda r: r["authority"] == "late.test")
+    assert record["response_code"] == 200 and record["duration"] > 19000
