@@ -2,6 +2,7 @@
 
     ./run bench wire [--controllers cubic,reno,bbr] [--quick] [--rounds N]
                      [--cell "100 ms"] [--cell "0 ms, 1 %"] ...   rows that begin so
+                     [--beside relay]     Linux relays, too (haproxy), and does not end the path
 """
 import argparse
 import datetime
@@ -13,7 +14,7 @@ from harness import proc
 from harness.goodput import WAYS, Cell, Path
 from harness.reap import reap
 
-SYSTEMS = ("linux", "weir")
+PLACES = {"linux": "Linux", "relay": "relay"}
 CONTROLLERS = ("cubic", "reno", "bbr")
 
 
@@ -25,28 +26,29 @@ def cells(quick):
     return grid + [Cell(rtt=10, reorder=5), Cell(rtt=10, duplicate=1)]
 
 
-def measure(path, cell, rounds):
+def measure(path, cell, rounds, systems):
     """{way: {system: median Mbit/s}}; systems take turns: what else runs on the machine changes
     within minutes."""
-    samples = {way: {system: [] for system in SYSTEMS} for way in WAYS}
+    samples = {way: {system: [] for system in systems} for way in WAYS}
     for _ in range(rounds):
-        for system in SYSTEMS:
+        for system in systems:
             for (_, way), mbit in path.measure(system, [cell]).items():
                 samples[way][system].append(mbit)
     return {way: {s: statistics.median(v) for s, v in by.items()} for way, by in samples.items()}
 
 
-def print_table(controller, chosen, rounds):
+def print_table(controller, chosen, rounds, beside):
+    name = PLACES[beside]
     print(f"\n### {controller}\n")
-    print("| round trip, faults | Linux sends | weir sends | ratio | Linux receives "
+    print(f"| round trip, faults | {name} sends | weir sends | ratio | {name} receives "
           "| weir receives | ratio |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
           flush=True)
     with Path(controller, controller) as path:
         for cell in chosen:
             row = [str(cell)]
-            for mbit in measure(path, cell, rounds).values():
-                linux, weir = (mbit[s] for s in SYSTEMS)
-                row += [f"{linux:.1f}", f"{weir:.1f}", f"{weir / max(linux, 1e-9):.2f}"]
+            for mbit in measure(path, cell, rounds, (beside, "weir")).values():
+                other, weir = mbit[beside], mbit["weir"]
+                row += [f"{other:.1f}", f"{weir:.1f}", f"{weir / max(other, 1e-9):.2f}"]
             print("| " + " | ".join(row) + " |", flush=True)
 
 
@@ -55,6 +57,8 @@ def main():
     parser.add_argument("--controllers", default="cubic")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--beside", choices=PLACES, default="linux",
+                        help="what stands in the gateway's place (linux)")
     parser.add_argument("--cell", action="append", metavar="ROW",
                         help="only rows of the table that begin so; may be repeated")
     args = parser.parse_args()
@@ -71,7 +75,7 @@ def main():
     print(f"Mbit/s of payload; 1 Gbit/s each way, {datetime.date.today()}")
     try:
         for controller in controllers:
-            print_table(controller, chosen, args.rounds)
+            print_table(controller, chosen, args.rounds, args.beside)
     finally:
         proc.clear_scratch()
 

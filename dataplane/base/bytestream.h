@@ -64,6 +64,7 @@ struct bytestream {
 	uint8_t error;     /* enum bytestream_error, with BS_CLOSED */
 	bool eof;          /* BS_EOF was or is about to be notified */
 	bool tx_blocked;   /* set by the user when it stopped at tx_limit: wants BS_WRITABLE */
+	bool patient;      /* set by the user: its events may wait until others' are done */
 	uint32_t taken_ms; /* of the clock, low bits */
 };
 

@@ -137,6 +137,7 @@ bool attempt_begin(struct stream *s, struct http_head *h, bool fresh)
 		attempt_lost(s, why);
 		return false;
 	}
+	upstream_set_patient(s->up, s->copy);
 	lb_request_begin(px->lb, e);
 	if (unlikely(s->cluster->affinity && s->cluster->affinity->bound_percent))
 		lb_bound_begin(px->lb, s->cluster, i, &s->bound);

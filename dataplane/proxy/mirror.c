@@ -190,6 +190,26 @@ static struct stream *make(struct stream *s, const struct mirror *m)
 	return copy;
 }
 
+static void put_off(struct stream *copy)
+{
+	copy->put_off = true;
+	TAILQ_INSERT_TAIL(&copy->px->copies, copy, due);
+	copy->px->n_copies++;
+}
+
+static void leave_queue(struct stream *copy)
+{
+	copy->put_off = false;
+	TAILQ_REMOVE(&copy->px->copies, copy, due);
+	copy->px->n_copies--;
+}
+
+void mirror_go(struct stream *copy)
+{
+	leave_queue(copy);
+	attempt_begin(copy, NULL, false);
+}
+
 void mirror_begin(struct stream *s, const struct http_head *h)
 {
 	const struct route_actions *a = s->route->actions;
@@ -205,7 +225,7 @@ void mirror_begin(struct stream *s, const struct http_head *h)
 		copy->original = s;
 		copy->next_copy = s->copies;
 		s->copies = copy;
-		attempt_begin(copy, NULL, false);
+		put_off(copy);
 	}
 }
 
@@ -320,6 +340,8 @@ void mirror_leave(struct stream *s)
 
 	if (s->copy) {
 		s->px->n_mirrored--;
+		if (s->put_off)
+			leave_queue(s);
 		if (s->original)
 			unlink_copy(s);
 	}

@@ -4,12 +4,17 @@
  * bytes by reference and nothing else, so that a slow or dead mirror is no matter to the request.
  * What does not fit into its share of memory is dropped and counted, and a cluster that refuses
  * connections is asked again after a rest only: each of them costs the worker more than a request
- * that is served. */
+ * that is served. Nobody waits for a copy, so that it is begun after a pass has sent all that is
+ * waited for, and so are the events of its connection. */
 #pragma once
 #include <proxy/stream.h>
 
-/* Begins those that are drawn; h: the request's head, on its way upstream. */
+/* Makes those that are drawn, to be begun when there is time; h: the request's head, on its way
+ * upstream. */
 void mirror_begin(struct stream *s, const struct http_head *h);
+
+/* Begins a copy that was put off. */
+void mirror_go(struct stream *copy);
 
 /* Body of a request with copies; data stays the caller's. */
 void mirror_data(struct stream *s, const struct mbq *data);

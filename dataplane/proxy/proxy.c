@@ -10,6 +10,7 @@
 #include <proxy/admission.h>
 #include <proxy/overload.h>
 #include <proxy/downstream.h>
+#include <proxy/mirror.h>
 #include <proxy/server.h>
 #include <proxy/stream.h>
 #include <tcp/tcp.h>
@@ -101,6 +102,7 @@ struct proxy *proxy_create(const struct proxy_env *env)
 	px->scratch.buf = malloc(px->scratch.size);
 	px->regex = regex_create(env->counters);
 	px->kept_max = env->pool->size / KEPT_SHARE;
+	TAILQ_INIT(&px->copies);
 	px->mirrored_max = RTE_MAX(env->max_conns / MIRRORED_SHARE, MIRRORED_MIN);
 	px->match = match_create();
 	px->lb = lb_create(env->seed);
@@ -223,6 +225,17 @@ void proxy_turn(struct proxy *px)
 bool proxy_settle(struct proxy *px)
 {
 	return upstream_settle(px->up);
+}
+
+uint32_t proxy_copies(const struct proxy *px)
+{
+	return px->n_copies;
+}
+
+void proxy_begin_copies(struct proxy *px, uint32_t n)
+{
+	while (n-- && px->n_copies)
+		mirror_go(TAILQ_FIRST(&px->copies));
 }
 
 bool proxy_has_mail(const struct proxy *px)

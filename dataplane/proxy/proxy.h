@@ -3,6 +3,8 @@
  * Everything mutable is the worker's own. The snapshot pointer is the pass's; requests that
  * live longer pin theirs. */
 #pragma once
+#include <sys/queue.h>
+
 #include <base/scratch.h>
 #include <base/slab.h>
 #include <base/wheel.h>
@@ -47,6 +49,9 @@ struct proxy_env {
 	int64_t epoch_offset_us;
 };
 
+/* Copies of requests, the oldest first. */
+TAILQ_HEAD(copy_queue, stream);
+
 /* A mirror that refuses connections is left alone for a while: mirror.c. */
 struct mirror_rest {
 	uint32_t cluster_id, cluster_gen;
@@ -71,6 +76,8 @@ struct proxy {
 	struct downstream *awaited; /* those whose PROXY header has not come */
 	uint32_t n_conns, n_tunnels, n_awaited;
 	uint32_t n_mirrored, mirrored_max; /* copies of requests on their way; so many may be */
+	struct copy_queue copies;          /* those that are to be begun */
+	uint32_t n_copies;
 	struct mirror_rest rests[MIRROR_RESTS];
 	uint32_t kept, kept_max;       /* mbufs in the streams' bodies; so many may be */
 	uint32_t scarce_ms, shed_next; /* overload.h: for so long; the next connection to look at */
@@ -122,6 +129,11 @@ uint64_t proxy_next_timer(const struct proxy *px);
 /* Lets requests go on that have waited for limits of their clusters: after the pass's events. True
  * when there were any. */
 bool proxy_settle(struct proxy *px);
+/* Copies of requests that are to be begun, and the first n of them begun: after all that somebody
+ * waits for. */
+uint32_t proxy_copies(const struct proxy *px);
+void proxy_begin_copies(struct proxy *px, uint32_t n);
+
 /* Is there something to settle? For whoever is about to sleep, in a way that fits mailboxes. */
 bool proxy_has_mail(const struct proxy *px);
 

@@ -43,6 +43,7 @@ struct stream {
 	/* mirror.c: the copies that still get what this request brings, in a list; of a copy, the
 	 * next one, and the request it follows. */
 	struct stream *copies, *next_copy, *original;
+	TAILQ_ENTRY(stream) due;  /* of a copy that is put off: px->copies */
 	struct exchange_end sink; /* of a copy: down */
 	uint64_t start_us, response_us, end_us;
 	uint64_t timeout_us, timeout_at_us; /* of the whole; 0 = none */
@@ -76,6 +77,7 @@ struct stream {
 	bool has_hash;
 	bool cookie_made;
 	bool copy;         /* for a mirror: nobody waits for the response */
+	bool put_off;      /* a copy that is not begun */
 	bool host_suffix;  /* a copy's host is "name-shadow" */
 	bool mirrored;     /* its copies were begun */
 	bool cross_origin; /* by an origin that the route's CORS policy allows */

@@ -244,7 +244,9 @@ static void set_cwnd(struct tcp_conn *c, struct tcp_flight *f, const struct tcp_
 		c->cwnd = (uint32_t)RTE_MIN((uint64_t)c->cwnd + d->bytes, target);
 	else if (c->cwnd < target || !bandwidth(b))
 		c->cwnd += d->bytes;
-	if (b->conserve)
+	/* But little is under way, too, where nothing is left to send: what has arrived behind a
+	 * loss fills the send queue until that is repaired. */
+	if (b->conserve && c->sq_unsent)
 		c->cwnd = RTE_MIN(c->cwnd, tcp_conn_in_flight(c) + d->bytes);
 	c->cwnd = RTE_MIN(RTE_MAX(c->cwnd, SEGMENTS_MIN * c->mss), TCP_CWND_MAX);
 	if (b->mode == PROBE_RTT)

@@ -22,6 +22,12 @@ enum tcp_pressure {
 	TCP_STARVED /* no data at all */
 };
 
+/* Connections with events for their users, in order. */
+struct tcp_ready {
+	struct tcp_conn *head, *tail;
+	uint32_t n;
+};
+
 struct tcp_ctx {
 	struct bytestream_ops stream_ops; /* of every stream: leads from one to the context */
 	uint64_t now_us;
@@ -46,7 +52,7 @@ struct tcp_ctx {
 	uint32_t n_half_open, n_time_wait, n_fin_wait_2, n_orphans;
 
 	struct tcp_conn *dirty_head, *dirty_tail;  /* owes the peer something; in order */
-	struct tcp_conn *ready_head, *ready_tail;  /* has events for its user */
+	struct tcp_ready ready[2];                 /* [1]: of users that are patient */
 	struct tcp_conn_list half_open, time_wait; /* oldest first */
 	struct tcp_conn_list silent;               /* orphans in FIN-WAIT-2, oldest first */
 	struct tcp_conn_list dead; /* closed in this pass; still named by its batch */
@@ -116,16 +122,20 @@ static inline void tcp_conn_mark(struct tcp_ctx *ctx, struct tcp_conn *c, uint32
 /* The user will be notified of events (enum bytestream_event). */
 static inline void tcp_conn_post(struct tcp_ctx *ctx, struct tcp_conn *c, uint8_t events)
 {
+	struct tcp_ready *q;
+
 	if (!(c->flags & TCP_F_USER))
 		return;
 	c->events |= events;
 	if (c->flags & TCP_F_READY)
 		return;
+	q = &ctx->ready[c->s.patient];
+	q->n++;
 	c->flags |= TCP_F_READY;
 	c->ready_next = NULL;
-	if (ctx->ready_tail)
-		ctx->ready_tail->ready_next = c;
+	if (q->tail)
+		q->tail->ready_next = c;
 	else
-		ctx->ready_head = c;
-	ctx->ready_tail = c;
+		q->head = c;
+	q->tail = c;
 }

@@ -302,16 +302,17 @@ void tcp_conn_set_mss(struct tcp_ctx *ctx, struct tcp_conn *c, uint16_t peer_mss
 	c->mss = (uint16_t)mss;
 }
 
-bool tcp_next_event(struct tcp_ctx *ctx)
+static inline bool next_event(struct tcp_ready *q)
 {
 	struct tcp_conn *c;
 
-	while ((c = ctx->ready_head)) {
+	while ((c = q->head)) {
 		uint8_t events = c->events;
 
-		ctx->ready_head = c->ready_next;
-		if (!ctx->ready_head)
-			ctx->ready_tail = NULL;
+		q->head = c->ready_next;
+		if (!q->head)
+			q->tail = NULL;
+		q->n--;
 		c->flags &= ~TCP_F_READY;
 		c->events = 0;
 		if (!events)
@@ -322,9 +323,24 @@ bool tcp_next_event(struct tcp_ctx *ctx)
 	return false;
 }
 
+bool tcp_next_event(struct tcp_ctx *ctx)
+{
+	return next_event(&ctx->ready[0]);
+}
+
+bool tcp_next_patient_event(struct tcp_ctx *ctx)
+{
+	return next_event(&ctx->ready[1]);
+}
+
+uint32_t tcp_patient_events(const struct tcp_ctx *ctx)
+{
+	return ctx->ready[1].n;
+}
+
 bool tcp_has_events(const struct tcp_ctx *ctx)
 {
-	return ctx->ready_head != NULL;
+	return ctx->ready[0].head || ctx->ready[1].head;
 }
 
 /* What died in this pass, except what a list still names. */

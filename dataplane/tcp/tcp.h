@@ -4,7 +4,7 @@
  * events leave through ops and lists. Nothing here knows a NIC, a clock or a thread, so
  * tests run it against itself over a simulated link.
  *
- * A pass is: tcp_take_segments() for what arrived, tcp_next_event() until NULL for the
+ * A pass is: tcp_take_segments() for what arrived, tcp_next_event() until false for the
  * user's turn, wheel_turn() for timers, tcp_flush() to send what all that made. Output is
  * put off to the flush so that an answer carries the acknowledgement. */
 #pragma once
@@ -108,6 +108,10 @@ void tcp_unreachable(struct tcp_ctx *ctx, const struct tcp_tuple *t);
 
 /* Delivers pending notifications, one connection a call; false when there is none left. */
 bool tcp_next_event(struct tcp_ctx *ctx);
+
+/* The same for streams whose users are patient, and how many there are at most. */
+bool tcp_next_patient_event(struct tcp_ctx *ctx);
+uint32_t tcp_patient_events(const struct tcp_ctx *ctx);
 
 /* Is a notification pending? Timers make some after the user's turn: a worker must not sleep
  * on them. */

@@ -529,6 +529,11 @@ struct exchange_end *upstream_end(struct upstream_conn *uc)
 	return &uc->end;
 }
 
+void upstream_set_patient(struct upstream_conn *uc, bool patient)
+{
+	uc->bs->patient = patient;
+}
+
 void upstream_expect(struct upstream_conn *uc, enum http_method method, bool upgrade)
 {
 	uc->method = method;

@@ -134,6 +134,9 @@ struct upstream_conn *upstream_acquire(struct upstream *u, const struct cluster 
 
 struct exchange_end *upstream_end(struct upstream_conn *uc);
 
+/* Nobody waits for this exchange: what comes of it is told after what others wait for. */
+void upstream_set_patient(struct upstream_conn *uc, bool patient);
+
 /* Announces the request about to be sent: decides how the response is framed. */
 void upstream_expect(struct upstream_conn *uc, enum http_method method, bool upgrade);
 

@@ -12,6 +12,7 @@
 #include <rte_pause.h>
 
 #include <upstream/mailbox.h>
+#include <worker/tsc.h>
 #include <worker/worker.h>
 
 struct dataplane {
@@ -30,7 +31,8 @@ struct dataplane *dataplane_create(const struct dataplane_config *cfg, struct pu
 {
 	size_t size = sizeof(struct dataplane) + cfg->n_workers * sizeof(struct worker);
 	struct dataplane *dp = aligned_alloc(64, (size + 63) & ~(size_t)63);
-	uint64_t tsc_start = rte_rdtsc();
+	struct moment start = moment_now();
+	uint64_t rate;
 
 	if (!dp) {
 		snprintf(err, err_len, "no memory for %u workers", cfg->n_workers);
@@ -43,6 +45,7 @@ struct dataplane *dataplane_create(const struct dataplane_config *cfg, struct pu
 		free(dp);
 		return NULL;
 	}
+	rate = tsc_rate_since(&start);
 	for (unsigned i = 0; i < cfg->n_workers; i++) {
 		struct worker *w = &dp->workers[i];
 
@@ -51,7 +54,8 @@ struct dataplane *dataplane_create(const struct dataplane_config *cfg, struct pu
 		w->orders = &dp->orders;
 		w->mailboxes = dp->mailboxes;
 		w->downstream = &dp->downstream;
-		w->tsc_start = tsc_start;
+		w->tsc_start = start.tsc;
+		w->us_per_tsc = rate;
 		w->wake_fd = -1;
 		dp->n_workers++;
 		if (!worker_init(w, &dp->cfg, dp->ports, dp->pool, err, err_len)) {

@@ -15,6 +15,8 @@
 #define SPIN_US      40
 #define SLEEP_MAX_US (100 * 1000ull)
 #define EPOCH_US     1000000ull
+/* Of what nobody waits for, at most so much is done at once while there is little of it. */
+#define BACKGROUND_MIN 4u
 
 /* Wall clock time is the worker's clock plus an offset, taken anew each second: the TSC's rate is
  * only known to some parts in 100,000, which would be seconds a day. */
@@ -53,6 +55,21 @@ static uint32_t mbufs_left(struct rte_mempool *pool)
 	return rte_mempool_get_ops(pool->ops_index)->get_count(pool) + (own ? own->len : 0);
 }
 
+/* What nobody waits for: copies of requests, and the answers to them. A quarter of them at a time:
+ * what arrives meanwhile waits for little, and there are never many. */
+static __rte_noinline bool background(struct worker *w)
+{
+	uint32_t answers = RTE_MAX(tcp_patient_events(w->tcp) / 4, BACKGROUND_MIN);
+	uint32_t copies = RTE_MAX(proxy_copies(w->proxy) / 4, BACKGROUND_MIN);
+
+	while (answers && tcp_next_patient_event(w->tcp))
+		answers--;
+	proxy_begin_copies(w->proxy, copies);
+	tcp_flush(w->tcp);
+	net_flush(w->net);
+	return true;
+}
+
 bool worker_pass(struct worker *w, uint64_t now_us)
 {
 	struct rte_mbuf *pkts[PASS_BURST];
@@ -78,6 +95,8 @@ bool worker_pass(struct worker *w, uint64_t now_us)
 	tcp_flush(w->tcp);
 	net_timers(w->net, now_us);
 	work |= net_flush(w->net);
+	if (unlikely(tcp_patient_events(w->tcp) || proxy_copies(w->proxy)))
+		work |= background(w);
 	publish_quiescent(w->cell, w->index);
 	return work;
 }

@@ -208,7 +208,8 @@ bool worker_init(struct worker *w, const struct dataplane_config *cfg, struct ne
 	w->adaptive = cfg->idle == IDLE_ADAPTIVE;
 	if (w->tsc_start == 0)
 		w->tsc_start = rte_rdtsc();
-	w->us_per_tsc = (uint64_t)(((unsigned __int128)1000000 << 32) / rte_get_tsc_hz());
+	if (w->us_per_tsc == 0)
+		w->us_per_tsc = (uint64_t)(((unsigned __int128)1000000 << 32) / rte_get_tsc_hz());
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	w->stats = calloc(1, sizeof(*w->stats));
 	w->log = aligned_alloc(64, sizeof(*w->log));

@@ -2,6 +2,7 @@
 
     client (Linux) -- wire -- weir -- clean cable -- origin (Linux)
     client (Linux) -- wire -- origin in the gateway's place (Linux)
+    client (Linux) -- wire -- relay (haproxy on Linux's TCP) -- clean cable -- origin (Linux)
 
 `down` is towards the client: weir sends over the wire; `up`: it receives. All but the client run
 before whatever else the machine does: so does the kernel's TCP by itself.
@@ -11,7 +12,7 @@ import os
 import time
 
 from . import bulk, proc
-from .lab import GW_EXT_IP, Lab
+from .lab import GW_EXT_IP, GW_INT_IP, Lab
 from .resources import documents, gateway, single
 from .weir import Weir
 
@@ -20,6 +21,18 @@ PORT, ORIGIN_IP, ORIGIN_PORT = 80, "198.18.1.30", 9300
 # of its 4 MiB under way.
 DATAPLANE = {"workers": 1, "idle": "adaptive", "memory": "1GiB", "hugepages": "auto",
              "connections": 30000}
+# What weir does, on the kernel's TCP: accept, connect, pass bytes on, with one thread.
+RELAY = f"""global
+    nbthread 1
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+listen bulk
+    bind {GW_EXT_IP}:{PORT}
+    server origin {ORIGIN_IP}:{ORIGIN_PORT}
+"""
 PROGRAM = os.path.abspath(bulk.__file__)
 PYTHON = ("/usr/bin/python3", "-B")
 WAYS = ("down", "up")
@@ -50,16 +63,52 @@ class Path:
         return server
 
     @contextlib.contextmanager
-    def _far_end(self, system):
-        """The system in place; yields the server that counts what is sent up."""
-        if system == "linux":
-            self.lab.gw.ip("addr", "add", f"{GW_EXT_IP}/24", "dev", "ext")
+    def _addresses(self, **by_device):
+        """The kernel has the gateway's addresses."""
+        try:
+            for device, ip in by_device.items():
+                self.lab.gw.ip("addr", "add", f"{ip}/24", "dev", device)
+            yield
+        finally:
+            for device in by_device:
+                self.lab.gw.ip("addr", "flush", "dev", device)
+
+    @contextlib.contextmanager
+    def _linux(self):
+        with self._addresses(ext=GW_EXT_IP):
             server = self._serve(self.lab.gw, GW_EXT_IP, PORT)
             try:
                 yield server
             finally:
                 server.kill()
-                self.lab.gw.ip("addr", "flush", "dev", "ext")
+
+    @contextlib.contextmanager
+    def _relay(self):
+        config = os.path.join(proc.scratch(), "relay.cfg")
+        with open(config, "w", encoding="ascii") as f:
+            f.write(RELAY)
+        with self._addresses(ext=GW_EXT_IP, int=GW_INT_IP):
+            self.lab.gw.ip("route", "replace", "198.18.0.0/24", "dev", "ext", "congctl",
+                           self.controller)
+            relay = proc.Process("haproxy", ["haproxy", "-db", "-f", config], ns=self.lab.gw,
+                                 first=True)
+            try:
+                proc.wait_until("the relay listens", lambda: self._listens(relay))
+                yield self.servers["weir"]
+            finally:
+                relay.kill()
+
+    def _listens(self, relay):
+        assert relay.running(), relay.log()
+        found = self.lab.gw.run("ss", "-Hltn", f"sport = :{PORT}")
+        return str(PORT) in found.stdout
+
+    @contextlib.contextmanager
+    def _far_end(self, system):
+        """The system in place; yields the server that counts what is sent up."""
+        if system != "weir":
+            with self._linux() if system == "linux" else self._relay() as server:
+                yield server
             return
         weir = Weir(self.lab, documents(
             gateway(), single("bulk", ORIGIN_IP, ORIGIN_PORT, bulk.HOST)),

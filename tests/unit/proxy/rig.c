@@ -281,6 +281,8 @@ bool rig_pass(struct rig *r)
 	while (tcp_next_event(&r->tcp))
 		;
 	proxy_settle(r->px);
+	if (!r->busy)
+		proxy_begin_copies(r->px, proxy_copies(r->px));
 	return fake_departures(&r->tcp) || proxy_has_mail(r->px);
 }
 

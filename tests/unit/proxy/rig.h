@@ -45,6 +45,7 @@ struct rig {
 	struct endpoint endpoints[RIG_ENDPOINTS];
 	const struct endpoint *endpoint_by_id[RIG_ENDPOINTS];
 	struct mailbox mailbox;           /* of a worker that is alone */
+	bool busy;                        /* never has time for copies */
 	struct message request, response; /* the last ones read */
 };
 

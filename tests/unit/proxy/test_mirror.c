@@ -78,6 +78,56 @@ static void a_request_without_body(void **state)
 	rig_check_no_log(r);
 }
 
+/* Nobody waits for it. */
+static void a_copy_waits_until_there_is_time(void **state)
+{
+	struct rig *r = *state;
+	struct peer *client = rig_client(r, PORT_ROUTED), *origin, *copy;
+
+	mirror_to(r, 0, 1);
+	r->busy = true;
+	rig_ask(r, client, POST "abcdef");
+	origin = rig_origin(r);
+	rig_expect_request(r, origin);
+	assert_false(peer_stream(origin)->patient);
+	done(r, client, origin);
+	assert_false(rig_has_origin(r));
+	assert_int_equal(proxy_copies(r->px), 1);
+	r->busy = false;
+	rig_run(r);
+	assert_int_equal(proxy_copies(r->px), 0);
+	/* The request's connection is free meanwhile. */
+	copy = origin;
+	rig_expect_request(r, copy);
+	rig_check_body(&r->request, "abcdef");
+	assert_true(peer_stream(copy)->patient);
+	rig_answer(r, copy, OK);
+	assert_int_equal(r->px->n_mirrored, 0);
+	/* And the next that it serves is waited for. */
+	actions.n_mirrors = 0;
+	rig_ask(r, client, GET);
+	rig_expect_request(r, origin);
+	assert_false(peer_stream(origin)->patient);
+	done(r, client, origin);
+}
+
+static void a_copy_that_is_never_begun(void **state)
+{
+	struct rig *r = *state;
+	struct peer *client = rig_client(r, PORT_ROUTED);
+
+	mirror_to(r, 0, 2);
+	r->busy = true;
+	rig_ask(r, client, POST "abc");
+	assert_int_equal(proxy_copies(r->px), 2);
+	peer_reset(client);
+	rig_run(r);
+	assert_int_equal(proxy_copies(r->px), 0);
+	assert_int_equal(r->px->n_mirrored, 0);
+	assert_int_equal(r->px->kept, 0);
+	r->busy = false;
+}
+
 static void a_body_in_pieces(void **state)
 {
 	struct rig *r = *state;
@@ -320,6 +370,8 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(a_request_without_body),
+		CASE(a_copy_waits_until_there_is_time),
+		CASE(a_copy_that_is_never_begun),
 		CASE(a_body_in_pieces),
 		CASE(a_mirror_that_refuses),
 		CASE(a_mirror_that_refuses_is_left_alone),

@@ -325,6 +325,29 @@ static void bbr_does_not_halve_at_a_loss(void **state)
 	rest(c);
 }
 
+/* After a loss what arrives is replaced; unless it was the send queue that ran empty. */
+static void bbr_keeps_its_window_where_nothing_is_left_to_send(void **state)
+{
+	struct rig *r = *state;
+	struct tcp_conn *c = steady(r, CONGESTION_BBR, 10, 50);
+	struct rte_mbuf more;
+	struct tcp_delivered d = {.bytes = 2000, .rtt_us = 50000};
+	uint32_t before;
+
+	c->snd_nxt = c->snd_una;
+	deliver(r, c, 10000000, 50000, 30);
+	before = c->cwnd;
+	tcp_cc_of(c)->reduce(c, c->flight);
+	c->snd_nxt = c->snd_una + 5000;
+	tcp_cc_of(c)->acked(r->tcp, c, c->flight, &d);
+	assert_true(c->cwnd >= before);
+	c->sq_unsent = &more;
+	tcp_cc_of(c)->acked(r->tcp, c, c->flight, &d);
+	assert_int_equal(c->cwnd, 5000 + 2000);
+	c->sq_unsent = NULL;
+	rest(c);
+}
+
 static void bbr_looks_for_a_shorter_round_trip(void **state)
 {
 	struct rig *r = *state;
@@ -446,6 +469,7 @@ int main(void)
 		T(few_samples_decide_nothing),
 		T(bbr_finds_the_bandwidth),
 		T(bbr_does_not_halve_at_a_loss),
+		T(bbr_keeps_its_window_where_nothing_is_left_to_send),
 		T(bbr_looks_for_a_shorter_round_trip),
 		T(bbr_does_not_stall_by_a_wrong_bandwidth),
 		T(a_large_window_is_paced),
