@@ -110,6 +110,7 @@ struct proxy *proxy_create(const struct proxy_env *env)
 	    !px->match || !px->lb || !px->rows ||
 	    !slab_init(&px->servers, server_size(), env->max_conns) ||
 	    !slab_init(&px->downstreams, sizeof(struct downstream), env->max_conns) ||
+	    !slab_init(&px->relays, sizeof(struct relay), env->max_conns) ||
 	    !slab_init(&px->streams, sizeof(struct stream), env->max_conns) || !make_upstream(px)) {
 		proxy_destroy(px);
 		return NULL;
@@ -124,6 +125,7 @@ void proxy_destroy(struct proxy *px)
 	prober_destroy(px->prober);
 	upstream_destroy(px->up);
 	slab_fini(&px->streams);
+	slab_fini(&px->relays);
 	slab_fini(&px->downstreams);
 	slab_fini(&px->servers);
 	request_index_destroy(px->rows);

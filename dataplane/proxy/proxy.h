@@ -67,6 +67,7 @@ struct proxy {
 	struct upstream *up;
 	struct prober *prober;
 	struct slab servers, streams, downstreams;
+	struct slab relays;         /* of streams that are tunnels */
 	struct h1_server *conns;    /* all client connections */
 	struct downstream *awaited; /* those whose PROXY header has not come */
 	uint32_t n_conns, n_tunnels, n_awaited;

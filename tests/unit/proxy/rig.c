@@ -217,6 +217,7 @@ static void take_stock(struct rig *r)
 	assert_int_equal(r->px->servers.used, 0);
 	assert_int_equal(r->px->streams.used, 0);
 	assert_int_equal(r->px->downstreams.used, 0);
+	assert_int_equal(r->px->relays.used, 0);
 	assert_int_equal(upstream_conns(r->px->up), 0);
 	assert_int_equal(r->steered, rig_count(r, CTR_UPSTREAM_CONNECTS) +
 					     rig_count(r, CTR_HEALTH_CHECKS_STARTED));
