@@ -137,7 +137,8 @@ static void put_flags(FILE *out, const json_t *flags)
 	}
 }
 
-static void print_endpoints(FILE *out, const json_t *cluster)
+/* lost: what becomes of what has nowhere to go. */
+static void print_endpoints(FILE *out, const json_t *cluster, const char *lost)
 {
 	const json_t *endpoints = json_object_get(cluster, "endpoints"), *e;
 	size_t i;
@@ -152,7 +153,7 @@ static void print_endpoints(FILE *out, const json_t *cluster)
 		fputs("\n", out);
 	}
 	if (json_array_size(endpoints) == 0)
-		fputs(INDENT "  no endpoint: 503 UH\n", out);
+		fprintf(out, INDENT "  no endpoint: %s UH\n", lost);
 }
 
 static void print_actions(FILE *out, const json_t *actions)
@@ -168,7 +169,7 @@ static void print_actions(FILE *out, const json_t *actions)
 	}
 }
 
-static void print_targets(FILE *out, const json_t *targets)
+static void print_targets(FILE *out, const json_t *targets, const char *lost)
 {
 	const json_t *t;
 	size_t i;
@@ -182,14 +183,14 @@ static void print_targets(FILE *out, const json_t *targets)
 			fprintf(out, "%.3g %% ", json_number_value(json_object_get(t, "percent")));
 		put(out, t, "cluster");
 		if (!json_is_object(cluster)) {
-			fputs("\n" INDENT "  there is no such cluster: 503 NC\n", out);
+			fprintf(out, "\n" INDENT "  there is no such cluster: %s NC\n", lost);
 			continue;
 		}
 		fputs("  ", out);
 		put(out, cluster, "load_balancer");
 		fputs("\n", out);
 		print_actions(out, json_object_get(t, "actions"));
-		print_endpoints(out, cluster);
+		print_endpoints(out, cluster, lost);
 	}
 }
 
@@ -214,7 +215,18 @@ static void print_route(FILE *out, const json_t *r)
 	fputs(INDENT "  timeout ", out);
 	print_duration(out, json_get_int(r, "timeout_us"));
 	fprintf(out, ", %lld %s\n", (long long)retries, retries == 1 ? "retry" : "retries");
-	print_targets(out, json_object_get(r, "targets"));
+	print_targets(out, json_object_get(r, "targets"), "503");
+}
+
+/* Of a listener that is not HTTP's. */
+static void print_tcp_route(FILE *out, const json_t *r)
+{
+	fprintf(out, SECTION, "route");
+	put(out, r, "resource");
+	fputs(" ", out);
+	put(out, r, "field");
+	fputs("\n" INDENT "  takes every connection, whatever is sent\n", out);
+	print_targets(out, json_object_get(r, "targets"), "closed,");
 }
 
 static void print_verdict(FILE *out, const json_t *v)
@@ -226,6 +238,10 @@ static void print_verdict(FILE *out, const json_t *v)
 		fputs(": ", out);
 	} else if (strcmp(json_get_string(v, "result"), "refused") == 0) {
 		fputs("connection refused: ", out);
+	} else if (strcmp(json_get_string(v, "result"), "close") == 0) {
+		fputs("closed, ", out);
+		put(out, v, "response_flags");
+		fputs(": ", out);
 	}
 	put(out, v, "reason");
 	fputs("\n", out);
@@ -248,6 +264,8 @@ static void print_answer(FILE *out, const json_t *answer)
 	print_misses(out, answer);
 	if (json_object_get(answer, "route"))
 		print_route(out, json_object_get(answer, "route"));
+	if (json_object_get(answer, "tcp_route"))
+		print_tcp_route(out, json_object_get(answer, "tcp_route"));
 	print_verdict(out, json_object_get(answer, "verdict"));
 }
 

@@ -106,11 +106,12 @@ static bool listener_chosen(const json_t *l, const struct pc_options *o)
 static void listener_put(struct table *t, const json_t *l)
 {
 	const char *fallback = json_get_string(l, "fallback");
+	bool tcp = strcmp(json_get_string(l, "protocol"), "tcp") == 0;
 
 	table_put(t, json_get_string(l, "name"));
 	table_put(t, json_get_string(l, "kind"));
 	table_printf(t, "%lld", (long long)json_get_int(l, "host_count"));
-	table_put(t, *fallback ? fallback : "404");
+	table_put(t, *fallback ? fallback : tcp ? "tcp" : "404");
 }
 
 static const struct kind listeners = {
@@ -141,7 +142,9 @@ const struct verb proxy_config_listener_verb = {
 	.summary = "where connections are taken",
 	.help = "Prints where connections are taken: `gateway` listeners (0.0.0.0 is every own\n"
 		"address), and `mesh` listeners, the addresses of services; how many domains each\n"
-		"knows, and the virtual host of all others.",
+		"knows, and the virtual host of all others. Of `tcp` nothing is read: the "
+		"listener\n"
+		"has one route.",
 	.options = listener_specs,
 	.n_options = sizeof(listener_specs) / sizeof(listener_specs[0]),
 	.run = run_listener,
@@ -278,7 +281,8 @@ const struct verb proxy_config_route_verb = {
 	.summary = "virtual hosts, and their routes in order",
 	.help = "Prints the virtual hosts with their domains, and the routes of each in the order "
 		"in\n"
-		"which they are tried: all conditions of a route must hold, * takes everything.",
+		"which they are tried: all conditions of a route must hold, * takes everything. A\n"
+		"TCP listener stands among them with its route.",
 	.options = route_specs,
 	.n_options = sizeof(route_specs) / sizeof(route_specs[0]),
 	.run = run_route,

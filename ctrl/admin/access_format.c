@@ -182,6 +182,8 @@ static bool is_absent(const struct field *f, const struct entry *e)
 		return address_of(f, e->r)->port == 0;
 	case FIELD_SERVICE_TIME:
 		return e->r->upstream_us == UINT64_MAX;
+	case FIELD_PROTOCOL:
+		return e->r->session;
 	default:
 		return false;
 	}

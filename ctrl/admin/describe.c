@@ -155,6 +155,34 @@ json_t *describe_route(const struct vhost *v, const struct route *r)
 	return j;
 }
 
+json_t *describe_tcp_route(const struct tcp_route *r)
+{
+	json_t *j = json_object(), *targets = json_array();
+
+	json_put_string(j, "name", "tcp");
+	json_object_set_new(j, "origin", origin_json(&r->origin));
+	json_object_set_new(j, "match", json_array());
+	for (uint32_t i = 0; i < r->split.n_targets; i++)
+		json_array_append_new(targets, describe_target(&r->split, i));
+	json_object_set_new(j, "targets", targets);
+	json_object_set_new(j, "actions", json_array());
+	return j;
+}
+
+/* Where virtual hosts are listed, its route is what it has instead. */
+json_t *describe_tcp_listener(const struct listener *l)
+{
+	json_t *j = json_object(), *routes = json_array();
+
+	json_put_string(j, "name", l->name);
+	json_put_int(j, "port", l->addr.port);
+	json_put_string(j, "protocol", "tcp");
+	json_object_set_new(j, "domains", json_array());
+	json_array_append_new(routes, describe_tcp_route(l->tcp));
+	json_object_set_new(j, "routes", routes);
+	return j;
+}
+
 json_t *describe_vhost(const struct vhost *v, uint16_t port, json_t *domains)
 {
 	json_t *j = json_object(), *routes = json_array();
@@ -219,6 +247,7 @@ json_t *describe_listener(const struct listener *l, bool hosts, const struct lis
 	json_put_string(j, "address", net_addr_format(&l->addr, addr));
 	json_put_int(j, "port", l->addr.port);
 	json_put_string(j, "kind", l->kind == LISTENER_MESH ? "mesh" : "gateway");
+	json_put_string(j, "protocol", l->tcp ? "tcp" : "http");
 	if (l->proxy_protocol)
 		json_object_set_new(j, "proxy_protocol", json_true());
 	json_put_int(j, "host_count",
@@ -269,6 +298,11 @@ json_t *describe_cluster(const struct cluster *c, uint64_t now_us)
 	json_put_int(j, "connect_timeout_us", c->connect_timeout_us);
 	json_put_int(j, "idle_timeout_us", c->idle_timeout_us);
 	json_put_int(j, "max_requests_per_connection", c->max_requests_per_connection);
+	json_put_int(j, "tcp_idle_timeout_us", c->tcp_idle_us);
+	if (c->tunnel) {
+		json_put_string(j, "tunnel", c->tunnel->target);
+		json_put_string(j, "tunnel_protocol", c->tunnel->post ? "POST" : "CONNECT");
+	}
 	if (c->endpoints->n && c->endpoints->endpoints[0].announce)
 		json_put_int(j, "proxy_protocol", c->endpoints->endpoints[0].announce);
 	cluster_state_describe(j, c);

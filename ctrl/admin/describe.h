@@ -12,6 +12,10 @@ json_t *describe_listener(const struct listener *l, bool hosts, const struct lis
 /* Do both see the same virtual hosts, as the VIPs of one port do? a may be NULL. */
 bool describe_shares_hosts(const struct listener *a, const struct listener *b);
 
+/* Of a listener that has a TCP route. */
+json_t *describe_tcp_listener(const struct listener *l);
+json_t *describe_tcp_route(const struct tcp_route *r);
+
 /* domains: an array of its names, taken. */
 json_t *describe_vhost(const struct vhost *v, uint16_t port, json_t *domains);
 json_t *describe_route(const struct vhost *v, const struct route *r);

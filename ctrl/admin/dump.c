@@ -1,5 +1,5 @@
 /* dump.c - walks a snapshot. Virtual hosts are listed once, however many listeners share
- * them; listeners name them. */
+ * them; listeners name them. What is not HTTP's has its route in the same list. */
 #include "dump.h"
 
 #include <stdlib.h>
@@ -161,6 +161,16 @@ static void collect_all(const struct snapshot *snap, struct uses *set)
 		qsort(set->items, set->n, sizeof(*set->items), compare_uses);
 }
 
+static void list_tcp_routes(const struct snapshot *snap, const struct query *q, struct list *list)
+{
+	for (uint32_t i = 0; i < snap->n_listener_ids && !list->out->full; i++) {
+		const struct listener *l = snap->listener_by_id[i];
+
+		if (l && l->tcp && selected(l->name, q))
+			list_add(list, describe_tcp_listener(l));
+	}
+}
+
 static void put_vhosts(const struct admin_state *s, const struct snapshot *snap,
 		       const struct query *q, struct text *out)
 {
@@ -180,6 +190,7 @@ static void put_vhosts(const struct admin_state *s, const struct snapshot *snap,
 		else
 			json_decref(domains);
 	}
+	list_tcp_routes(snap, q, &list);
 	list_close(&list);
 	out->full |= set.failed;
 	free(set.items);

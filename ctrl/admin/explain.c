@@ -37,6 +37,17 @@ static void put_verdict(struct question *x, unsigned status, const char *flags,
 	json_object_set_new(x->answer, "verdict", j);
 }
 
+/* What the client sees of a connection that goes nowhere. */
+static void put_tcp_verdict(struct question *x, const char *flags, const char *sentence)
+{
+	json_t *j = json_object();
+
+	json_put_string(j, "result", *flags == '-' ? "forward" : "close");
+	json_put_string(j, "response_flags", flags);
+	json_put_string(j, "reason", sentence);
+	json_object_set_new(x->answer, "verdict", j);
+}
+
 static void put_closed(struct question *x, struct text *why)
 {
 	json_t *j = json_object();
@@ -211,8 +222,10 @@ static bool put_own_verdict(struct question *x, const struct route *r)
 	return true;
 }
 
-/* A route with several clusters fails only for its share; the answer says it at the cluster. */
-static void put_forward_verdict(struct question *x, const struct split *s)
+/* A route with several clusters fails only for its share; the answer says it at the cluster.
+ * Returns the flags. */
+static const char *judge_split(const struct question *x, const struct split *s,
+			       const char **sentence)
 {
 	uint32_t missing = 0, empty = 0;
 
@@ -222,16 +235,24 @@ static void put_forward_verdict(struct question *x, const struct split *s)
 		missing += c == NULL;
 		empty += c && c->endpoints->n == 0;
 	}
-	if (missing == s->n_targets)
-		put_verdict(x, 503, "NC",
-			    "the cluster does not exist: no such service, port or "
-			    "subset is known");
-	else if (missing + empty == s->n_targets)
-		put_verdict(x, 503, "UH", "the cluster has no endpoint");
-	else if (missing + empty > 0)
-		put_verdict(x, 0, "-", "forwarded, but some of the clusters cannot be reached");
-	else
-		put_verdict(x, 0, "-", "forwarded to an endpoint");
+	if (missing == s->n_targets) {
+		*sentence = "the cluster does not exist: no such service, port or subset is known";
+		return "NC";
+	}
+	if (missing + empty == s->n_targets) {
+		*sentence = "the cluster has no endpoint";
+		return "UH";
+	}
+	*sentence = missing + empty ? "forwarded, but some of the clusters cannot be reached"
+				    : "forwarded to an endpoint";
+	return "-";
+}
+
+static void put_forward_verdict(struct question *x, const struct split *s)
+{
+	const char *sentence, *flags = judge_split(x, s, &sentence);
+
+	put_verdict(x, *flags == '-' ? 0 : 503, flags, sentence);
 }
 
 static void put_route(struct question *x, struct evaluation *e, const struct vhost *v,
@@ -293,6 +314,19 @@ static void put_listener(struct question *x, const struct listener *l)
 	json_object_set_new(x->answer, "listener", describe_listener(l, false, NULL));
 }
 
+/* Whatever is asked: nobody reads it. */
+static void put_tcp_route(struct question *x, const struct tcp_route *r)
+{
+	const char *sentence, *flags = judge_split(x, &r->split, &sentence);
+	json_t *j = describe_tcp_route(r);
+
+	json_put_string(j, "resource", r->origin.resource);
+	json_put_string(j, "field", r->origin.field);
+	put_targets(x, j, &r->split);
+	json_object_set_new(x->answer, "tcp_route", j);
+	put_tcp_verdict(x, flags, sentence);
+}
+
 static bool is_connect(struct span method)
 {
 	return method.n == 7 && memcmp(method.p, "CONNECT", 7) == 0;
@@ -345,7 +379,10 @@ static void answer(struct question *x)
 	}
 	text_fini(&why);
 	put_listener(x, l);
-	find_host(x, l);
+	if (l->tcp)
+		put_tcp_route(x, l->tcp);
+	else
+		find_host(x, l);
 }
 
 static bool read_misses(struct question *x, const struct query *q, struct text *out)

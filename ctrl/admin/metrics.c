@@ -91,18 +91,21 @@ static void put_label(struct text *out, const char *name, const char *value, siz
 	text_puts(out, "\",");
 }
 
-static void put_request_labels(struct text *out, const struct request_stat *r)
+static void put_labels(struct text *out, const struct request_stat *r)
 {
 	char flags[FLAGS_TEXT_MAX];
 
-	text_printf(out, "{reporter=\"source\",response_code=\"%u\",response_flags=\"%s\",",
-		    r->status, flags_format(r->flags, flags));
+	text_puts(out, "{reporter=\"source\",");
+	if (!r->session)
+		text_printf(out, "response_code=\"%u\",", r->status);
+	text_printf(out, "response_flags=\"%s\",", flags_format(r->flags, flags));
 	put_label(out, "destination_service", r->service_host, sizeof(r->service_host));
 	put_label(out, "destination_service_name", r->service_name, sizeof(r->service_name));
 	put_label(out, "destination_service_namespace", r->service_namespace,
 		  sizeof(r->service_namespace));
 	put_label(out, "destination_version", r->version, sizeof(r->version));
-	text_puts(out, "request_protocol=\"http\",connection_security_policy=\"unknown\"");
+	text_printf(out, "request_protocol=\"%s\",connection_security_policy=\"unknown\"",
+		    r->session ? "tcp" : "http");
 }
 
 /* A histogram as far as the workers keep it: sum and count. Its one bucket is the infinite
@@ -111,11 +114,11 @@ static void put_histogram(struct text *out, const char *name, const struct reque
 			  double sum)
 {
 	text_printf(out, "%s_bucket", name);
-	put_request_labels(out, r->key);
+	put_labels(out, r->key);
 	text_printf(out, ",le=\"+Inf\"} %" PRIu64 "\n%s_sum", r->count, name);
-	put_request_labels(out, r->key);
+	put_labels(out, r->key);
 	text_printf(out, "} %.15g\n%s_count", sum, name);
-	put_request_labels(out, r->key);
+	put_labels(out, r->key);
 	text_printf(out, "} %" PRIu64 "\n", r->count);
 }
 
@@ -124,7 +127,7 @@ static void put_requests(struct text *out, const struct request_sum *r, size_t n
 	put_head(out, "istio_requests_total", "counter", "Requests, by destination and response");
 	for (size_t i = 0; i < n; i++) {
 		text_puts(out, "istio_requests_total");
-		put_request_labels(out, r[i].key);
+		put_labels(out, r[i].key);
 		text_printf(out, "} %" PRIu64 "\n", r[i].count);
 	}
 	put_head(out, "istio_request_duration_milliseconds", "histogram",
@@ -138,6 +141,37 @@ static void put_requests(struct text *out, const struct request_sum *r, size_t n
 	put_head(out, "istio_response_bytes", "histogram", "Bytes of response bodies");
 	for (size_t i = 0; i < n; i++)
 		put_histogram(out, "istio_response_bytes", &r[i], (double)r[i].response_bytes);
+}
+
+/* ---- Istio's, of TCP routes ---- */
+
+static const struct session_metric {
+	const char *name, *help;
+	size_t offset; /* in a request_sum */
+} session_metrics[] = {
+	{"istio_tcp_connections_opened_total", "Connections of TCP routes that have begun",
+	 offsetof(struct request_sum, opened)},
+	{"istio_tcp_connections_closed_total", "Connections of TCP routes that are over",
+	 offsetof(struct request_sum, count)},
+	{"istio_tcp_received_bytes_total", "Bytes from clients, of those that are over",
+	 offsetof(struct request_sum, request_bytes)},
+	{"istio_tcp_sent_bytes_total", "Bytes to clients, of those that are over",
+	 offsetof(struct request_sum, response_bytes)},
+};
+
+static void put_sessions(struct text *out, const struct request_sum *r, size_t n)
+{
+	for (size_t m = 0; m < sizeof(session_metrics) / sizeof(session_metrics[0]); m++) {
+		const struct session_metric *it = &session_metrics[m];
+
+		put_head(out, it->name, "counter", it->help);
+		for (size_t i = 0; i < n; i++) {
+			text_puts(out, it->name);
+			put_labels(out, r[i].key);
+			text_printf(out, "} %" PRIu64 "\n",
+				    *(const uint64_t *)((const char *)&r[i] + it->offset));
+		}
+	}
 }
 
 /* ---- the control loop's ---- */
@@ -244,16 +278,26 @@ static void put_control(struct text *out, const struct admin_state *s)
 	}
 }
 
+/* Sessions come last: how many are requests. */
+static size_t count_requests(const struct request_sum *r, size_t n)
+{
+	while (n && r[n - 1].key->session)
+		n--;
+	return n;
+}
+
 void metrics_write(const struct admin_state *s, struct text *out)
 {
 	struct request_sum *r;
 	size_t n = requests_collect(s->dataplane, requests_compare_labels, &r);
+	size_t requests = count_requests(r, n);
 
 	put_control(out, s);
 	for (unsigned i = 0; i < CTR_COUNT; i++)
 		put_worker_family(out, s->dataplane, i);
 	cluster_state_write(admin_snapshot(s), out);
-	put_requests(out, r, n);
+	put_requests(out, r, requests);
+	put_sessions(out, r + requests, n - requests);
 	free(r);
 }
 
@@ -266,7 +310,10 @@ static void put_class(struct text *out, const struct request_sum *r)
 
 	text_puts(out, "cluster.");
 	text_put_field(out, len ? k->cluster : "-", len ? len : 1);
-	text_printf(out, ".requests_%uxx: %" PRIu64 "\n", k->status / 100, r->count);
+	if (k->session)
+		text_printf(out, ".sessions: %" PRIu64 "\n", r->count);
+	else
+		text_printf(out, ".requests_%uxx: %" PRIu64 "\n", k->status / 100, r->count);
 }
 
 void metrics_write_stats(const struct admin_state *s, struct text *out)

@@ -7,8 +7,10 @@
 
 int requests_compare_labels(const struct request_stat *a, const struct request_stat *b)
 {
-	int c = strncmp(a->service_host, b->service_host, sizeof(a->service_host));
+	int c = (int)a->session - (int)b->session;
 
+	if (c == 0)
+		c = strncmp(a->service_host, b->service_host, sizeof(a->service_host));
 	if (c == 0)
 		c = strncmp(a->service_name, b->service_name, sizeof(a->service_name));
 	if (c == 0)
@@ -25,6 +27,8 @@ int requests_compare_class(const struct request_stat *a, const struct request_st
 {
 	int c = strncmp(a->cluster, b->cluster, sizeof(a->cluster));
 
+	if (c == 0)
+		c = (int)a->session - (int)b->session;
 	return c ? c : a->status / 100 - b->status / 100;
 }
 
@@ -60,8 +64,12 @@ static size_t copy_rows(const struct request_stats *stats, struct request_sum *o
 
 		if (!__atomic_load_n(&r->used, __ATOMIC_ACQUIRE))
 			continue;
-		out[n++] = (struct request_sum){r, load(&r->count), load(&r->duration_us),
-						load(&r->request_bytes), load(&r->response_bytes)};
+		out[n++] = (struct request_sum){r,
+						load(&r->count),
+						load(&r->duration_us),
+						load(&r->request_bytes),
+						load(&r->response_bytes),
+						load(&r->opened)};
 	}
 	return n;
 }
@@ -72,6 +80,7 @@ static void add(struct request_sum *to, const struct request_sum *from)
 	to->duration_us += from->duration_us;
 	to->request_bytes += from->request_bytes;
 	to->response_bytes += from->response_bytes;
+	to->opened += from->opened;
 }
 
 size_t requests_collect(const struct dataplane *dp,

@@ -84,7 +84,7 @@
 	X(VS_RULE_UNREACHABLE,   "WEIR0318", WARNING, "an earlier rule takes every request")       \
 	X(VS_MATCH_UNREACHABLE,  "WEIR0319", WARNING,                                              \
 	  "an earlier match takes every request of this one")                                      \
-	X(VS_NOT_HTTP,           "WEIR0320", WARNING, "tls and tcp rules are not executed")        \
+	X(VS_NOT_HTTP,           "WEIR0320", WARNING, "tls rules, or tcp rules on the mesh")       \
 	X(VS_DELEGATE,           "WEIR0321", WARNING, "a delegate VirtualService is not used")     \
 	X(VS_ACTIONS,            "WEIR0322", ERROR,                                                \
 	  "more than one of route, redirect and directResponse")                                   \
@@ -172,7 +172,6 @@
 	X(DR_TUNNEL_PROTOCOL,    "WEIR0433", ERROR,   "tunnel.protocol is neither CONNECT nor POST") \
 	X(DR_TUNNEL_TARGET,      "WEIR0434", ERROR,                                                \
 	  "a tunnel without target, or to a malformed one")                                        \
-	X(DR_TUNNEL_UNUSED,      "WEIR0435", WARNING, "this version has no routes for a tunnel")   \
 	X(GW_NAME,               "WEIR0501", ERROR,   "a Gateway's name is no DNS label")          \
 	X(GW_NO_SERVERS,         "WEIR0502", ERROR,   "a Gateway without servers")                 \
 	X(GW_PORT_NAME,          "WEIR0503", ERROR,   "a server's port has no name, or another's") \

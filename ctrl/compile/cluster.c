@@ -204,11 +204,13 @@ static void compile_limits(struct build *b, struct arena *a, const struct plan *
 
 	c->connect_timeout_us = p->policy.connect_timeout_us;
 	c->idle_timeout_us = p->policy.idle_timeout_us;
+	c->tcp_idle_us = p->policy.tcp_idle_us;
 	c->max_connection_us = p->policy.max_connection_us;
 	c->max_requests_per_connection = p->policy.max_requests_per_connection;
 	c->has_keepalive = p->policy.has_keepalive;
 	c->keepalive = p->policy.keepalive;
 	c->limits = p->policy.limits;
+	c->tunnel = pool_policy_tunnel(a, &p->policy);
 	if (pool_policy_limits(&p->policy))
 		c->breaker = keep_get_breaker(&b->c->keep, c->name, c->id, b->c->n_workers);
 	if (!p->policy.has_outlier)

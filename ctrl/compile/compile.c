@@ -157,13 +157,19 @@ static bool is_delegate(const struct resource *r)
 	return r->kind == KIND_VIRTUAL_SERVICE && r->vs->hosts.n == 0;
 }
 
+/* Listeners hang on these. */
+static bool has_tcp(const struct resource *r)
+{
+	return r->kind == KIND_VIRTUAL_SERVICE && r->vs->n_tcp > 0;
+}
+
 static void note(struct resource *old, struct resource *now, void *arg)
 {
 	struct difference *diff = arg;
 	struct build *b = diff->b;
 
-	if (!old || !now || !resource_same_place(old, now) || is_delegate(now) ||
-	    b->n_replaced == REPLACED_MAX)
+	if (!old || !now || !resource_same_place(old, now) || is_delegate(now) || has_tcp(old) ||
+	    has_tcp(now) || b->n_replaced == REPLACED_MAX)
 		diff->rules_only = false;
 	else
 		b->replaced[b->n_replaced++] = (struct replacement){old, now};

@@ -4,14 +4,17 @@
 
 #include <compile/layout.h>
 #include <compile/names.h>
+#include <compile/tcp_route.h>
 
 /* One (bind, port) with all servers that share it. */
 struct draft {
 	struct net_addr addr;
-	bool http;                /* the first server's; the others must agree */
-	bool proxy_protocol;      /* likewise */
-	uint32_t max_connections; /* the least of those that Gateways ask for; 0: none does */
-	struct map by_host;       /* -> struct layout_host */
+	const struct gateway_server *first;
+	const struct tcp_route *tcp; /* of a TCP server, which has the port alone; NULL */
+	bool http;                   /* the first server's; the others must agree */
+	bool proxy_protocol;         /* likewise */
+	uint32_t max_connections;    /* the least of those that Gateways ask for; 0: none does */
+	struct map by_host;          /* -> struct layout_host */
 	struct hosts *hosts;
 };
 
@@ -39,8 +42,8 @@ static bool parse_bind(const struct gateway_server *s, struct net_addr *out)
 	return true;
 }
 
-static struct draft *draft_of(struct gateways *g, const struct net_addr *addr, bool http,
-			      bool proxy_protocol)
+static struct draft *draft_of(struct gateways *g, const struct net_addr *addr,
+			      const struct gateway_server *s, bool proxy_protocol)
 {
 	struct arena *tmp = g->b->tmp;
 	struct net_addr *key = arena_alloc(tmp, sizeof(*key));
@@ -55,7 +58,8 @@ static struct draft *draft_of(struct gateways *g, const struct net_addr *addr, b
 		return d;
 	d = *slot = arena_alloc(tmp, sizeof(*d));
 	d->addr = *addr;
-	d->http = http;
+	d->first = s;
+	d->http = port_protocol_is_http(s->protocol);
 	d->proxy_protocol = proxy_protocol;
 	d->hosts = layout_add_table(g->b);
 	map_init(&d->by_host);
@@ -103,11 +107,11 @@ static void append(struct gateways *g, struct layout_host *h, const struct resou
 }
 
 /* The hosts that server and VirtualService have in common, each the narrower of two. */
-static void join_hosts(struct gateways *g, struct draft *d, const struct resource *gw,
-		       const struct gateway_server *s, const struct resource *vs,
-		       const struct route_scope *scope)
+static struct list common_hosts(struct gateways *g, const struct resource *gw,
+				const struct gateway_server *s, const struct resource *vs)
 {
 	struct arena *tmp = g->b->tmp;
+	struct list common = {0};
 
 	for (uint32_t i = 0; i < s->hosts.n; i++) {
 		struct server_host sh = parse_host(tmp, s->hosts.items[i], gw->ns);
@@ -116,20 +120,20 @@ static void join_hosts(struct gateways *g, struct draft *d, const struct resourc
 			continue;
 		for (uint32_t k = 0; k < vs->vs->hosts.n; k++) {
 			const char *host = name_expand_host(tmp, vs->vs->hosts.items[k], vs->ns);
-			const char *common = name_narrower(sh.host, host);
+			const char *narrower = name_narrower(sh.host, host);
 
-			if (common)
-				append(g, host_of(g, d, common), vs, scope);
+			if (narrower)
+				list_add(tmp, &common, (void *)(uintptr_t)narrower);
 		}
 	}
+	return common;
 }
 
-static void add_http_server(struct gateways *g, struct draft *d, const struct resource *gw,
-			    const struct gateway_server *s)
+static struct route_scope *scope_of(struct gateways *g, const struct resource *gw,
+				    const struct gateway_server *s)
 {
 	struct arena *tmp = g->b->tmp;
 	struct route_scope *scope = arena_alloc(tmp, sizeof(*scope));
-	const struct list *bound;
 
 	*scope = (struct route_scope){
 		.registry = &g->b->layout->registry,
@@ -137,9 +141,45 @@ static void add_http_server(struct gateways *g, struct draft *d, const struct re
 		.port = s->port,
 		.gw = gw,
 	};
-	bound = bindings_of(g->bindings, scope->gateway);
-	for (uint32_t i = 0; bound && i < bound->n; i++)
-		join_hosts(g, d, gw, s, bound->items[i], scope);
+	return scope;
+}
+
+static void add_http_server(struct gateways *g, struct draft *d, const struct resource *gw,
+			    const struct gateway_server *s)
+{
+	struct route_scope *scope = scope_of(g, gw, s);
+	const struct list *bound = bindings_of(g->bindings, scope->gateway);
+
+	for (uint32_t i = 0; bound && i < bound->n; i++) {
+		struct list hosts = common_hosts(g, gw, s, bound->items[i]);
+
+		for (uint32_t k = 0; k < hosts.n; k++)
+			append(g, host_of(g, d, hosts.items[k]), bound->items[i], scope);
+	}
+}
+
+/* The first VirtualService with a host of the server and a rule for its port decides (2.9). Without
+ * one the port is not opened. */
+static void add_tcp_server(struct gateways *g, struct draft *d, const struct resource *gw,
+			   uint32_t index)
+{
+	const struct gateway_server *s = &gw->gw->servers[index];
+	struct route_scope *scope = scope_of(g, gw, s);
+	const struct list *bound = bindings_of(g->bindings, scope->gateway);
+
+	for (uint32_t i = 0; bound && i < bound->n; i++) {
+		const struct resource *vs = bound->items[i];
+		uint32_t rule =
+			common_hosts(g, gw, s, vs).n ? tcp_route_rule(g->b, vs, scope) : UINT32_MAX;
+
+		if (rule == UINT32_MAX)
+			continue;
+		d->tcp = tcp_route_compile(g->b, vs, rule, scope);
+		return;
+	}
+	build_report(g->b, PROBLEM_TCP_UNROUTED, gw, s->pos,
+		     arena_printf(g->b->tmp, "spec.servers[%u]", index),
+		     "no VirtualService has a tcp rule for it: port %u is not opened", s->port);
 }
 
 static void refuse_redirect(struct gateways *g, const struct resource *gw,
@@ -157,8 +197,14 @@ static void limit_connections(struct draft *d, uint32_t max)
 		d->max_connections = max;
 }
 
-/* Ports that are not HTTP are not opened, but they take their address: an HTTP server that
- * comes later on the same one is dropped (4.4). */
+/* A TCP server has its address alone; those of other protocols must be HTTP's all (4.4). */
+static bool can_share(const struct draft *d, const struct gateway_server *s)
+{
+	return d->first == s || (d->http && port_protocol_is_http(s->protocol));
+}
+
+/* Ports that are neither HTTP's nor TCP's are not opened, but they take their address: a server
+ * that comes later on the same one is dropped. */
 static void add_server(struct gateways *g, const struct resource *gw, uint32_t index)
 {
 	const struct gateway_server *s = &gw->gw->servers[index];
@@ -168,13 +214,14 @@ static void add_server(struct gateways *g, const struct resource *gw, uint32_t i
 
 	if (s->port == 0 || s->port > UINT16_MAX || !parse_bind(s, &addr))
 		return;
-	d = draft_of(g, &addr, http, gw->gw->proxy_protocol);
-	if (!http)
+	d = draft_of(g, &addr, s, gw->gw->proxy_protocol);
+	if (!http && !port_protocol_is_tcp(s->protocol))
 		return;
-	if (!d->http) {
+	if (!can_share(d, s)) {
 		build_report(g->b, PROBLEM_SERVER_DROPPED, gw, s->pos,
 			     arena_printf(g->b->tmp, "spec.servers[%u]", index),
-			     "an earlier server of another protocol has port %u already", s->port);
+			     "an earlier server%s has port %u already",
+			     d->http == http ? "" : " of another protocol", s->port);
 		return;
 	}
 	if (d->proxy_protocol != gw->gw->proxy_protocol) {
@@ -186,7 +233,10 @@ static void add_server(struct gateways *g, const struct resource *gw, uint32_t i
 	}
 	limit_connections(d, gw->gw->max_connections);
 	refuse_redirect(g, gw, s, index);
-	add_http_server(g, d, gw, s);
+	if (http)
+		add_http_server(g, d, gw, s);
+	else
+		add_tcp_server(g, d, gw, index);
 }
 
 static void add_gateway(struct gateways *g, const struct resource *gw)
@@ -197,7 +247,7 @@ static void add_gateway(struct gateways *g, const struct resource *gw)
 		add_server(g, gw, i);
 }
 
-/* Without any virtual host the listener still exists: every request gets 404. */
+/* Without any virtual host an HTTP listener still exists: every request gets 404. */
 void gateway_listeners(struct build *b, const struct bindings *x)
 {
 	struct gateways g = {.b = b, .bindings = x};
@@ -213,11 +263,12 @@ void gateway_listeners(struct build *b, const struct bindings *x)
 			.listener = {.addr = d->addr,
 				     .kind = LISTENER_GATEWAY,
 				     .proxy_protocol = d->proxy_protocol,
+				     .tcp = d->tcp,
 				     .max_connections = d->max_connections},
 			.hosts = d->hosts,
 		};
 
-		if (d->http)
+		if (d->http || d->tcp)
 			layout_add_listener(b, &l);
 		map_fini(&d->by_host);
 	}

@@ -4,6 +4,7 @@
 #include <compile/delegate.h>
 #include <compile/listeners.h>
 #include <compile/memory.h>
+#include <compile/tcp_route.h>
 
 struct layout_host *layout_add_host(struct build *b, const char *host, uint32_t port)
 {
@@ -107,6 +108,8 @@ void layout_put(struct compiler *c, struct layout *l)
 
 		if (li->listener.count)
 			keep_put_count(&c->keep, li->listener.name);
+		if (li->listener.tcp)
+			tcp_route_put(c, li->listener.tcp);
 		intern_put(&c->listener_ids, li->listener.id);
 	}
 	map_fini(&l->delegates);

@@ -1,5 +1,6 @@
-/* layout.h - what a configuration looks like but for its rules: services, listeners, the virtual
- * hosts behind them, and which VirtualServices each of those is made of.
+/* layout.h - what a configuration looks like but for its http rules: services, listeners, the
+ * virtual hosts behind them, and which VirtualServices each of those is made of. A rule of tcp[]
+ * decides whether there is a listener, so that it is part of this.
  *
  * As long as only rules change the layout stays, and what a change costs does not grow with the
  * number of virtual hosts but by a look at each. */

@@ -142,7 +142,11 @@ static void lay_over(struct traffic_policy *p, const struct traffic_policy *over
 		p->has_retry_budget = true;
 		p->retry_budget = over->retry_budget;
 	}
-	/* No port has its own: `all` leaves that of the host. */
+	/* No port has its own of these two: `all` leaves those of the host. */
+	if (over->has_tunnel) {
+		p->has_tunnel = true;
+		p->tunnel = over->tunnel;
+	}
 	if (over->has_proxy_protocol) {
 		p->has_proxy_protocol = true;
 		p->proxy_version = over->proxy_version;

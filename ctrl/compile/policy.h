@@ -27,12 +27,14 @@ struct cluster_policy {
 	enum lb_policy lb;
 	struct load_balancer balancer; /* borrowed from the resource */
 	uint32_t bound_percent;        /* with LB_HASH: see struct affinity */
-	uint64_t connect_timeout_us, idle_timeout_us, max_connection_us;
+	uint64_t connect_timeout_us, idle_timeout_us, tcp_idle_us, max_connection_us;
 	uint32_t max_requests_per_connection;
 	bool has_keepalive;
 	struct tcp_keepalive keepalive;
 	struct breaker_limits limits;
 	uint8_t proxy_version; /* of the PROXY protocol; 0: not spoken */
+	bool has_tunnel;
+	struct tunnel_settings tunnel; /* borrowed from the resource */
 	bool has_outlier;
 	struct outlier_policy outlier;
 };

@@ -22,12 +22,16 @@ static uint32_t limit(int32_t v)
 	return v > 0 ? (uint32_t)v : BREAKER_NO_LIMIT;
 }
 
-/* Of idle pooled connections; 0: for ever. */
+/* Of connections of TCP routes; 0: for ever. */
+static uint64_t tcp_idle(const struct pool_settings *p)
+{
+	return p->has_tcp_idle ? p->tcp_idle_timeout_us : IDLE_TIMEOUT_US;
+}
+
+/* Of idle pooled connections; likewise. */
 static uint64_t idle_timeout(const struct pool_settings *p)
 {
-	if (p->http_idle_timeout_us)
-		return p->http_idle_timeout_us;
-	return p->has_tcp_idle ? p->tcp_idle_timeout_us : IDLE_TIMEOUT_US;
+	return p->http_idle_timeout_us ? p->http_idle_timeout_us : tcp_idle(p);
 }
 
 /* Whole seconds, as TCP's options have them; what is left out stays 0. */
@@ -41,6 +45,7 @@ static void resolve_pool(const struct pool_settings *p, struct cluster_policy *o
 	out->connect_timeout_us =
 		p->connect_timeout_us ? p->connect_timeout_us : CONNECT_TIMEOUT_US;
 	out->idle_timeout_us = idle_timeout(p);
+	out->tcp_idle_us = tcp_idle(p);
 	out->max_connection_us = p->max_connection_duration_us;
 	out->max_requests_per_connection = (uint32_t)p->max_requests_per_connection;
 	out->has_keepalive = p->has_keepalive;
@@ -112,9 +117,51 @@ void pool_policy_resolve(const struct traffic_policy *p, bool compat_08, struct 
 		resolve_budget(&p->retry_budget, &out->limits);
 	if (p->has_proxy_protocol)
 		out->proxy_version = (uint8_t)(p->proxy_version ? p->proxy_version : PROXY_VERSION);
+	out->has_tunnel = p->has_tunnel;
+	out->tunnel = p->tunnel;
 	out->has_outlier = p->has_outlier_detection;
 	if (p->has_outlier_detection)
 		resolve_outlier(&p->outlier, compat_08, &out->outlier);
+}
+
+/* Nothing of it but what is written in the request. */
+static bool is_post(const struct tunnel_settings *t)
+{
+	return t->protocol && strcmp(t->protocol, "POST") == 0;
+}
+
+static const char *tunnel_target(struct arena *a, const struct tunnel_settings *t)
+{
+	const char *form = strchr(t->target_host, ':') ? "[%s]:%u" : "%s:%u";
+
+	return arena_printf(a, form, t->target_host, t->target_port);
+}
+
+/* As Envoy asks. */
+const struct tunnel *pool_policy_tunnel(struct arena *a, const struct cluster_policy *p)
+{
+	struct tunnel *t;
+
+	if (!p->has_tunnel)
+		return NULL;
+	t = arena_alloc(a, sizeof(*t));
+	t->post = is_post(&p->tunnel);
+	t->target = tunnel_target(a, &p->tunnel);
+	t->request = t->post ? arena_printf(a,
+					    "POST / HTTP/1.1\r\nhost: %s\r\n"
+					    "transfer-encoding: chunked\r\n\r\n",
+					    t->target)
+			     : arena_printf(a, "CONNECT %s HTTP/1.1\r\nhost: %s\r\n\r\n", t->target,
+					    t->target);
+	t->len = (uint32_t)strlen(t->request);
+	return t;
+}
+
+static void key_tunnel(struct cache_key *k, const struct tunnel_settings *t)
+{
+	cache_key_number(k, is_post(t));
+	cache_key_string(k, t->target_host);
+	cache_key_number(k, t->target_port);
 }
 
 static void key_outlier(struct cache_key *k, const struct outlier_policy *o)
@@ -135,6 +182,7 @@ void pool_policy_key(struct cache_key *k, const struct cluster_policy *p)
 {
 	cache_key_number(k, p->connect_timeout_us);
 	cache_key_number(k, p->idle_timeout_us);
+	cache_key_number(k, p->tcp_idle_us);
 	cache_key_number(k, p->max_connection_us);
 	cache_key_number(k, p->max_requests_per_connection);
 	cache_key_number(k, (uint64_t)p->has_keepalive << 48 | (uint64_t)p->keepalive.probes << 32 |
@@ -146,6 +194,9 @@ void pool_policy_key(struct cache_key *k, const struct cluster_policy *p)
 	cache_key_number(k, p->limits.retries_share);
 	cache_key_number(k, p->limits.retries_min);
 	cache_key_number(k, p->proxy_version);
+	cache_key_number(k, p->has_tunnel);
+	if (p->has_tunnel)
+		key_tunnel(k, &p->tunnel);
 	cache_key_number(k, p->has_outlier);
 	if (p->has_outlier)
 		key_outlier(k, &p->outlier);

@@ -1,10 +1,13 @@
-/* pool_policy.h - what connectionPool and outlierDetection say of a cluster, defaults filled in
- * (istio/reference 3.5 and 3.6). */
+/* pool_policy.h - what connectionPool, outlierDetection and tunnel say of a cluster, defaults
+ * filled in (istio/reference 3.5, 3.6 and 3.8). */
 #pragma once
 #include <compile/policy.h>
 
 void pool_policy_resolve(const struct traffic_policy *p, bool compat_08,
 			 struct cluster_policy *out);
+
+/* The tunnel that a cluster is behind, in a; NULL: none. */
+const struct tunnel *pool_policy_tunnel(struct arena *a, const struct cluster_policy *p);
 
 /* Adds it to a cluster's key. */
 void pool_policy_key(struct cache_key *k, const struct cluster_policy *p);

@@ -16,7 +16,8 @@
 	X(ENDPOINT_ADDRESS, "WEIR0907", WARNING, "an endpoint's address is no IP address")         \
 	X(WEIGHTS_ROUNDED,  "WEIR0908", WARNING, "weights are too fine to be kept exactly") \
 	X(DELEGATE_DROPPED, "WEIR0909", WARNING, "a delegate's rule does not fit inside the root's") \
-	X(WORKLOAD_GROUP,   "WEIR0910", WARNING, "a WorkloadEntry's group does not exist")
+	X(WORKLOAD_GROUP,   "WEIR0910", WARNING, "a WorkloadEntry's group does not exist") \
+	X(TCP_UNROUTED,     "WEIR0911", WARNING, "a TCP server that no tcp rule is for")
 /* clang-format on */
 
 enum problem {

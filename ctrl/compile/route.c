@@ -227,19 +227,23 @@ static uint32_t named_port(const struct reg_service *s, const char *name)
 	return 0;
 }
 
-/* 2.4.1: the port given; else that of a service with a single one; else the listener's. The
- * cluster of an unknown host, port or subset is one that no snapshot has: 503 NC. */
-static const char *destination_cluster(const struct rule *r, const struct destination *d)
+const char *route_cluster(struct build *b, const struct resource *vs,
+			  const struct route_scope *scope, const struct destination *d)
 {
-	const char *host = name_expand_host(r->b->tmp, d->host, r->vs->ns);
-	const struct reg_service *s = registry_service(r->scope->registry, host);
+	const char *host = name_expand_host(b->tmp, d->host, vs->ns);
+	const struct reg_service *s = registry_service(scope->registry, host);
 	uint32_t port = d->port;
 
 	if (!port && d->port_name)
 		port = named_port(s, d->port_name);
 	else if (!port)
-		port = s && s->n_ports == 1 ? s->ports[0].spec->number : r->scope->port;
-	return name_cluster(r->b->tmp, host, port, d->subset);
+		port = s && s->n_ports == 1 ? s->ports[0].spec->number : scope->port;
+	return name_cluster(b->tmp, host, port, d->subset);
+}
+
+static const char *destination_cluster(const struct rule *r, const struct destination *d)
+{
+	return route_cluster(r->b, r->vs, r->scope, d);
 }
 
 static void plan_targets(const struct rule *r, struct route_plan *p)

@@ -15,6 +15,12 @@ struct route_scope {
 void route_plan_rules(struct build *b, const struct resource *vs, const struct route_scope *scope,
 		      struct list *out);
 
+/* The cluster that a destination of vs names (2.4.1): of the port given; else of that of a service
+ * with a single one; else of the listener's. That of an unknown host, port or subset is one that no
+ * snapshot has: NC. */
+const char *route_cluster(struct build *b, const struct resource *vs,
+			  const struct route_scope *scope, const struct destination *d);
+
 /* The condition that a request comes from one of these, or from none of them. */
 struct cond route_plan_source(const struct source_set *s, bool negate);
 

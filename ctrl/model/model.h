@@ -395,6 +395,12 @@ static inline bool port_protocol_is_http(enum port_protocol p)
 	return p == PROTO_HTTP || p == PROTO_HTTP2 || p == PROTO_GRPC || p == PROTO_GRPC_WEB;
 }
 
+/* Bytes over TCP, as far as a gateway is concerned. */
+static inline bool port_protocol_is_tcp(enum port_protocol p)
+{
+	return p == PROTO_TCP || p == PROTO_MONGO || p == PROTO_REDIS || p == PROTO_MYSQL;
+}
+
 struct gateway_server {
 	uint32_t port;
 	const char *port_name;

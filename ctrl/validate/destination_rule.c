@@ -129,9 +129,6 @@ static void check_tunnel(struct check *c, const struct traffic_policy *p)
 	check_leave(c, mark);
 	if (!t->target_port)
 		check_report(c, DIAG_DR_TUNNEL_TARGET, "a tunnel needs a targetPort");
-	check_report(c, DIAG_DR_TUNNEL_UNUSED,
-		     "a tunnel is for TCP and TLS routes, which this version does not serve: HTTP "
-		     "requests to the host go to its endpoints directly");
 	check_leave(c, outer);
 }
 

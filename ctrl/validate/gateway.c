@@ -151,9 +151,11 @@ static void check_opened(struct check *c, const struct gateway_server *s)
 	if (is_unix(s->bind))
 		check_report(c, DIAG_GW_NOT_OPENED,
 			     "this version does not open unix sockets: the server is not opened");
-	else if (s->protocol != PROTO_UNSET && !port_protocol_is_http(s->protocol))
+	else if (s->protocol != PROTO_UNSET && !port_protocol_is_http(s->protocol) &&
+		 !port_protocol_is_tcp(s->protocol))
 		check_report(c, DIAG_GW_NOT_OPENED,
-			     "this version serves plain HTTP only: port %u is not opened", s->port);
+			     "this version serves plain HTTP and TCP only: port %u is not opened",
+			     s->port);
 }
 
 void check_gateway(struct check *c, const struct gateway *gw)

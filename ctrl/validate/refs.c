@@ -11,6 +11,10 @@
 #include <validate/names.h>
 #include <validate/registry.h>
 
+/* What has nowhere to go. */
+#define ANSWERED "requests get 503"
+#define CLOSED   "connections are closed"
+
 static void start(struct check *c, const struct resource *r, struct diags *d)
 {
 	check_start(c, r, d);
@@ -41,7 +45,7 @@ static bool offers_name(const struct known_host *service, const char *name)
 
 /* Services described by a Kubernetes ExternalName or without ports say nothing of ports. */
 static void check_port(struct check *c, const struct destination *d,
-		       const struct known_host *service)
+		       const struct known_host *service, const char *lost)
 {
 	size_t mark = check_field(c, "port");
 
@@ -49,8 +53,8 @@ static void check_port(struct check *c, const struct destination *d,
 		check_report(c, DIAG_REF_PORT_NAME, "%s has no port of the name \"%s\"",
 			     service->host, d->port_name);
 	else if (d->port && service->n_ports && !offers_number(service, d->port))
-		check_report(c, DIAG_REF_PORT, "%s does not offer port %u: requests get 503",
-			     service->host, d->port);
+		check_report(c, DIAG_REF_PORT, "%s does not offer port %u: %s", service->host,
+			     d->port, lost);
 	else if (!d->port && !d->port_name && service->n_ports > 1)
 		check_report(c, DIAG_REF_PORT_REQUIRED,
 			     "%s has %u ports: name one, or the port of the listener is used",
@@ -58,8 +62,9 @@ static void check_port(struct check *c, const struct destination *d,
 	check_leave(c, mark);
 }
 
+/* lost: what becomes of what is sent there. */
 static void check_destination(struct check *c, const struct registry *reg, const char *field,
-			      const struct destination *d)
+			      const struct destination *d, const char *lost)
 {
 	char buf[REGISTRY_HOST_SIZE];
 	const struct known_host *service;
@@ -73,23 +78,23 @@ static void check_destination(struct check *c, const struct registry *reg, const
 	service = registry_find(reg, host);
 	mark = check_field(c, "host");
 	if (!service)
-		check_report(c, DIAG_REF_HOST,
-			     "there is no service %s: requests get 503 until there is", host);
+		check_report(c, DIAG_REF_HOST, "there is no service %s: %s until there is", host,
+			     lost);
 	check_leave(c, mark);
 	mark = check_field(c, "subset");
 	if (d->subset && *d->subset && !registry_has_subset(reg, host, d->subset))
 		check_report(c, DIAG_REF_SUBSET,
-			     "no DestinationRule for %s defines the subset \"%s\": requests get "
-			     "503 until one does",
-			     host, d->subset);
+			     "no DestinationRule for %s defines the subset \"%s\": %s until "
+			     "one does",
+			     host, d->subset, lost);
 	check_leave(c, mark);
 	if (service)
-		check_port(c, d, service);
+		check_port(c, d, service, lost);
 	check_leave(c, outer);
 }
 
 static void check_routes(struct check *c, const struct registry *reg,
-			 const struct http_route_destination *route, uint32_t n)
+			 const struct http_route_destination *route, uint32_t n, const char *lost)
 {
 	size_t outer = check_field(c, "route");
 	uint32_t i;
@@ -97,7 +102,7 @@ static void check_routes(struct check *c, const struct registry *reg,
 	for (i = 0; i < n; i++) {
 		size_t mark = check_item(c, i);
 
-		check_destination(c, reg, "destination", route[i].destination);
+		check_destination(c, reg, "destination", route[i].destination, lost);
 		check_leave(c, mark);
 	}
 	check_leave(c, outer);
@@ -108,12 +113,12 @@ static void check_mirrors(struct check *c, const struct registry *reg, const str
 	size_t outer;
 	uint32_t i;
 
-	check_destination(c, reg, "mirror", rule->mirror);
+	check_destination(c, reg, "mirror", rule->mirror, ANSWERED);
 	outer = check_field(c, "mirrors");
 	for (i = 0; i < rule->n_mirrors; i++) {
 		size_t mark = check_item(c, i);
 
-		check_destination(c, reg, "destination", rule->mirrors[i].destination);
+		check_destination(c, reg, "destination", rule->mirrors[i].destination, ANSWERED);
 		check_leave(c, mark);
 	}
 	check_leave(c, outer);
@@ -128,7 +133,7 @@ static void check_l4_routes(struct check *c, const struct registry *reg, const c
 	for (i = 0; i < n; i++) {
 		size_t mark = check_item(c, i);
 
-		check_routes(c, reg, rules[i].route, rules[i].n_route);
+		check_routes(c, reg, rules[i].route, rules[i].n_route, CLOSED);
 		check_leave(c, mark);
 	}
 	check_leave(c, outer);
@@ -143,7 +148,7 @@ static void check_destinations(struct check *c, const struct registry *reg,
 	for (i = 0; i < vs->n_http; i++) {
 		size_t mark = check_item(c, i);
 
-		check_routes(c, reg, vs->http[i].route, vs->http[i].n_route);
+		check_routes(c, reg, vs->http[i].route, vs->http[i].n_route, ANSWERED);
 		check_mirrors(c, reg, &vs->http[i]);
 		check_leave(c, mark);
 	}
@@ -280,6 +285,26 @@ static void check_match_gateways(struct check *c, const struct registry *reg,
 		for (k = 0; k < vs->http[i].n_match; k++) {
 			mark = check_item(c, k);
 			check_gateways(c, reg, &vs->http[i].match[k].gateways);
+			check_leave(c, mark);
+		}
+		check_leave(c, list);
+		check_leave(c, item);
+	}
+	check_leave(c, outer);
+}
+
+static void check_l4_match_gateways(struct check *c, const struct registry *reg, const char *field,
+				    const struct l4_rule *rules, uint32_t n)
+{
+	size_t outer = check_field(c, field), item, list, mark;
+	uint32_t i, k;
+
+	for (i = 0; i < n; i++) {
+		item = check_item(c, i);
+		list = check_field(c, "match");
+		for (k = 0; k < rules[i].n_match; k++) {
+			mark = check_item(c, k);
+			check_gateways(c, reg, &rules[i].match[k].gateways);
 			check_leave(c, mark);
 		}
 		check_leave(c, list);
@@ -457,6 +482,8 @@ void refs_resource(const struct registry *reg, const struct resource *r, struct 
 		check_gateways(&c, reg, &r->vs->gateways);
 		check_gateway_hosts(&c, reg, r->vs);
 		check_match_gateways(&c, reg, r->vs);
+		check_l4_match_gateways(&c, reg, "tls", r->vs->tls, r->vs->n_tls);
+		check_l4_match_gateways(&c, reg, "tcp", r->vs->tcp, r->vs->n_tcp);
 	} else if (r->kind == KIND_DESTINATION_RULE) {
 		start(&c, r, d);
 		check_rule_host(&c, reg);

@@ -83,31 +83,20 @@ static void check_rule(struct check *c, const struct virtual_service *vs,
 	check_cors(c, rule->cors);
 }
 
-static void check_sections(struct check *c, const struct virtual_service *vs)
+static void check_executed(struct check *c, const struct virtual_service *vs)
 {
-	if (vs->n_http)
-		return;
-	if (vs->n_tls || vs->n_tcp)
-		check_report(c, DIAG_VS_NOT_HTTP,
-			     "this version executes http rules only: the object has no effect");
-	else
-		check_report(c, DIAG_VS_NO_RULES, "there are no rules: give it http, tls or tcp");
-}
+	size_t mark = check_field(c, "tls");
 
-static void check_not_http(struct check *c, const struct virtual_service *vs)
-{
-	const char *const sections[] = {vs->n_tls ? "tls" : NULL, vs->n_tcp ? "tcp" : NULL};
-	size_t i, mark;
-
-	for (i = 0; i < 2 && vs->n_http; i++) {
-		if (!sections[i])
-			continue;
-		mark = check_field(c, sections[i]);
+	if (vs->n_tls)
 		check_report(c, DIAG_VS_NOT_HTTP,
-			     "this version executes http rules only: the %s rules have no effect",
-			     sections[i]);
-		check_leave(c, mark);
-	}
+			     "this version does not execute tls rules: they have no effect");
+	check_leave(c, mark);
+	mark = check_field(c, "tcp");
+	if (vs->n_tcp && names_mesh(&vs->gateways))
+		check_report(c, DIAG_VS_NOT_HTTP,
+			     "this version executes tcp rules on Gateways only: they have no "
+			     "effect on the mesh");
+	check_leave(c, mark);
 }
 
 /* Every name in weir.io/rate-limit is a rule's. */
@@ -146,8 +135,9 @@ void check_virtual_service(struct check *c, const struct virtual_service *vs)
 	outer = check_field(c, "spec");
 	check_hosts(c, vs);
 	check_gateway_names(c, &vs->gateways);
-	check_sections(c, vs);
-	check_not_http(c, vs);
+	if (!vs->n_http && !vs->n_tls && !vs->n_tcp)
+		check_report(c, DIAG_VS_NO_RULES, "there are no rules: give it http, tls or tcp");
+	check_executed(c, vs);
 	mark = check_field(c, "http");
 	for (i = 0; i < vs->n_http; i++) {
 		size_t item = check_item(c, i);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <proxy/session.h>
 #include <proxy/stream.h>
 #include <proxy/transform.h>
 #include <tcp/tcp.h>
@@ -13,9 +14,14 @@
 struct row_key {
 	const char *version; /* only valid now: the row keeps a copy */
 	uint32_t cluster_id, cluster_gen;
-	uint32_t flags;
+	uint32_t flags; /* and ROW_SESSION */
 	uint16_t status;
 };
+
+/* The row counts connections of TCP routes. No response flag has this bit. */
+#define ROW_SESSION (1u << 31)
+
+static_assert(RESPONSE_FLAG_DT < ROW_SESSION, "beyond the last of them");
 
 static uint64_t hash_key(const struct row_key *k)
 {
@@ -61,8 +67,9 @@ static void copy_label(char *to, size_t room, const char *from)
 
 static void fill_row(struct request_stat *row, const struct row_key *k, const struct cluster *c)
 {
-	row->flags = k->flags;
+	row->flags = k->flags & ~ROW_SESSION;
 	row->status = k->status;
+	row->session = k->flags & ROW_SESSION;
 	copy_label(row->cluster, sizeof(row->cluster), c ? c->name : NULL);
 	copy_label(row->service_host, sizeof(row->service_host), c ? c->service_host : NULL);
 	copy_label(row->service_name, sizeof(row->service_name), c ? c->service_name : NULL);
@@ -245,6 +252,64 @@ void account_request(struct stream *s)
 	count(s->px, &k, s->cluster, s->end_us - s->start_us, s->bytes_received, s->bytes_sent);
 	if (s->px->env.log && !s->copy)
 		log_request(s);
+}
+
+/* ---- connections of TCP routes ---- */
+
+static struct row_key session_key(const struct session *x, uint32_t flags)
+{
+	return (struct row_key){
+		.version = x->endpoint ? x->endpoint->version : "unknown",
+		.cluster_id = x->cluster ? x->cluster->id : WEIR_ID_NONE,
+		.cluster_gen = x->cluster ? x->cluster->gen : 0,
+		.flags = flags | ROW_SESSION,
+	};
+}
+
+static void log_session(const struct session *x)
+{
+	struct proxy *px = x->px;
+	struct log_record *r = reserve(px);
+	struct text_out o = {.r = r};
+
+	if (!r)
+		return;
+	memset(r, 0, offsetof(struct log_record, text));
+	r->start_us = x->start_us + (uint64_t)px->env.epoch_offset_us;
+	r->duration_us = x->end_us - x->start_us;
+	r->upstream_us = UINT64_MAX;
+	r->bytes_received = x->relay.bytes[RELAY_CLIENT];
+	r->bytes_sent = x->relay.bytes[RELAY_SERVER];
+	r->session = true;
+	r->flags = x->flags;
+	r->downstream_remote = x->client;
+	r->downstream_local = x->local;
+	r->downstream_direct = x->direct;
+	if (x->endpoint)
+		r->upstream_remote = x->endpoint->addr;
+	r->upstream_local = x->upstream_local;
+	put(&o, LOG_UPSTREAM_CLUSTER, text_or_none(x->target->cluster_name));
+	put(&o, LOG_TRANSPORT_FAILURE, text_or_none(x->transport_failure));
+	log_ring_commit(px->env.log);
+}
+
+void account_session_begin(const struct session *x)
+{
+	struct row_key k = session_key(x, 0);
+	struct request_stat *row = recall_row(x->px, &k, x->cluster);
+
+	if (row)
+		add(&row->opened, 1);
+}
+
+void account_session(const struct session *x)
+{
+	struct row_key k = session_key(x, x->flags);
+
+	count(x->px, &k, x->cluster, x->end_us - x->start_us, x->relay.bytes[RELAY_CLIENT],
+	      x->relay.bytes[RELAY_SERVER]);
+	if (x->px->env.log)
+		log_session(x);
 }
 
 void account_refused(struct proxy *px, const struct tcp_tuple *t, const struct net_addr *direct,

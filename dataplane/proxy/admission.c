@@ -2,6 +2,7 @@
 #include <proxy/admission.h>
 
 #include <proxy/server.h>
+#include <proxy/session.h>
 #include <weir/shared_count.h>
 
 static const struct listener *find(const struct proxy *px, uint32_t id, uint32_t gen)
@@ -60,7 +61,7 @@ static __rte_noinline void count_open(struct proxy *px, const struct listener *l
 
 	if (__atomic_fetch_or(&l->count->adopted, own, __ATOMIC_RELAXED) & own)
 		return;
-	n = server_count_at(px, l);
+	n = server_count_at(px, l) + session_count_at(px, l);
 	__atomic_fetch_add(&l->count->open, n, __ATOMIC_RELAXED);
 }
 

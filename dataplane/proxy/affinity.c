@@ -152,11 +152,11 @@ static bool hash_cookie(struct stream *s, const struct affinity *a, const struct
 	return true;
 }
 
-static uint64_t source_hash(const struct stream *s)
+uint64_t affinity_source_hash(const struct ip_addr *source)
 {
 	char text[IP_ADDR_STRLEN];
 
-	return hash_of(slice_str(ip_addr_format(&s->client.ip, text)), 0);
+	return hash_of(slice_str(ip_addr_format(source, text)), 0);
 }
 
 static bool make_hash(struct stream *s, const struct affinity *a, const struct http_head *h,
@@ -172,7 +172,7 @@ static bool make_hash(struct stream *s, const struct affinity *a, const struct h
 	case AFFINITY_SOURCE_IP:
 		break;
 	}
-	*hash = source_hash(s);
+	*hash = affinity_source_hash(&s->client.ip);
 	return true;
 }
 

@@ -3,7 +3,6 @@
 
 #include <base/proxy_header.h>
 #include <proxy/admission.h>
-#include <proxy/server.h>
 
 struct downstream *downstream_get(struct proxy *px, const struct tcp_tuple *t)
 {
@@ -69,7 +68,7 @@ static void go_on(struct downstream *d, const struct proxy_header *h, uint32_t l
 		d = NULL;
 	}
 	/* What this pass has brought already is not notified again. */
-	if (server_accept(px, bs, d))
+	if (proxy_serve(px, bs, d))
 		bs->notify(bs, BS_READABLE);
 }
 

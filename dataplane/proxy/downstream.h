@@ -2,7 +2,7 @@
  * PROXY protocol's header, and which upstream connections were announced as its own.
  *
  * Where the listener says so, a connection waits here until its header has come and only then is
- * one that HTTP sees. Most connections never have such a record. */
+ * one that anybody serves. Most connections never have such a record. */
 #pragma once
 #include <proxy/proxy.h>
 #include <tcp/tcp.h>
@@ -18,7 +18,7 @@ struct downstream {
 	struct upstream_conn *kept;     /* struct upstream_client's kept */
 };
 
-/* Waits for the header of a new connection; then server_accept(). */
+/* Waits for the header of a new connection; then proxy_serve(). */
 void downstream_accept(struct proxy *px, struct bytestream *bs);
 /* The time for the header is over. */
 void downstream_timer(struct proxy *px, struct wheel_timer *t);

@@ -12,6 +12,7 @@
 #include <proxy/downstream.h>
 #include <proxy/mirror.h>
 #include <proxy/server.h>
+#include <proxy/session.h>
 #include <proxy/stream.h>
 #include <tcp/tcp.h>
 #include <upstream/mailbox.h>
@@ -38,6 +39,8 @@ static void fire(void *arg, struct wheel_timer *t)
 		stream_timer((struct stream *)((char *)t - offsetof(struct stream, timer)));
 	else if (slab_owns(&px->downstreams, t))
 		downstream_timer(px, t);
+	else if (slab_owns(&px->sessions, t))
+		session_timer((struct session *)((char *)t - offsetof(struct session, timer)));
 	else
 		upstream_timer(px->up, t);
 }
@@ -112,6 +115,8 @@ struct proxy *proxy_create(const struct proxy_env *env)
 	    !px->match || !px->lb || !px->rows ||
 	    !slab_init(&px->servers, server_size(), env->max_conns) ||
 	    !slab_init(&px->downstreams, sizeof(struct downstream), env->max_conns) ||
+	    !slab_init(&px->sessions, sizeof(struct session), env->max_conns) ||
+	    !slab_init(&px->relays, sizeof(struct relay), env->max_conns) ||
 	    !slab_init(&px->streams, sizeof(struct stream), env->max_conns) || !make_upstream(px)) {
 		proxy_destroy(px);
 		return NULL;
@@ -126,6 +131,8 @@ void proxy_destroy(struct proxy *px)
 	prober_destroy(px->prober);
 	upstream_destroy(px->up);
 	slab_fini(&px->streams);
+	slab_fini(&px->relays);
+	slab_fini(&px->sessions);
 	slab_fini(&px->downstreams);
 	slab_fini(&px->servers);
 	request_index_destroy(px->rows);
@@ -204,6 +211,15 @@ bool proxy_captures(struct proxy *px, const struct ip_addr *ip, uint16_t port)
 	return l && l->kind == LISTENER_MESH;
 }
 
+static bool serve(struct proxy *px, struct bytestream *bs, const struct listener *l,
+		  struct downstream *d)
+{
+	if (likely(!l || !l->tcp))
+		return server_accept(px, bs, d);
+	session_accept(px, bs, l, d);
+	return false;
+}
+
 void proxy_accept(struct proxy *px, struct bytestream *bs)
 {
 	const struct listener *l = proxy_listener(px, &tcp_stream_tuple(bs)->local);
@@ -211,7 +227,12 @@ void proxy_accept(struct proxy *px, struct bytestream *bs)
 	if (unlikely(l && l->proxy_protocol))
 		downstream_accept(px, bs);
 	else
-		server_accept(px, bs, NULL);
+		serve(px, bs, l, NULL);
+}
+
+bool proxy_serve(struct proxy *px, struct bytestream *bs, struct downstream *d)
+{
+	return serve(px, bs, proxy_listener(px, &tcp_stream_tuple(bs)->local), d);
 }
 
 void proxy_turn(struct proxy *px)
@@ -261,7 +282,7 @@ void proxy_drain(struct proxy *px)
 
 uint32_t proxy_conns(const struct proxy *px)
 {
-	return px->n_conns + px->n_tunnels + px->n_awaited + px->n_mirrored;
+	return px->n_conns + px->n_tunnels + px->sessions.used + px->n_awaited + px->n_mirrored;
 }
 
 int proxy_read_request(struct proxy *px, const struct mbq *q, uint32_t *scanned,

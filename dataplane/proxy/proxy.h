@@ -23,6 +23,7 @@ struct tcp_tuple;
 struct net;
 struct h1_server;
 struct downstream;
+struct session;
 struct request_index;
 struct mailbox;
 struct prober;
@@ -71,9 +72,11 @@ struct proxy {
 	struct lb_state *lb;
 	struct upstream *up;
 	struct prober *prober;
-	struct slab servers, streams, downstreams;
+	struct slab servers, streams, downstreams, sessions;
+	struct slab relays;         /* of streams that are tunnels */
 	struct h1_server *conns;    /* all client connections */
 	struct downstream *awaited; /* those whose PROXY header has not come */
+	struct session *relayed;    /* those of TCP routes */
 	uint32_t n_conns, n_tunnels, n_awaited;
 	uint32_t n_mirrored, mirrored_max; /* copies of requests on their way; so many may be */
 	struct copy_queue copies;          /* those that are to be begun */
@@ -121,6 +124,9 @@ bool proxy_captures(struct proxy *px, const struct ip_addr *ip, uint16_t port);
 const struct listener *proxy_listener(const struct proxy *px, const struct net_addr *local);
 /* A connection was accepted. */
 void proxy_accept(struct proxy *px, struct bytestream *bs);
+/* It is served from now on: its PROXY header was read. Takes d, which says whose it is; NULL: TCP's
+ * tuple does. True: what has arrived already is to be notified. */
+bool proxy_serve(struct proxy *px, struct bytestream *bs, struct downstream *d);
 
 /* Fires timers. */
 void proxy_turn(struct proxy *px);
@@ -139,7 +145,8 @@ bool proxy_has_mail(const struct proxy *px);
 
 /* No new connections; idle ones are closed, busy ones after their request. */
 void proxy_drain(struct proxy *px);
-/* Client connections, tunnels, and copies of requests on their way to mirrors. */
+/* Client connections, tunnels and those of TCP routes included, and copies of requests on their way
+ * to mirrors. */
 uint32_t proxy_conns(const struct proxy *px);
 
 /* h1_read_request() into px->req, with its path normalised; H1_BAD_PATH when that is impossible. */

@@ -245,7 +245,7 @@ void stream_timer(struct stream *s)
 {
 	uint64_t now = s->px->now_us;
 
-	if (s->tunnel_down)
+	if (s->tunnel)
 		tunnel_timer(s);
 	else if (s->timeout_at_us && s->timeout_at_us <= now)
 		give_up(s);

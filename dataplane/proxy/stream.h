@@ -4,6 +4,7 @@
  * stream_request* functions, the upstream's calls come through upstream_user. */
 #pragma once
 #include <proxy/proxy.h>
+#include <proxy/relay.h>
 #include <proxy/reply.h>
 #include <weir/feedback.h>
 
@@ -37,9 +38,9 @@ struct stream {
 	struct net_addr upstream_remote, upstream_local;
 	const char *version; /* label of the endpoint, "unknown" when none */
 	const char *details;
-	const char *transport_failure;              /* NULL */
-	struct bytestream *tunnel_down, *tunnel_up; /* after an upgrade */
-	struct conn_count *count;                   /* then: where the client's is counted */
+	const char *transport_failure; /* NULL */
+	struct relay *tunnel;          /* after an upgrade, else NULL */
+	struct conn_count *count;      /* then: where the client's is counted */
 	/* mirror.c: the copies that still get what this request brings, in a list; of a copy, the
 	 * next one, and the request it follows. */
 	struct stream *copies, *next_copy, *original;
@@ -63,7 +64,6 @@ struct stream {
 	uint8_t state;  /* enum stream_state */
 	uint8_t method; /* enum http_method */
 	uint8_t minor;
-	uint8_t tunnel_shut;  /* bit 0: the client has ended, bit 1: the upstream */
 	bool counted;         /* lb_request_begin() was called */
 	bool reused;          /* the connection had served before */
 	bool request_started; /* body bytes left for the upstream */

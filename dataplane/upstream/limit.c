@@ -232,6 +232,17 @@ bool upstream_admit(struct upstream *u, const struct cluster *c, struct upstream
 	return limit_admit(u, c, cl, user) == LIMIT_GO;
 }
 
+bool upstream_take(struct upstream *u, const struct cluster *c, struct upstream_claim *cl)
+{
+	if (!take_connection(c->breaker)) {
+		note_overflow(c->breaker, BREAKER_CONNECTIONS);
+		return false;
+	}
+	cl->seat = seat_of(u, c->breaker);
+	cl->granted = true;
+	return true;
+}
+
 static void give_back(struct upstream *u, struct upstream_claim *cl)
 {
 	if (!cl->granted)

@@ -96,6 +96,15 @@ void outlier_report_status(const struct cluster *c, struct endpoint_health *h, u
 	clear(&h->errors_gateway);
 }
 
+void outlier_report_connected(const struct cluster *c, struct endpoint_health *h)
+{
+	clear(&h->errors_local);
+	if (c->outlier->split_local)
+		return;
+	clear(&h->errors_5xx);
+	clear(&h->errors_gateway);
+}
+
 void outlier_report_failure(const struct cluster *c, struct endpoint_health *h, uint64_t now_us)
 {
 	if (!c->outlier->split_local)

@@ -8,5 +8,7 @@
 /* A response came. */
 void outlier_report_status(const struct cluster *c, struct endpoint_health *h, uint16_t status,
 			   uint64_t now_us);
+/* A connection was opened for bytes that say nothing of how they are served. */
+void outlier_report_connected(const struct cluster *c, struct endpoint_health *h);
 /* None came: no connection, one that broke, or the time was over. */
 void outlier_report_failure(const struct cluster *c, struct endpoint_health *h, uint64_t now_us);

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-#include <base/proxy_header.h>
 #include <tcp/tcp.h>
+#include <upstream/dial.h>
 #include <upstream/limit.h>
 
 /* Idle connections of one endpoint, the last used first. */
@@ -303,18 +303,6 @@ static bool poolable(const struct upstream_conn *uc)
 
 /* ---- events of the stream ---- */
 
-static enum upstream_failure connect_failure(uint8_t error)
-{
-	switch (error) {
-	case BS_TIMEOUT:
-		return UPSTREAM_CONNECT_TIMEOUT;
-	case BS_NO_MEMORY:
-		return UPSTREAM_NO_MEMORY;
-	default:
-		return UPSTREAM_CONNECT_REFUSED;
-	}
-}
-
 /* False: there are too many requests for this one, and the connection waits for another. */
 static bool connected_within_limits(struct upstream_conn *uc)
 {
@@ -331,26 +319,17 @@ static bool connected_within_limits(struct upstream_conn *uc)
 	return false;
 }
 
-/* Says whose connection this is, before anything else. False when memory is short. */
 static __rte_noinline bool announce(struct upstream_conn *uc)
 {
-	const struct upstream_env *env = &uc->up->env;
-	struct upstream_client client = env->user_ops->client(uc->user);
-	uint8_t bytes[PROXY_HEADER_WRITE_MAX];
-	uint32_t n = proxy_header_write(bytes, uc->announce, client.source, client.destination);
-	struct mbq out;
+	struct upstream_client client = uc->up->env.user_ops->client(uc->user);
 
-	mbq_init(&out);
-	if (!h1_append_bytes(&out, slice_of((const char *)bytes, n), env->pool))
-		return false;
-	bytestream_write(uc->bs, &out);
-	return true;
+	return upstream_announce(uc->up, uc->bs, uc->announce, client.source, client.destination);
 }
 
 static void connecting(struct upstream_conn *uc, uint32_t events)
 {
 	if (events & BS_CLOSED) {
-		upstream_fail(uc, connect_failure(uc->bs->error));
+		upstream_fail(uc, upstream_dial_failure(uc->bs->error));
 	} else if (events & BS_CONNECTED) {
 		if (unlikely(uc->announce) && !announce(uc)) {
 			upstream_fail(uc, UPSTREAM_NO_MEMORY);
@@ -444,23 +423,16 @@ static struct upstream_conn *open_conn(struct upstream *u, const struct cluster 
 				       const struct endpoint *e, void *user,
 				       enum upstream_failure *why)
 {
-	struct net_addr local = {.port = 0};
-	struct upstream_conn *uc;
+	struct upstream_conn *uc = slab_get(&u->conns);
 
-	*why = UPSTREAM_CONNECT_REFUSED;
-	if (!u->env.source(u->env.owner, &e->addr.ip, &local.ip))
-		return NULL;
 	*why = UPSTREAM_NO_MEMORY;
-	uc = slab_get(&u->conns);
 	if (!uc)
 		return NULL;
-	uc->bs = tcp_connect(u->env.tcp, &e->addr, &local, c->connect_timeout_us, u->env.steer);
+	uc->bs = upstream_dial(u, c, e, why);
 	if (!uc->bs) {
 		slab_put(&u->conns, uc);
 		return NULL;
 	}
-	if (c->has_keepalive)
-		tcp_stream_keepalive(uc->bs, &c->keepalive);
 	uc->end.ops = &h1_client_ops;
 	uc->up = u;
 	uc->user = user;
@@ -475,7 +447,6 @@ static struct upstream_conn *open_conn(struct upstream *u, const struct cluster 
 	if (unlikely(e->announce))
 		uc->keeper = u->env.user_ops->client(user).kept;
 	uc->old_ms = old_at_ms(u, c);
-	counter_inc(u->env.counters, CTR_UPSTREAM_CONNECTS);
 	return uc;
 }
 

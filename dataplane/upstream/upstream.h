@@ -111,6 +111,10 @@ bool upstream_adopt(struct upstream *u, const struct snapshot *s);
 bool upstream_admit(struct upstream *u, const struct cluster *c, struct upstream_claim *cl,
 		    void *user);
 
+/* The right to a connection that is nobody's but the caller's, at once or not at all, until
+ * upstream_release(). False (counted): there are as many as the limit allows. Likewise. */
+bool upstream_take(struct upstream *u, const struct cluster *c, struct upstream_claim *cl);
+
 /* Returns what the request holds; it may wait no longer. After every try, and at the end. */
 void upstream_release(struct upstream *u, struct upstream_claim *cl);
 

@@ -74,6 +74,14 @@ struct slow_start {
 	double exponent; /* of age / duration: 1 / aggression */
 };
 
+/* DestinationRule tunnel: what the endpoint, a proxy, is asked for before a TCP route's bytes. */
+struct tunnel {
+	const char *request; /* the head, as it is sent */
+	uint32_t len;
+	bool post; /* the bytes are the bodies of a POST and its answer; else those of a CONNECT */
+	const char *target; /* "db.example.com:5432" */
+};
+
 struct cluster {
 	uint32_t id;      /* stable over snapshots */
 	uint32_t gen;     /* of the id */
@@ -107,4 +115,8 @@ struct cluster {
 	const char *service_namespace; /* default */
 	const char *subset;            /* "" when none */
 	uint16_t port;
+
+	/* Of TCP routes. */
+	uint64_t tcp_idle_us;        /* tcp.idleTimeout, 1 h; 0 = none */
+	const struct tunnel *tunnel; /* NULL: none */
 };

@@ -127,6 +127,9 @@
 	X(HTTP_SHED_REQUESTS, "weir_http_shed_total{what=\"request\"}", "")                        \
 	X(HTTP_RATE_LIMITED, "weir_http_rate_limited_total", "Requests refused by a rate limit")   \
 	X(HTTP_UPGRADES, "weir_http_upgrades_total", "Connections turned into tunnels")            \
+	X(SESSIONS, "weir_sessions_total", "Connections taken by TCP routes")                      \
+	X(TUNNELS_REFUSED, "weir_tunnels_refused_total",                                           \
+	  "Tunnels of TCP routes that the proxy did not grant, or not in time")                    \
 	X(HTTP_CLIENT_ABORTS, "weir_http_client_aborts_total", "Clients gone before the end")      \
 	X(PROXY_HEADERS, "weir_proxy_headers_total", "PROXY protocol headers accepted")            \
 	X(PROXY_HEADERS_BAD, "weir_proxy_headers_refused_total{reason=\"malformed\"}",             \
@@ -179,6 +182,7 @@
 	X(TCP_HALF_OPEN, "weir_tcp_half_open", "Connections in SYN-RECEIVED")                      \
 	X(TCP_PRESSURE, "weir_tcp_memory_pressure", "0 ease, 1 scarce, 2 no data taken")           \
 	X(HTTP_ACTIVE, "weir_http_active_requests", "Requests in progress")                        \
+	X(SESSIONS_OPEN, "weir_sessions_open", "Connections of TCP routes")                        \
 	X(HEALTH_CHECKS_ACTIVE, "weir_health_checks_in_flight",                                    \
 	  "Active health checks on the wire")                                                      \
 	X(UPSTREAM_IDLE, "weir_upstream_idle_connections", "Pooled upstream connections")

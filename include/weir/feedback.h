@@ -64,8 +64,8 @@ struct log_record {
 	uint64_t bytes_received, bytes_sent; /* bodies */
 	uint16_t status;                     /* 0: no response was sent */
 	uint8_t minor;                       /* HTTP/1.minor of the request */
-	uint8_t reserved;
-	uint32_t flags; /* enum response_flag */
+	uint8_t session;                     /* 1: of a TCP route, nothing is HTTP's */
+	uint32_t flags;                      /* enum response_flag */
 	struct net_addr downstream_remote, downstream_local;
 	struct net_addr downstream_direct; /* of the proxy that announced them; port 0: none */
 	struct net_addr upstream_remote, upstream_local; /* port 0: none */
@@ -108,19 +108,20 @@ static inline void log_ring_release(struct log_ring *r)
 	__atomic_store_n(&r->tail, r->tail + 1, __ATOMIC_RELEASE);
 }
 
-/* istio_requests_total and its companions, one row per (cluster, version, code, flags).
- * A worker fills a row's key and then sets `used` (release); the sums have one writer. */
+/* istio_requests_total, istio_tcp_* and their companions, one row per (cluster, version, code,
+ * flags). A worker fills a row's key and then sets `used` (release); the sums have one writer. */
 #define REQUEST_STATS_ROWS 4096 /* power of two */
 
 struct request_stat {
 	uint32_t used; /* 0 = free */
 	uint32_t flags;
 	uint16_t status;
-	uint16_t reserved;
+	bool session; /* connections of TCP routes: those that are over, without a status */
 	char cluster[192];
 	char service_host[128], service_name[64], service_namespace[64];
 	char version[64];
 	uint64_t count, duration_us, request_bytes, response_bytes;
+	uint64_t opened; /* sessions that have begun, all without flags */
 };
 
 struct request_stats {

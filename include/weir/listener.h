@@ -5,6 +5,7 @@
 #include <weir/abi.h>
 #include <weir/addr.h>
 #include <weir/route.h>
+#include <weir/tcp_route.h>
 
 /* Host lookup (istio/reference 0.4 step 4): exact, then longest "*.suffix", then "*".
  * Keys are lower case, without port. Open addressing, empty when vhost is NULL. */
@@ -45,6 +46,8 @@ struct listener {
 	const struct vhost *fallback;
 	uint32_t max_connections; /* with count: over all workers; those beyond are reset */
 	struct conn_count *count; /* NULL: no limit */
+	/* Where its connections go, of which nothing is read; NULL: HTTP is spoken. */
+	const struct tcp_route *tcp;
 };
 
 /* All listeners, hashed by address and port. */

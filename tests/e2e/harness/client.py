@@ -70,12 +70,14 @@ def curl(ns, url, *options, headers=(), timeout=TIMEOUT):
 class Connection:
     """A TCP connection that sends what it is told and reads responses strictly."""
 
-    def __init__(self, ns, ip=GW_EXT_IP, port=80, timeout=TIMEOUT, rcvbuf=None):
+    def __init__(self, ns, ip=GW_EXT_IP, port=80, timeout=TIMEOUT, rcvbuf=None, source=None):
         self.sock = ns.socket(family_of(ip))
         self.sock.settimeout(timeout * proc.PATIENCE)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if rcvbuf:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+        if source:
+            self.sock.bind((source, 0))
         self.sock.connect((ip, port))
         self.buffer = bytearray()
 

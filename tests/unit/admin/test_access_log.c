@@ -175,6 +175,30 @@ static void text_missing_is_dash(void **state)
 		    "\"-\" \"-\" \"-\" \"-\" \"-\" - - - - - -\n");
 }
 
+/* As Istio's default format has it: a connection has no request, and so no status. */
+static void text_of_a_session(void **state)
+{
+	static const char cluster[] = "outbound|5432||db.default.svc.cluster.local";
+	struct log_record r;
+
+	(void)state;
+	set_minimal(&r);
+	r.session = 1;
+	r.minor = 0;
+	r.flags = RESPONSE_FLAG_UF | RESPONSE_FLAG_URX;
+	r.duration_us = 2000;
+	r.downstream_remote = addr("10.0.35.28", 43210);
+	r.downstream_local = addr("198.18.0.2", 5432);
+	r.upstream_remote = addr("198.18.1.11", 5432);
+	set_text(&r, LOG_UPSTREAM_CLUSTER, cluster, sizeof(cluster) - 1);
+	set_text(&r, LOG_TRANSPORT_FAILURE, "delayed connect error", 21);
+	assert_line(LOG_FORMAT_TEXT, &r,
+		    "[2016-04-15T20:17:00.310Z] \"- - -\" 0 UF,URX - - \"delayed connect error\" "
+		    "0 0 2 - \"-\" \"-\" \"-\" \"-\" \"198.18.1.11:5432\" "
+		    "outbound|5432||db.default.svc.cluster.local - 198.18.0.2:5432 "
+		    "10.0.35.28:43210 - -\n");
+}
+
 static void every_flag_has_its_name(void **state)
 {
 	static const struct {
@@ -186,6 +210,7 @@ static void every_flag_has_its_name(void **state)
 		{RESPONSE_FLAG_UT, "UT"}, {RESPONSE_FLAG_UC, "UC"},   {RESPONSE_FLAG_LR, "LR"},
 		{RESPONSE_FLAG_DC, "DC"}, {RESPONSE_FLAG_DPE, "DPE"}, {RESPONSE_FLAG_DI, "DI"},
 		{RESPONSE_FLAG_FI, "FI"}, {RESPONSE_FLAG_RL, "RL"},   {RESPONSE_FLAG_SI, "SI"},
+		{RESPONSE_FLAG_DT, "DT"},
 	};
 
 	(void)state;
@@ -592,6 +617,7 @@ int main(void)
 		cmocka_unit_test(json_names_the_proxy_in_between),
 		cmocka_unit_test(text_full),
 		cmocka_unit_test(text_missing_is_dash),
+		cmocka_unit_test(text_of_a_session),
 		cmocka_unit_test(every_flag_has_its_name),
 		cmocka_unit_test(hostile_bytes_stay_in_their_field),
 		cmocka_unit_test(random_records_make_one_valid_line),

@@ -350,6 +350,41 @@ static void requests_are_added_up(void **state)
 	exposition_free(e);
 }
 
+#define SESSIONS(flags)                                                                            \
+	"{reporter=\"source\",response_flags=\"" flags "\","                                       \
+	"destination_service=\"reviews.default.svc.cluster.local\","                               \
+	"destination_service_name=\"reviews\",destination_service_namespace=\"default\","          \
+	"destination_version=\"v1\",request_protocol=\"tcp\","                                     \
+	"connection_security_policy=\"unknown\"}"
+
+/* They are no requests, whatever else they share with some. */
+static void sessions_are_told_apart(void **state)
+{
+	struct fixture *f = *state;
+	struct request_stat *r;
+	struct exposition *e;
+
+	fill_row(fake_dataplane_row(f->dataplane, 0, "outbound|9080|v1|reviews", 0), 3);
+	for (unsigned w = 0; w < 2; w++) {
+		r = fake_dataplane_row(f->dataplane, w, "outbound|9080|v1|reviews", 0);
+		fill_row(r, 5);
+		r->session = true;
+		r->opened = 8;
+	}
+	r = fake_dataplane_row(f->dataplane, 1, "outbound|9080|v1|reviews", 0);
+	fill_row(r, 2);
+	r->session = true;
+	r->flags = RESPONSE_FLAG_UO;
+	e = scrape(f);
+	assert_int_equal(value(e, "istio_requests_total" REVIEWS("0", "-") "}"), 3);
+	assert_int_equal(value(e, "istio_tcp_connections_opened_total" SESSIONS("-")), 16);
+	assert_int_equal(value(e, "istio_tcp_connections_closed_total" SESSIONS("-")), 10);
+	assert_int_equal(value(e, "istio_tcp_connections_closed_total" SESSIONS("UO")), 2);
+	assert_int_equal(value(e, "istio_tcp_received_bytes_total" SESSIONS("-")), 100);
+	assert_int_equal(value(e, "istio_tcp_sent_bytes_total" SESSIONS("-")), 1000);
+	exposition_free(e);
+}
+
 static void stats_are_sums(void **state)
 {
 	struct fixture *f = *state;
@@ -435,6 +470,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(gauges_may_be_negative, setup, teardown),
 		cmocka_unit_test_setup_teardown(control_numbers, setup, teardown),
 		cmocka_unit_test_setup_teardown(requests_are_added_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(sessions_are_told_apart, setup, teardown),
 		cmocka_unit_test_setup_teardown(stats_are_sums, setup, teardown),
 		cmocka_unit_test_setup_teardown(hostile_labels, setup, teardown),
 		cmocka_unit_test_setup_teardown(empty_label_is_unknown, setup, teardown),

@@ -42,6 +42,77 @@ static unsigned announced(const char *name)
 	return cluster(name)->endpoints->endpoints[0].announce;
 }
 
+static const char *asked(const char *name)
+{
+	const struct tunnel *t = cluster(name)->tunnel;
+
+	return t ? t->request : "";
+}
+
+#define TUNNEL(more) "trafficPolicy: {tunnel: {" more "}"
+
+/* Of the host, of a subset instead of it; never of a port alone, as the PROXY protocol (3.8). */
+static void test_tunnel(void **state)
+{
+	(void)state;
+	world_load(&w, WITH_FIXTURE(DR(
+			       "b", "default",
+			       "host: b, " TUNNEL("targetHost: db.test, targetPort: 5432") "}")));
+	assert_string_equal(asked(B),
+			    "CONNECT db.test:5432 HTTP/1.1\r\nhost: db.test:5432\r\n\r\n");
+	assert_int_equal(cluster(B)->tunnel->len, strlen(asked(B)));
+	assert_false(cluster(B)->tunnel->post);
+	assert_string_equal(asked(A), "");
+	world_load(&w,
+		   WITH_FIXTURE(DR("b", "default",
+				   "host: b, " TUNNEL("protocol: POST, targetHost: '2001:2::1', "
+						      "targetPort: 1") "}")));
+	assert_string_equal(asked(B), "POST / HTTP/1.1\r\nhost: [2001:2::1]:1\r\n"
+				      "transfer-encoding: chunked\r\n\r\n");
+	assert_true(cluster(B)->tunnel->post);
+	world_load(&w,
+		   WITH_FIXTURE(
+			   DR("b", "default",
+			      "host: b, " TUNNEL(
+				      "targetHost: a.test, targetPort: 1") ", "
+									   "portLevelSettings: "
+									   "[{port: {number: "
+									   "8000}, loadBalancer: "
+									   "{simple: RANDOM}}]}")));
+	assert_string_equal(asked(B), "");
+	world_load(&w, WITH_FIXTURE(DR(
+			       "b", "default",
+			       "host: b, " TUNNEL(
+				       "targetHost: a.test, targetPort: 1") "}, "
+									    "subsets: [{name: "
+									    "v1, " TUNNEL(
+										    "targetHost: "
+										    "b.test, "
+										    "targetPort: "
+										    "2") "}}, "
+											 "{name: "
+											 "v2}]")));
+	assert_non_null(strstr(asked(B_V1), "b.test:2"));
+	assert_non_null(strstr(asked(B_V2), "a.test:1"));
+}
+
+#define POOL(tcp, http) "trafficPolicy: {connectionPool: {tcp: {" tcp "}, http: {" http "}}}"
+
+/* http.idleTimeout is for pooled connections alone. */
+static void test_tcp_idle_timeout(void **state)
+{
+	(void)state;
+	world_load(&w, WITH_FIXTURE(""));
+	assert_int_equal(cluster(B)->tcp_idle_us, 3600000000);
+	world_load(&w, WITH_FIXTURE(DR("b", "default",
+				       "host: b, " POOL("idleTimeout: 5s", "idleTimeout: 7s"))));
+	assert_int_equal(cluster(B)->tcp_idle_us, 5000000);
+	assert_int_equal(cluster(B)->idle_timeout_us, 7000000);
+	world_load(&w, WITH_FIXTURE(DR("b", "default",
+				       "host: b, " POOL("idleTimeout: 0s", "maxRetries: 1"))));
+	assert_int_equal(cluster(B)->tcp_idle_us, 0);
+}
+
 #define PROXY(version) "trafficPolicy: {proxyProtocol: {" version "}"
 
 /* Of the host, of a subset instead of it; never of a port alone (reference 3.1). */
@@ -692,6 +763,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_defaults),
 		T(test_b270_proxy_protocol),
+		T(test_tunnel),
+		T(test_tcp_idle_timeout),
 		T(test_default_lb_in_08),
 		T(test_policy_values),
 		T(test_limits),

@@ -134,8 +134,6 @@ static const struct problem rows[] = {
 	 DIAG_DR_TUNNEL_TARGET, 6, "spec.trafficPolicy.tunnel.targetHost"},
 	{"tunnel to no port", TUNNEL("targetHost: 192.0.2.1"), DIAG_DR_TUNNEL_TARGET, 6,
 	 "spec.trafficPolicy.tunnel"},
-	{"tunnel", TUNNEL("protocol: POST, targetHost: a.b, targetPort: 1"), DIAG_DR_TUNNEL_UNUSED,
-	 6, "spec.trafficPolicy.tunnel"},
 	{"pass through", LB("simple: PASSTHROUGH"), DIAG_DR_PASSTHROUGH, 6, LB_PATH "simple"},
 	{"nothing to hash", HASH("ringHash: {}"), DIAG_DR_HASH_KEY, 6, HASH_PATH},
 	{"source IP switched off", HASH("useSourceIp: false"), DIAG_DR_HASH_KEY, 6, HASH_PATH},

@@ -60,8 +60,6 @@ static const struct problem rows[] = {
 	 SERVER("port: {number: 443, name: a, protocol: https}\n    hosts: [\"*\"]\n"
 		"    tls: {mode: SIMPLE, credentialName: a}"),
 	 DIAG_GW_NOT_OPENED, 6, AT_SERVER},
-	{"TCP", SERVER("port: {number: 1, name: a, protocol: Mongo}\n    hosts: [\"*\"]"),
-	 DIAG_GW_NOT_OPENED, 6, AT_SERVER},
 	{"TCP-TLS",
 	 SERVER("port: {number: 1, name: a, protocol: TCP-TLS}\n    hosts: [\"*\"]\n    tls: {}"),
 	 DIAG_OLD_FORM, 6, AT_SERVER ".port.protocol"},

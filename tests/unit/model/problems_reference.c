@@ -64,6 +64,10 @@ static const struct problem rows[] = {
 	 SERVICES VS("  hosts: [c.test]\n  http:\n  - match: [{gateways: [o/gw]}]\n"
 		     "    route: [{destination: {host: a}}]\n"),
 	 DIAG_REF_GATEWAY, 15, "spec.http[0].match[0].gateways[0]"},
+	{"unknown gateway of a tcp match",
+	 SERVICES VS("  hosts: [c.test]\n  tcp:\n  - match: [{gateways: [o/gw]}]\n"
+		     "    route: [{destination: {host: a}}]\n"),
+	 DIAG_REF_GATEWAY, 15, "spec.tcp[0].match[0].gateways[0]"},
 	{"host outside the gateway",
 	 SERVICES VS("  hosts: [c.test, d.test]\n  gateways: [x]\n"
 		     "  http: [{route: [{destination: {host: a}}]}]\n") GATEWAY,

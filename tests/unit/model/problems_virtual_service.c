@@ -32,7 +32,7 @@ static const struct problem rows[] = {
 	{"no spec",
 	 "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: x}\n",
 	 DIAG_VS_NO_RULES, 1, "spec"},
-	{"only tcp", VS("  hosts: [a]\n" TCP), DIAG_VS_NOT_HTTP, 5, "spec"},
+	{"only tcp", VS("  hosts: [a]\n" TCP), DIAG_VS_NOT_HTTP, 6, "spec.tcp"},
 	{"also tls", RULE("" TLS), DIAG_VS_NOT_HTTP, 8, "spec.tls"},
 	{"match without route (D2)", VS("  hosts: [a]\n  http:\n  - match: [{uri: {exact: /x}}]\n"),
 	 DIAG_VS_NO_ACTION, 7, "spec.http[0]"},

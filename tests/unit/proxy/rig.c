@@ -73,6 +73,7 @@ static void make_clusters(struct rig *r)
 			.endpoints = &r->sets[i],
 			.connect_timeout_us = 10000000,
 			.idle_timeout_us = 3600000000,
+			.tcp_idle_us = 3600000000,
 			.service_host = "web.default.svc.cluster.local",
 			.service_name = "web",
 			.service_namespace = "default",
@@ -100,6 +101,16 @@ static void make_route(struct rig *r, unsigned i, uint32_t cluster, const char *
 		.index.rest = {.n = 1, .one = route_entry(0, false)},
 	};
 	r->listeners[i].hosts.any = &r->vhosts[i];
+}
+
+static void make_tcp_route(struct rig *r)
+{
+	unsigned i = PORT_TCP - PORT_ROUTED;
+
+	r->targets[i] = (struct split_target){.cluster_id = 0, .cluster_name = r->clusters[0].name};
+	r->tcp_route.split =
+		(struct split){.id = i, .gen = 1, .n_targets = 1, .targets = &r->targets[i]};
+	r->listeners[i].tcp = &r->tcp_route;
 }
 
 static void make_listeners(struct rig *r)
@@ -135,6 +146,7 @@ static void make_snapshot(struct rig *r)
 	make_route(r, 0, 0, r->clusters[0].name);
 	make_route(r, 2, WEIR_ID_NONE, "outbound|80||gone.default.svc.cluster.local");
 	make_route(r, 3, 1, r->clusters[1].name);
+	make_tcp_route(r);
 	s->generation = 1;
 	s->n_listener_ids = RIG_PORTS;
 	s->listener_by_id = r->listener_by_id;
@@ -217,6 +229,8 @@ static void take_stock(struct rig *r)
 	assert_int_equal(r->px->servers.used, 0);
 	assert_int_equal(r->px->streams.used, 0);
 	assert_int_equal(r->px->downstreams.used, 0);
+	assert_int_equal(r->px->sessions.used, 0);
+	assert_int_equal(r->px->relays.used, 0);
 	assert_int_equal(upstream_conns(r->px->up), 0);
 	assert_int_equal(r->steered, rig_count(r, CTR_UPSTREAM_CONNECTS) +
 					     rig_count(r, CTR_HEALTH_CHECKS_STARTED));
@@ -227,6 +241,7 @@ static void take_stock(struct rig *r)
 	assert_int_equal(snapshot_pins(&r->snap), 0);
 	assert_int_equal(rig_count(r, CTR_HTTP_ACTIVE), 0);
 	assert_int_equal(rig_count(r, CTR_UPSTREAM_IDLE), 0);
+	assert_int_equal(rig_count(r, CTR_SESSIONS_OPEN), 0);
 }
 
 static void all_leave(struct rig *r)

@@ -13,10 +13,11 @@ enum rig_port {
 	PORT_NO_HOST = 81,    /* 404 NR */
 	PORT_NO_CLUSTER = 82, /* 503 NC */
 	PORT_EMPTY = 83,      /* 503 UH */
+	PORT_TCP = 84,        /* a TCP route to endpoint 0 */
 };
 
 #define RIG_ENDPOINTS 3
-#define RIG_PORTS     4
+#define RIG_PORTS     5
 
 struct rig {
 	struct proxy *px;
@@ -39,6 +40,7 @@ struct rig {
 	struct vhost vhosts[RIG_PORTS];
 	struct route routes[RIG_PORTS];
 	struct split_target targets[RIG_PORTS];
+	struct tcp_route tcp_route; /* to the last of them */
 	struct cluster clusters[2];
 	const struct cluster *cluster_by_id[2];
 	struct endpoint_set sets[2];

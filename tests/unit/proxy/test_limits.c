@@ -659,6 +659,32 @@ static void tunnel_counts(void **state)
 	rig_expect_response(r, second, 200);
 }
 
+/* A connection of a TCP route has one at once or is closed; when it leaves, who waits is served. */
+static void b224_session_counts(void **state)
+{
+	struct pair *p = *state;
+	struct peer *session, *late, *second;
+
+	limit(p, LIMITS(1, NONE, NONE, NONE));
+	session = rig_client(p->r[0], PORT_TCP);
+	rig_run(p->r[0]);
+	rig_origin(p->r[0]);
+	assert_int_equal(p->b->connections, 1);
+	late = rig_client(p->r[1], PORT_TCP);
+	rig_run(p->r[1]);
+	assert_true(late->ended);
+	assert_false(rig_has_origin(p->r[1]));
+	rig_check_log(p->r[1], 0, RESPONSE_FLAG_UO, NULL);
+	assert_int_equal(p->b->overflows[BREAKER_CONNECTIONS], 1);
+	second = ask(p->r[1]);
+	rig_expect_silence(p->r[1], second);
+	peer_reset(session);
+	rig_run(p->r[0]);
+	rig_run(p->r[1]);
+	rig_answer(p->r[1], asked(p->r[1]), OK);
+	expect_ok(p->r[1], second);
+}
+
 static void old_connection_is_not_kept(void **state)
 {
 	struct pair *p = *state;
@@ -715,6 +741,7 @@ int main(void)
 		CASE(new_limit),
 		CASE(limit_is_lifted),
 		CASE(tunnel_counts),
+		CASE(b224_session_counts),
 		CASE(old_connection_is_not_kept),
 	};
 
