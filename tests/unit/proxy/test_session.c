@@ -423,6 +423,7 @@ static void tunnel_lost(void **state)
 	peer_reset(t.origin);
 	check_closed(r, t.client);
 	check_log(r, RESPONSE_FLAG_UF | RESPONSE_FLAG_URX, "tunnel: connection lost");
+	assert_int_equal(rig_count(r, CTR_TUNNELS_REFUSED), 2);
 }
 
 static void tunnel_without_answer(void **state)
