@@ -215,6 +215,74 @@ static void nowhere_to_go(void **state)
 	assert_false(rig_has_origin(r));
 }
 
+/* ---- no memory ---- */
+
+struct mbufs {
+	struct rte_mbuf *m[16384];
+	unsigned n;
+};
+
+static void take_all(struct rig *r, struct mbufs *held)
+{
+	held->n = 0;
+	while (held->n < RTE_DIM(held->m) && (held->m[held->n] = rte_pktmbuf_alloc(r->pool)))
+		held->n++;
+	assert_true(held->n < RTE_DIM(held->m));
+}
+
+static void give_back(struct mbufs *held)
+{
+	rte_pktmbuf_free_bulk(held->m, held->n);
+}
+
+static void behind_tunnel(struct rig *r, bool post);
+
+static void no_memory_to_begin(void **state)
+{
+	struct rig *r = *state;
+	static struct mbufs held;
+
+	for (unsigned tunnel = 0; tunnel < 2; tunnel++) {
+		struct pair t;
+
+		r->endpoints[0].announce = !tunnel;
+		if (tunnel)
+			behind_tunnel(r, false);
+		r->tcp.connect = FAKE_HOLD;
+		t = open_session(r);
+		peer_say(t.client, "early");
+		take_all(r, &held);
+		peer_accept(t.origin);
+		check_closed(r, t.client);
+		assert_true(t.origin->was_reset);
+		check_log(r, RESPONSE_FLAG_UO, "");
+		give_back(&held);
+	}
+}
+
+/* Without a coder nothing is needed; a chunk that cannot be framed ends the connection. */
+static void no_memory_to_relay(void **state)
+{
+	struct rig *r = *state;
+	static struct mbufs held;
+	struct pair t = open_session(r);
+
+	take_all(r, &held);
+	rig_ask(r, t.client, "hello");
+	check_heard(t.origin, "hello");
+	give_back(&held);
+	behind_tunnel(r, true);
+	t = open_session(r);
+	rig_answer(r, t.origin, GRANTED);
+	take_all(r, &held);
+	peer_end(t.client);
+	rig_run(r);
+	assert_true(t.client->was_reset);
+	assert_true(t.origin->was_reset);
+	check_log(r, RESPONSE_FLAG_UPE, "");
+	give_back(&held);
+}
+
 /* ---- time ---- */
 
 static void idles(void **state)
@@ -265,6 +333,23 @@ static void grows_old(void **state)
 	rig_wait(r, SECOND + 100000);
 	check_closed(r, t.client);
 	check_log(r, RESPONSE_FLAG_DT, "");
+}
+
+static void grows_old_before_it_is_joined(void **state)
+{
+	struct rig *r = *state;
+	struct pair t;
+
+	r->clusters[0].max_connection_us = 5 * SECOND;
+	for (unsigned tunnel = 0; tunnel < 2; tunnel++) {
+		if (tunnel)
+			behind_tunnel(r, false);
+		r->tcp.connect = tunnel ? FAKE_ACCEPT : FAKE_HOLD;
+		t = open_session(r);
+		rig_wait(r, 5 * SECOND + 100000);
+		check_closed(r, t.client);
+		check_log(r, RESPONSE_FLAG_DT, "");
+	}
 }
 
 /* ---- what is known of it ---- */
@@ -607,9 +692,12 @@ int main(void)
 		CASE(connect_timeout),
 		CASE(client_leaves_while_connecting),
 		CASE(nowhere_to_go),
+		CASE(no_memory_to_begin),
+		CASE(no_memory_to_relay),
 		CASE(idles),
 		CASE(never_idle),
 		CASE(grows_old),
+		CASE(grows_old_before_it_is_joined),
 		CASE(announces_the_client),
 		CASE(learns_the_client),
 		CASE(tunnel_every_cut),
