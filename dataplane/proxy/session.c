@@ -94,6 +94,12 @@ static void fail(struct session *x, const char *transport_failure)
 	refuse(x, RESPONSE_FLAG_UF | RESPONSE_FLAG_URX);
 }
 
+static void not_granted(struct session *x, const char *how)
+{
+	counter_inc(x->px->env.counters, CTR_TUNNELS_REFUSED);
+	fail(x, how);
+}
+
 /* ---- time ---- */
 
 static uint64_t due(const struct session *x)
@@ -125,8 +131,7 @@ void session_timer(struct session *x)
 		x->flags |= RESPONSE_FLAG_DT;
 		finish(x, false);
 	} else if (x->state == SESSION_ASKING) {
-		counter_inc(x->px->env.counters, CTR_TUNNELS_REFUSED);
-		fail(x, "tunnel: no answer in time");
+		not_granted(x, "tunnel: no answer in time");
 	} else {
 		x->flags |= RESPONSE_FLAG_SI;
 		finish(x, false);
@@ -184,14 +189,13 @@ static void read_answer(struct session *x)
 	switch (session_read_answer(x)) {
 	case SESSION_WAITS:
 		if (x->up->eof || x->up->error != BS_OK)
-			fail(x, "tunnel: connection lost");
+			not_granted(x, "tunnel: connection lost");
 		break;
 	case SESSION_GRANTED:
 		join(x);
 		break;
 	case SESSION_REFUSED:
-		counter_inc(x->px->env.counters, CTR_TUNNELS_REFUSED);
-		fail(x, x->transport_failure);
+		not_granted(x, x->transport_failure);
 		break;
 	}
 }

@@ -61,16 +61,25 @@ static enum session_answer refused(struct session *x, const char *how)
 	return SESSION_REFUSED;
 }
 
+/* An answer to POST that ends with its head leads nowhere: Envoy takes it for a refusal, too. */
+static enum session_answer granted(struct session *x, const struct http_head *h)
+{
+	if (!x->cluster->tunnel->post)
+		return SESSION_GRANTED;
+	h1_body_init(&x->body, h);
+	x->relay.coder = &bodies;
+	return x->body.done ? refused(x, "tunnel: refused") : SESSION_GRANTED;
+}
+
 enum session_answer session_read_answer(struct session *x)
 {
 	struct proxy *px = x->px;
 	struct http_head *h = &px->resp;
 	struct mbq *rx = &x->up->rx;
-	bool post = x->cluster->tunnel->post;
+	enum http_method method = x->cluster->tunnel->post ? HTTP_POST : HTTP_CONNECT;
 
 	while (rx->bytes) {
-		int used = h1_read_response(h, rx, &x->scanned, &px->linear, &px->limits,
-					    post ? HTTP_POST : HTTP_CONNECT);
+		int used = h1_read_response(h, rx, &x->scanned, &px->linear, &px->limits, method);
 
 		if (used == 0)
 			break;
@@ -78,13 +87,9 @@ enum session_answer session_read_answer(struct session *x)
 			return refused(x, "tunnel: malformed answer");
 		if (h->status == 101 || h->status >= 300)
 			return refused(x, "tunnel: refused");
-		if (post) {
-			h1_body_init(&x->body, h);
-			x->relay.coder = &bodies;
-		}
 		eat(x, used);
 		if (h->status >= 200)
-			return SESSION_GRANTED;
+			return granted(x, h);
 	}
 	return SESSION_WAITS;
 }

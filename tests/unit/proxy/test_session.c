@@ -215,6 +215,74 @@ static void nowhere_to_go(void **state)
 	assert_false(rig_has_origin(r));
 }
 
+/* ---- no memory ---- */
+
+struct mbufs {
+	struct rte_mbuf *m[16384];
+	unsigned n;
+};
+
+static void take_all(struct rig *r, struct mbufs *held)
+{
+	held->n = 0;
+	while (held->n < RTE_DIM(held->m) && (held->m[held->n] = rte_pktmbuf_alloc(r->pool)))
+		held->n++;
+	assert_true(held->n < RTE_DIM(held->m));
+}
+
+static void give_back(struct mbufs *held)
+{
+	rte_pktmbuf_free_bulk(held->m, held->n);
+}
+
+static void behind_tunnel(struct rig *r, bool post);
+
+static void no_memory_to_begin(void **state)
+{
+	struct rig *r = *state;
+	static struct mbufs held;
+
+	for (unsigned tunnel = 0; tunnel < 2; tunnel++) {
+		struct pair t;
+
+		r->endpoints[0].announce = !tunnel;
+		if (tunnel)
+			behind_tunnel(r, false);
+		r->tcp.connect = FAKE_HOLD;
+		t = open_session(r);
+		peer_say(t.client, "early");
+		take_all(r, &held);
+		peer_accept(t.origin);
+		check_closed(r, t.client);
+		assert_true(t.origin->was_reset);
+		check_log(r, RESPONSE_FLAG_UO, "");
+		give_back(&held);
+	}
+}
+
+/* Without a coder nothing is needed; a chunk that cannot be framed ends the connection. */
+static void no_memory_to_relay(void **state)
+{
+	struct rig *r = *state;
+	static struct mbufs held;
+	struct pair t = open_session(r);
+
+	take_all(r, &held);
+	rig_ask(r, t.client, "hello");
+	check_heard(t.origin, "hello");
+	give_back(&held);
+	behind_tunnel(r, true);
+	t = open_session(r);
+	rig_answer(r, t.origin, GRANTED);
+	take_all(r, &held);
+	peer_end(t.client);
+	rig_run(r);
+	assert_true(t.client->was_reset);
+	assert_true(t.origin->was_reset);
+	check_log(r, RESPONSE_FLAG_UPE, "");
+	give_back(&held);
+}
+
 /* ---- time ---- */
 
 static void idles(void **state)
@@ -265,6 +333,23 @@ static void grows_old(void **state)
 	rig_wait(r, SECOND + 100000);
 	check_closed(r, t.client);
 	check_log(r, RESPONSE_FLAG_DT, "");
+}
+
+static void grows_old_before_it_is_joined(void **state)
+{
+	struct rig *r = *state;
+	struct pair t;
+
+	r->clusters[0].max_connection_us = 5 * SECOND;
+	for (unsigned tunnel = 0; tunnel < 2; tunnel++) {
+		if (tunnel)
+			behind_tunnel(r, false);
+		r->tcp.connect = tunnel ? FAKE_ACCEPT : FAKE_HOLD;
+		t = open_session(r);
+		rig_wait(r, 5 * SECOND + 100000);
+		check_closed(r, t.client);
+		check_log(r, RESPONSE_FLAG_DT, "");
+	}
 }
 
 /* ---- what is known of it ---- */
@@ -358,6 +443,56 @@ static void tunnel_not_granted(void **state)
 	}
 }
 
+/* What an honest proxy never sends; that it is too long is known before it ends. */
+static void tunnel_oversized_answer(void **state)
+{
+	struct rig *r = *state;
+	struct pair t;
+
+	behind_tunnel(r, false);
+	t = open_session(r);
+	peer_say(t.origin, "HTTP/1.1 200 OK\r\n");
+	for (unsigned i = 0; i < 5000; i++)
+		peer_say(t.origin, "x-filler: 0123456789abcdef\r\n");
+	check_closed(r, t.client);
+	check_log(r, RESPONSE_FLAG_UF | RESPONSE_FLAG_URX, "tunnel: malformed answer");
+}
+
+/* RFC 9110 9.3.6: behind a CONNECT's 2xx there is no content, whatever its fields say. */
+static void tunnel_answer_with_framing(void **state)
+{
+	struct rig *r = *state;
+	static const char *const fields[] = {"content-length: 0", "content-length: 5",
+					     "transfer-encoding: chunked"};
+
+	behind_tunnel(r, false);
+	for (unsigned i = 0; i < RTE_DIM(fields); i++) {
+		struct pair t = open_session(r);
+		char answer[128];
+
+		snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\n%s\r\n\r\nhello", fields[i]);
+		rig_answer(r, t.origin, answer);
+		check_heard(t.client, "hello");
+		peer_reset(t.client);
+		rig_run(r);
+	}
+}
+
+static void client_leaves_while_asking(void **state)
+{
+	struct rig *r = *state;
+	struct pair t;
+
+	behind_tunnel(r, false);
+	t = open_session(r);
+	peer_say(t.origin, "HTTP/1.1 2");
+	rig_ask(r, t.client, "early");
+	peer_reset(t.client);
+	rig_run(r);
+	assert_true(t.origin->was_reset);
+	check_log(r, RESPONSE_FLAG_DC, "");
+}
+
 static void tunnel_lost(void **state)
 {
 	struct rig *r = *state;
@@ -373,6 +508,7 @@ static void tunnel_lost(void **state)
 	peer_reset(t.origin);
 	check_closed(r, t.client);
 	check_log(r, RESPONSE_FLAG_UF | RESPONSE_FLAG_URX, "tunnel: connection lost");
+	assert_int_equal(rig_count(r, CTR_TUNNELS_REFUSED), 2);
 }
 
 static void tunnel_without_answer(void **state)
@@ -413,6 +549,83 @@ static void tunnel_by_post(void **state)
 	rec = check_log(r, 0, "");
 	assert_int_equal(rec->bytes_received, 5);
 	assert_int_equal(rec->bytes_sent, 5);
+}
+
+static void post_every_cut(void **state)
+{
+	struct rig *r = *state;
+	const char *answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+			     "3;x=\"y\"\r\nabc\r\n00A\r\n0123456789\r\n0\r\nt: x\r\n\r\n";
+
+	behind_tunnel(r, true);
+	for (size_t at = 1; at < strlen(answer); at++) {
+		struct pair t = open_session(r);
+
+		peer_send(t.origin, answer, at);
+		rig_run(r);
+		assert_false(t.client->ended);
+		rig_answer(r, t.origin, answer + at);
+		check_heard(t.client, "abc0123456789");
+		assert_true(t.client->ended);
+		peer_end(t.client);
+		check_closed(r, t.client);
+		check_heard(t.origin, POST "0\r\n\r\n");
+	}
+}
+
+/* Nothing of the target's would ever come. */
+static void post_without_content(void **state)
+{
+	struct rig *r = *state;
+	static const char *const answers[] = {
+		"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+		"HTTP/1.1 204 No Content\r\n\r\n",
+	};
+
+	behind_tunnel(r, true);
+	for (unsigned i = 0; i < RTE_DIM(answers); i++) {
+		struct pair t = open_session(r);
+
+		rig_answer(r, t.origin, answers[i]);
+		check_closed(r, t.client);
+		check_log(r, RESPONSE_FLAG_UF | RESPONSE_FLAG_URX, "tunnel: refused");
+	}
+}
+
+/* Both ways at once, to readers that do not read for a while. */
+static void post_backpressure(void **state)
+{
+	struct rig *r = *state;
+	size_t n = 600000;
+	char *bytes = malloc(n);
+	struct pair t;
+
+	behind_tunnel(r, true);
+	t = open_session(r);
+	memset(bytes, 'x', n);
+	rig_answer(r, t.origin, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+	check_heard(t.origin, POST);
+	t.client->deaf = t.origin->deaf = true;
+	peer_say(t.origin, "927c0\r\n");
+	peer_send(t.origin, bytes, n);
+	peer_say(t.origin, "\r\n0\r\n\r\n");
+	peer_send(t.client, bytes, n);
+	peer_end(t.client);
+	rig_run(r);
+	assert_true(t.client->out.n > 150000);
+	assert_true(t.origin->out.n > 150000);
+	while (t.client->heard.n < 300000) {
+		peer_hear(t.client, 3000);
+		peer_hear(t.origin, 3000);
+		rig_run(r);
+	}
+	t.client->deaf = t.origin->deaf = false;
+	rig_run(r);
+	assert_int_equal(t.client->heard.n, n);
+	assert_true(t.origin->heard.n > n);
+	assert_string_equal(t.origin->heard.p + t.origin->heard.n - 7, "\r\n0\r\n\r\n");
+	check_closed(r, t.client);
+	free(bytes);
 }
 
 static void post_until_the_end(void **state)
@@ -479,16 +692,25 @@ int main(void)
 		CASE(connect_timeout),
 		CASE(client_leaves_while_connecting),
 		CASE(nowhere_to_go),
+		CASE(no_memory_to_begin),
+		CASE(no_memory_to_relay),
 		CASE(idles),
 		CASE(never_idle),
 		CASE(grows_old),
+		CASE(grows_old_before_it_is_joined),
 		CASE(announces_the_client),
 		CASE(learns_the_client),
 		CASE(tunnel_every_cut),
 		CASE(tunnel_not_granted),
+		CASE(tunnel_oversized_answer),
+		CASE(tunnel_answer_with_framing),
+		CASE(client_leaves_while_asking),
 		CASE(tunnel_lost),
 		CASE(tunnel_without_answer),
 		CASE(tunnel_by_post),
+		CASE(post_every_cut),
+		CASE(post_without_content),
+		CASE(post_backpressure),
 		CASE(post_until_the_end),
 		CASE(post_broken),
 		CASE(goes_on_while_draining),
