@@ -303,6 +303,13 @@ json_t *describe_cluster(const struct cluster *c, uint64_t now_us)
 		json_put_string(j, "tunnel", c->tunnel->target);
 		json_put_string(j, "tunnel_protocol", c->tunnel->post ? "POST" : "CONNECT");
 	}
+	json_put_string(j, "protocol", c->http2 ? "HTTP/2" : "HTTP/1.1");
+	if (c->http2)
+		json_put_int(j, "max_concurrent_streams", c->http2->max_streams);
+	if (c->http2 && c->http2->ping_interval_us) {
+		json_put_int(j, "http2_keepalive_interval_us", c->http2->ping_interval_us);
+		json_put_int(j, "http2_keepalive_timeout_us", c->http2->ping_timeout_us);
+	}
 	if (c->endpoints->n && c->endpoints->endpoints[0].announce)
 		json_put_int(j, "proxy_protocol", c->endpoints->endpoints[0].announce);
 	cluster_state_describe(j, c);

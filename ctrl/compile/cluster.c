@@ -86,6 +86,7 @@ static void compile_endpoint(struct build *b, struct arena *a, const struct plan
 	out->addr = e->addr;
 	out->weight = e->weight;
 	out->announce = p->policy.proxy_version;
+	out->http2 = p->policy.has_http2;
 	out->name = arena_strdup(a, name);
 	out->version = arena_strdup(a, version_of(e));
 	key = endpoint_key(b->tmp, p->name, name);
@@ -197,6 +198,17 @@ static void compile_checks(struct build *b, struct arena *a, const struct plan *
 	c->checks = checks;
 }
 
+static const struct http2_policy *compile_http2(struct arena *a, const struct cluster_policy *p)
+{
+	struct http2_policy *http2;
+
+	if (!p->has_http2)
+		return NULL;
+	http2 = arena_alloc(a, sizeof(*http2));
+	*http2 = p->http2;
+	return http2;
+}
+
 static void compile_limits(struct build *b, struct arena *a, const struct plan *p,
 			   struct cluster *c)
 {
@@ -211,6 +223,7 @@ static void compile_limits(struct build *b, struct arena *a, const struct plan *
 	c->keepalive = p->policy.keepalive;
 	c->limits = p->policy.limits;
 	c->tunnel = pool_policy_tunnel(a, &p->policy);
+	c->http2 = compile_http2(a, &p->policy);
 	if (pool_policy_limits(&p->policy))
 		c->breaker = keep_get_breaker(&b->c->keep, c->name, c->id, b->c->n_workers);
 	if (!p->policy.has_outlier)
@@ -263,7 +276,7 @@ static void make_one(struct build *b, const struct reg_service *s, const struct 
 	struct plan p = {.service = s, .port = port, .subset = subset, .check = check};
 
 	p.name = name_cluster(b->tmp, s->host, port->spec->number, subset ? subset->name : NULL);
-	policy_resolve(rule, subset, port->spec->number, b->c->compat_08, &p.policy);
+	policy_resolve(rule, subset, port->spec, b->c->compat_08, &p.policy);
 	for (uint32_t i = 0; i < port->n; i++)
 		if (!subset || labels_contain(port->endpoints[i].labels, &subset->labels))
 			list_add(b->tmp, &p.members, &port->endpoints[i]);

@@ -164,18 +164,18 @@ static void apply(struct traffic_policy *p, const struct traffic_policy *whole,
 		lay_over(p, whole, false);
 }
 
-void policy_resolve(const struct dest_rule *rule, const struct subset *subset, uint32_t port,
-		    bool compat_08, struct cluster_policy *out)
+void policy_resolve(const struct dest_rule *rule, const struct subset *subset,
+		    const struct service_port *port, bool compat_08, struct cluster_policy *out)
 {
 	struct traffic_policy p = {0};
 
 	if (rule && rule->top)
-		apply(&p, rule->top->policy, rule->top->ports, rule->top->n_ports, port);
+		apply(&p, rule->top->policy, rule->top->ports, rule->top->n_ports, port->number);
 	if (subset)
-		apply(&p, subset->policy, subset->ports, subset->n_ports, port);
+		apply(&p, subset->policy, subset->ports, subset->n_ports, port->number);
 	*out = (struct cluster_policy){0};
 	balance_resolve(&p, compat_08, out);
 	if (rule && out->lb == LB_HASH)
 		out->bound_percent = rule->hash_balance_factor;
-	pool_policy_resolve(&p, compat_08, out);
+	pool_policy_resolve(&p, port->protocol, compat_08, out);
 }

@@ -32,6 +32,8 @@ struct cluster_policy {
 	bool has_keepalive;
 	struct tcp_keepalive keepalive;
 	struct breaker_limits limits;
+	bool has_http2; /* else HTTP/1.1 is spoken */
+	struct http2_policy http2;
 	uint8_t proxy_version; /* of the PROXY protocol; 0: not spoken */
 	bool has_tunnel;
 	struct tunnel_settings tunnel; /* borrowed from the resource */
@@ -40,5 +42,5 @@ struct cluster_policy {
 };
 
 /* rule and subset may be NULL. */
-void policy_resolve(const struct dest_rule *rule, const struct subset *subset, uint32_t port,
-		    bool compat_08, struct cluster_policy *out);
+void policy_resolve(const struct dest_rule *rule, const struct subset *subset,
+		    const struct service_port *port, bool compat_08, struct cluster_policy *out);

@@ -7,6 +7,8 @@
 #define CONNECT_TIMEOUT_US (10 * SECOND_US)
 #define IDLE_TIMEOUT_US    (3600 * SECOND_US)
 
+#define CONCURRENT_STREAMS 1024 /* Envoy's */
+
 #define RETRIES_PERCENT 20
 #define RETRIES_MIN     3
 #define PROXY_VERSION   1
@@ -62,6 +64,29 @@ static void resolve_pool(const struct pool_settings *p, struct cluster_policy *o
 	};
 }
 
+/* What the port says goes before h2UpgradePolicy, which is about ports of HTTP. The client's
+ * protocol, where that is asked for, is HTTP/1.1. */
+static bool speaks_http2(const struct pool_settings *p, enum port_protocol port)
+{
+	if (p->use_client_protocol)
+		return false;
+	return port_protocol_is_http2(port) || p->h2_upgrade == MODEL_H2_UPGRADE;
+}
+
+static void resolve_http2(const struct pool_settings *p, enum port_protocol port,
+			  struct cluster_policy *out)
+{
+	out->has_http2 = speaks_http2(p, port);
+	if (!out->has_http2)
+		return;
+	out->http2.max_streams = p->max_concurrent_streams > 0 ? (uint32_t)p->max_concurrent_streams
+							       : CONCURRENT_STREAMS;
+	if (!p->has_http2_keepalive)
+		return;
+	out->http2.ping_interval_us = p->http2_keepalive_interval_us;
+	out->http2.ping_timeout_us = p->http2_keepalive_timeout_us;
+}
+
 /* The old consecutiveErrors counts when neither of today's fields is there (D4, B236). */
 static uint32_t consecutive_5xx(const struct outlier_settings *o)
 {
@@ -110,9 +135,11 @@ static void resolve_budget(const struct retry_budget *r, struct breaker_limits *
 	out->retries_min = r->min_concurrency ? r->min_concurrency : RETRIES_MIN;
 }
 
-void pool_policy_resolve(const struct traffic_policy *p, bool compat_08, struct cluster_policy *out)
+void pool_policy_resolve(const struct traffic_policy *p, enum port_protocol port, bool compat_08,
+			 struct cluster_policy *out)
 {
 	resolve_pool(&p->pool, out);
+	resolve_http2(&p->pool, port, out);
 	if (p->has_retry_budget)
 		resolve_budget(&p->retry_budget, &out->limits);
 	if (p->has_proxy_protocol)
@@ -193,6 +220,12 @@ void pool_policy_key(struct cache_key *k, const struct cluster_policy *p)
 	cache_key_number(k, p->limits.retries);
 	cache_key_number(k, p->limits.retries_share);
 	cache_key_number(k, p->limits.retries_min);
+	cache_key_number(k, p->has_http2);
+	if (p->has_http2) {
+		cache_key_number(k, p->http2.max_streams);
+		cache_key_number(k, p->http2.ping_interval_us);
+		cache_key_number(k, p->http2.ping_timeout_us);
+	}
 	cache_key_number(k, p->proxy_version);
 	cache_key_number(k, p->has_tunnel);
 	if (p->has_tunnel)

@@ -3,7 +3,7 @@
 #pragma once
 #include <compile/policy.h>
 
-void pool_policy_resolve(const struct traffic_policy *p, bool compat_08,
+void pool_policy_resolve(const struct traffic_policy *p, enum port_protocol port, bool compat_08,
 			 struct cluster_policy *out);
 
 /* The tunnel that a cluster is behind, in a; NULL: none. */

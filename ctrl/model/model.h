@@ -401,6 +401,12 @@ static inline bool port_protocol_is_tcp(enum port_protocol p)
 	return p == PROTO_TCP || p == PROTO_MONGO || p == PROTO_REDIS || p == PROTO_MYSQL;
 }
 
+/* HTTP2, GRPC, GRPC-WEB: what a server with such a port speaks (reference 3.5). */
+static inline bool port_protocol_is_http2(enum port_protocol p)
+{
+	return p == PROTO_HTTP2 || p == PROTO_GRPC || p == PROTO_GRPC_WEB;
+}
+
 struct gateway_server {
 	uint32_t port;
 	const char *port_name;

@@ -200,6 +200,10 @@ static const enum reply_kind failure_reply[] = {
 	[UPSTREAM_PROTOCOL] = REPLY_UPSTREAM_PROTOCOL,
 	[UPSTREAM_NO_MEMORY] = REPLY_OVERLOADED,
 	[UPSTREAM_OVERFLOW] = REPLY_OVERLOADED,
+	[UPSTREAM_CANCELLED] = REPLY_UPSTREAM_CANCELLED,
+	[UPSTREAM_REFUSED] = REPLY_UPSTREAM_REFUSED,
+	[UPSTREAM_UNPROCESSED] = REPLY_UPSTREAM_REFUSED,
+	[UPSTREAM_NO_UPGRADE] = REPLY_NO_UPGRADE,
 };
 
 /* The try's endpoint gave no answer, or not all of it. */
@@ -212,7 +216,27 @@ void attempt_note_failure(struct stream *s)
 
 static bool is_endpoints_fault(enum upstream_failure why)
 {
-	return why != UPSTREAM_NO_MEMORY && why != UPSTREAM_OVERFLOW;
+	return why != UPSTREAM_NO_MEMORY && why != UPSTREAM_OVERFLOW &&
+	       why != UPSTREAM_UNPROCESSED && why != UPSTREAM_NO_UPGRADE;
+}
+
+/* A request that no server can have acted upon goes on elsewhere, whatever the policy says. False:
+ * it does not. */
+static bool go_elsewhere(struct stream *s, enum upstream_failure why)
+{
+	/* A pooled connection may have been closed by the server just as it was chosen: that
+	 * says nothing about the server, and the request has not been looked at. */
+	bool stale = why == UPSTREAM_RESET && s->reused && is_idempotent(s->method);
+
+	if (!(stale || why == UPSTREAM_UNPROCESSED) || !can_repeat(s) ||
+	    s->tries >= STREAM_TRIES_MAX)
+		return false;
+	counter_inc(s->px->env.counters, CTR_UPSTREAM_RETRIES);
+	/* The next one is not stale; a server that takes nothing on is tried so often at most. */
+	if (stale)
+		s->tries--;
+	attempt_begin(s, NULL, true);
+	return true;
 }
 
 /* The upstream connection is gone and there is no response to pass on. */
@@ -220,15 +244,8 @@ static void fail(struct stream *s, enum upstream_failure why)
 {
 	uint32_t condition = retry_on_failure(why, s->state != STREAM_CONNECTING);
 
-	/* A pooled connection may have been closed by the server just as it was chosen: that
-	 * says nothing about the server, and the request has not been looked at. */
-	if (why == UPSTREAM_RESET && s->reused && is_idempotent(s->method) && can_repeat(s) &&
-	    s->tries < STREAM_TRIES_MAX) {
-		counter_inc(s->px->env.counters, CTR_UPSTREAM_RETRIES);
-		s->tries--;
-		attempt_begin(s, NULL, true);
+	if (go_elsewhere(s, why))
 		return;
-	}
 	if (is_endpoints_fault(why))
 		attempt_note_failure(s);
 	if (unlikely(s->copy) &&
@@ -242,6 +259,21 @@ static void fail(struct stream *s, enum upstream_failure why)
 	stream_refuse(s, failure_reply[why]);
 }
 
+#define AFTER(reason) "upstream_reset_after_response_started{" reason "}"
+
+/* What a response that has begun is cut short by. */
+static const struct {
+	enum response_flag flag;
+	const char *details;
+} broken[] = {
+	[UPSTREAM_RESET] = {RESPONSE_FLAG_UC, AFTER("connection_termination")},
+	[UPSTREAM_PROTOCOL] = {RESPONSE_FLAG_UPE, AFTER("protocol_error")},
+	[UPSTREAM_NO_MEMORY] = {RESPONSE_FLAG_UO, AFTER("overflow")},
+	[UPSTREAM_CANCELLED] = {RESPONSE_FLAG_UR, AFTER("remote_reset")},
+	[UPSTREAM_REFUSED] = {RESPONSE_FLAG_UR, AFTER("remote_refused_stream_reset")},
+	[UPSTREAM_UNPROCESSED] = {RESPONSE_FLAG_UR, AFTER("remote_refused_stream_reset")},
+};
+
 /* The upstream connection is gone before its response was complete. */
 void attempt_lost(struct stream *s, enum upstream_failure why)
 {
@@ -251,15 +283,8 @@ void attempt_lost(struct stream *s, enum upstream_failure why)
 		attempt_note_failure(s);
 	if (s->state != STREAM_RESPONDING)
 		fail(s, why);
-	else if (why == UPSTREAM_PROTOCOL)
-		stream_break(s, RESPONSE_FLAG_UPE,
-			     "upstream_reset_after_response_started{protocol_error}");
-	else if (why == UPSTREAM_NO_MEMORY)
-		stream_break(s, RESPONSE_FLAG_UO,
-			     "upstream_reset_after_response_started{overflow}");
 	else
-		stream_break(s, RESPONSE_FLAG_UC,
-			     "upstream_reset_after_response_started{connection_termination}");
+		stream_break(s, broken[why].flag, broken[why].details);
 }
 
 /* This try did. A response that has begun may take as long as all of it may. */

@@ -22,10 +22,15 @@ uint32_t retry_on_failure(enum upstream_failure why, bool sent)
 	case UPSTREAM_CONNECT_TIMEOUT:
 		return no_response | RETRY_CONNECT_FAILURE;
 	case UPSTREAM_RESET:
+	case UPSTREAM_CANCELLED:
 		return no_response;
+	case UPSTREAM_REFUSED:
+	case UPSTREAM_UNPROCESSED:
+		return no_response | RETRY_REFUSED_STREAM;
 	case UPSTREAM_PROTOCOL:
 	case UPSTREAM_NO_MEMORY:
 	case UPSTREAM_OVERFLOW:
+	case UPSTREAM_NO_UPGRADE:
 		break;
 	}
 	return 0;
@@ -93,11 +98,11 @@ uint64_t retry_backoff_us(const struct retry_policy *r, uint32_t tries, uint64_t
 	return span ? random % span : 0;
 }
 
-bool retry_keeps_body(const struct retry_policy *r, bool grpc)
+bool retry_keeps_body(const struct retry_policy *r, bool grpc, bool refused_late)
 {
 	/* Those happen before the body is asked for. */
-	uint32_t on = r->on & ~(uint32_t)(RETRY_CONNECT_FAILURE | RETRY_REFUSED_STREAM |
-					  RETRY_RESET_BEFORE_REQUEST);
+	uint32_t on = r->on & ~(uint32_t)(RETRY_CONNECT_FAILURE | RETRY_RESET_BEFORE_REQUEST |
+					  (refused_late ? 0 : RETRY_REFUSED_STREAM));
 
 	return r->attempts && on & (grpc ? UINT32_MAX : ~(uint32_t)RETRY_GRPC);
 }

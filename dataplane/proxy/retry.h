@@ -17,5 +17,6 @@ uint32_t retry_on_response(const struct retry_policy *r, const struct http_head 
 uint64_t retry_backoff_us(const struct retry_policy *r, uint32_t tries, uint64_t random);
 
 /* May a response or a reset make this policy repeat a request whose body is on its way? Then the
- * body is worth keeping. grpc: the request is one. */
-bool retry_keeps_body(const struct retry_policy *r, bool grpc);
+ * body is worth keeping. grpc: the request is one. refused_late: the upstream may refuse a request
+ * that it has some of. */
+bool retry_keeps_body(const struct retry_policy *r, bool grpc, bool refused_late);

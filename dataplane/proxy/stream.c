@@ -450,7 +450,8 @@ void stream_request_data(struct stream *s, struct mbq *data)
 	struct exchange_end *up = upstream_end(s->up);
 
 	if (!s->request_started)
-		s->keeps_body = retry_keeps_body(&s->route->retry, s->grpc);
+		s->keeps_body =
+			retry_keeps_body(&s->route->retry, s->grpc, s->cluster->http2 != NULL);
 	if (s->keeps_body)
 		keep(s, data);
 	if (s->copies)

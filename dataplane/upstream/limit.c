@@ -221,7 +221,8 @@ enum limit_verdict limit_admit(struct upstream *u, const struct cluster *c,
 		note_overflow(b, BREAKER_REQUESTS);
 		return LIMIT_OVERFLOW;
 	}
-	if (waiting(b) == 0 && (st->idle > 0 || (cl->granted = take_connection(b))))
+	if (waiting(b) == 0 &&
+	    (st->idle > 0 || st->roomy > 0 || (cl->granted = take_connection(b))))
 		return LIMIT_GO;
 	return enqueue(u, cl);
 }
@@ -261,6 +262,24 @@ bool limit_begin_request(struct upstream_claim *cl)
 	return cl->active;
 }
 
+bool limit_begin_pending(struct upstream_claim *cl)
+{
+	struct breaker *b = cl->seat->breaker;
+
+	if (cl->admitted) {
+		__atomic_fetch_add(&b->pending, 1, __ATOMIC_RELAXED);
+	} else if (!count_pending(b, 1, true)) {
+		note_overflow(b, BREAKER_PENDING);
+		return false;
+	}
+	return true;
+}
+
+void limit_spare(struct upstream *u, struct upstream_claim *cl)
+{
+	give_back(u, cl);
+}
+
 enum limit_verdict limit_begin_connect(struct upstream *u, struct upstream_claim *cl)
 {
 	struct breaker *b = cl->seat->breaker;
@@ -274,10 +293,7 @@ enum limit_verdict limit_begin_connect(struct upstream *u, struct upstream_claim
 		limit_detach(uc, cl);
 		upstream_discard(uc, false);
 	}
-	if (cl->admitted) {
-		__atomic_fetch_add(&b->pending, 1, __ATOMIC_RELAXED);
-	} else if (!count_pending(b, 1, true)) {
-		note_overflow(b, BREAKER_PENDING);
+	if (!limit_begin_pending(cl)) {
 		give_back(u, cl);
 		return LIMIT_OVERFLOW;
 	}
@@ -382,6 +398,15 @@ void limit_busy(struct upstream_conn *uc)
 	set_idle(uc->seat, uc->seat->idle - 1);
 }
 
+void limit_roomy(struct upstream_conn *uc, bool roomy)
+{
+	struct breaker_seat *st = uc->seat;
+
+	st->roomy += roomy ? 1 : -1u;
+	if (roomy && st->first)
+		post(uc->up, st);
+}
+
 bool limit_exceeded(const struct upstream_conn *uc)
 {
 	const struct breaker *b = uc->seat->breaker;
@@ -421,11 +446,12 @@ static bool serve_one(struct upstream *u, struct breaker_seat *st)
 	struct upstream_claim *cl = st->first;
 	bool granted = take_granted(st);
 
-	if (!granted && st->idle > 0 && must_yield(u, st)) {
+	if (!granted && (st->idle > 0 || st->roomy > 0) && must_yield(u, st)) {
 		st->overtook = 0;
-		return close_idle(u, st);
+		return close_idle(u, st); /* one with room: when its last stream has ended */
 	}
-	if (!granted && st->idle == 0 && !(granted = take_connection(st->breaker)))
+	if (!granted && st->idle == 0 && st->roomy == 0 &&
+	    !(granted = take_connection(st->breaker)))
 		return false;
 	dequeue(cl);
 	cl->granted = granted;
@@ -447,7 +473,7 @@ static void settle(struct upstream *u, struct breaker_seat *st)
 			break;
 }
 
-bool upstream_settle(struct upstream *u)
+bool limit_settle(struct upstream *u)
 {
 	struct mailbox *m = &upstream_env(u)->mailboxes[upstream_env(u)->worker];
 	struct breaker_seat *st, *next;

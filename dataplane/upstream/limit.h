@@ -20,6 +20,11 @@ enum limit_verdict limit_admit(struct upstream *u, const struct cluster *c,
 bool limit_begin_request(struct upstream_claim *cl);
 /* The right to open a connection, or another wait for one. */
 enum limit_verdict limit_begin_connect(struct upstream *u, struct upstream_claim *cl);
+/* The request waits with others for one connection that is being opened; false:
+ * http1MaxPendingRequests. limit_connected() ends it. */
+bool limit_begin_pending(struct upstream_claim *cl);
+/* It needs no connection of its own after all. */
+void limit_spare(struct upstream *u, struct upstream_claim *cl);
 /* The connection is being opened with that right. */
 void limit_opened(struct upstream_conn *uc, struct upstream_claim *cl);
 /* It could not be. */
@@ -31,10 +36,15 @@ void limit_closed(struct upstream_conn *uc);
 /* It is idle from now on, or no longer. */
 void limit_idle(struct upstream_conn *uc);
 void limit_busy(struct upstream_conn *uc);
+/* It is in use and has room for another stream, or no longer. */
+void limit_roomy(struct upstream_conn *uc, bool roomy);
 /* The connection lives on outside the pools, in its request. */
 void limit_detach(struct upstream_conn *uc, struct upstream_claim *cl);
 /* More are open than the limit allows today. */
 bool limit_exceeded(const struct upstream_conn *uc);
+
+/* Serves requests that wait; true when there was anything to do. */
+bool limit_settle(struct upstream *u);
 
 /* The limits of a snapshot count from now on. */
 void limit_adopt(struct upstream *u, const struct cluster *c);

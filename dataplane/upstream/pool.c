@@ -5,25 +5,9 @@
 
 #include <tcp/tcp.h>
 #include <upstream/dial.h>
+#include <upstream/h2_conn.h>
 #include <upstream/limit.h>
-
-/* Idle connections of one endpoint, the last used first. */
-struct endpoint_pool {
-	struct upstream_conn *idle;
-	struct breaker_seat *seat; /* where the cluster's connections are counted; NULL */
-	uint32_t gen;              /* of the id whose connections these are */
-	uint32_t n;
-	uint8_t announce; /* of the endpoint, and of all that are idle */
-};
-
-struct upstream {
-	struct upstream_env env;
-	struct slab conns;
-	struct endpoint_pool *pools; /* by endpoint id */
-	uint32_t n_pools;
-	bool draining;
-	const struct snapshot *snap; /* the worker's: valid while it is */
-};
+#include <upstream/pool.h>
 
 const struct upstream_env *upstream_env(const struct upstream *u)
 {
@@ -41,6 +25,7 @@ struct upstream *upstream_create(const struct upstream_env *env, uint32_t max_co
 		free(u);
 		return NULL;
 	}
+	h2_conns_init(u, max_conns);
 	return u;
 }
 
@@ -48,6 +33,7 @@ void upstream_destroy(struct upstream *u)
 {
 	if (!u)
 		return;
+	h2_conns_fini(u);
 	slab_fini(&u->conns);
 	free(u->pools);
 	free(u);
@@ -64,7 +50,7 @@ static void leave_keeper(struct upstream_conn *uc)
 	*at = uc->next_kept;
 }
 
-static void unlink_idle(struct upstream_conn *uc)
+void upstream_unlink_idle(struct upstream_conn *uc)
 {
 	struct endpoint_pool *p = &uc->up->pools[uc->endpoint_id];
 
@@ -77,7 +63,6 @@ static void unlink_idle(struct upstream_conn *uc)
 	if (uc->next)
 		uc->next->prev = uc->prev;
 	uc->next = uc->prev = NULL;
-	p->n--;
 	if (unlikely(uc->seat))
 		limit_busy(uc);
 	wheel_cancel(uc->up->env.wheel, &uc->timer);
@@ -95,20 +80,27 @@ static bool is_old(const struct upstream_conn *uc)
 	return uc->old_ms && (int32_t)(now_ms(uc->up) - uc->old_ms) >= 0;
 }
 
-static void arm_idle(struct upstream_conn *uc)
+uint64_t upstream_idle_until(const struct upstream_conn *uc)
 {
-	struct upstream *u = uc->up;
+	const struct upstream *u = uc->up;
 	uint64_t left_us = UINT64_MAX;
 
 	if (uc->old_ms)
 		left_us = (uint64_t)(uc->old_ms - now_ms(u)) * 1000;
 	if (uc->idle_timeout_ms && uc->idle_timeout_ms * 1000ull < left_us)
 		left_us = uc->idle_timeout_ms * 1000ull;
-	if (left_us != UINT64_MAX)
-		wheel_arm(u->env.wheel, &uc->timer, *u->env.now_us + left_us);
+	return left_us == UINT64_MAX ? left_us : *u->env.now_us + left_us;
 }
 
-static void link_idle(struct upstream_conn *uc)
+static void arm_idle(struct upstream_conn *uc)
+{
+	uint64_t at_us = upstream_idle_until(uc);
+
+	if (at_us != UINT64_MAX)
+		wheel_arm(uc->up->env.wheel, &uc->timer, at_us);
+}
+
+void upstream_link_idle(struct upstream_conn *uc)
 {
 	struct upstream *u = uc->up;
 	struct endpoint_pool *p = &u->pools[uc->endpoint_id];
@@ -119,7 +111,6 @@ static void link_idle(struct upstream_conn *uc)
 	if (p->idle)
 		p->idle->prev = uc;
 	p->idle = uc;
-	p->n++;
 	if (unlikely(uc->keeper)) {
 		uc->next_kept = *uc->keeper;
 		*uc->keeper = uc;
@@ -146,7 +137,9 @@ void upstream_leave(struct upstream_conn *uc)
 void upstream_discard(struct upstream_conn *uc, bool abort)
 {
 	if (uc->state == UC_IDLE)
-		unlink_idle(uc);
+		upstream_unlink_idle(uc);
+	if (unlikely(uc->http2))
+		h2_conn_close(uc, abort);
 	if (uc->bs) {
 		uc->bs->user = NULL;
 		if (abort)
@@ -156,7 +149,7 @@ void upstream_discard(struct upstream_conn *uc, bool abort)
 		uc->bs = NULL;
 	}
 	if (unlikely(uc->seat)) {
-		if (uc->state == UC_CONNECTING)
+		if (uc->state == UC_CONNECTING && !uc->http2)
 			limit_connected(uc);
 		limit_closed(uc);
 	}
@@ -165,57 +158,24 @@ void upstream_discard(struct upstream_conn *uc, bool abort)
 		slab_put(&uc->up->conns, uc);
 }
 
+void upstream_count_failure(struct upstream *u, enum upstream_failure why, bool connecting)
+{
+	if (why == UPSTREAM_PROTOCOL)
+		counter_inc(u->env.counters, CTR_UPSTREAM_PROTOCOL_ERRORS);
+	else if (connecting)
+		counter_inc(u->env.counters, CTR_UPSTREAM_CONNECT_FAILS);
+	else
+		counter_inc(u->env.counters, CTR_UPSTREAM_RESETS);
+}
+
 void upstream_fail(struct upstream_conn *uc, enum upstream_failure why)
 {
 	struct upstream *u = uc->up;
 	void *user = uc->user;
 
-	if (why == UPSTREAM_PROTOCOL)
-		counter_inc(u->env.counters, CTR_UPSTREAM_PROTOCOL_ERRORS);
-	else if (uc->state == UC_CONNECTING)
-		counter_inc(u->env.counters, CTR_UPSTREAM_CONNECT_FAILS);
-	else
-		counter_inc(u->env.counters, CTR_UPSTREAM_RESETS);
+	upstream_count_failure(u, why, uc->state == UC_CONNECTING);
 	upstream_discard(uc, true);
 	u->env.user_ops->failed(user, why);
-}
-
-static void drop_idle(struct endpoint_pool *p)
-{
-	while (p->idle)
-		upstream_discard(p->idle, false);
-}
-
-/* Where connections to each endpoint are counted from now on. */
-static void adopt_limits(struct upstream *u, const struct snapshot *s)
-{
-	for (uint32_t i = 0; i < u->n_pools; i++)
-		u->pools[i].seat = NULL;
-	for (uint32_t i = 0; i < s->n_cluster_ids; i++) {
-		const struct cluster *c = s->cluster_by_id[i];
-
-		if (!c || !c->breaker)
-			continue;
-		limit_adopt(u, c);
-		for (uint32_t k = 0; k < c->endpoints->n; k++) {
-			uint32_t id = c->endpoints->endpoints[k].id;
-
-			if (id < u->n_pools)
-				u->pools[id].seat = &c->breaker->seats[u->env.worker];
-		}
-	}
-}
-
-/* Idle connections that are not counted where they should be: limits came or went. */
-static void drop_miscounted(struct endpoint_pool *p)
-{
-	struct upstream_conn *uc, *next;
-
-	for (uc = p->idle; uc; uc = next) {
-		next = uc->next;
-		if (uc->seat != p->seat)
-			upstream_discard(uc, false);
-	}
 }
 
 const struct snapshot *upstream_snapshot(const struct upstream *u)
@@ -234,50 +194,16 @@ struct upstream_conn *upstream_any_idle(struct upstream *u, const struct cluster
 	return NULL;
 }
 
-bool upstream_adopt(struct upstream *u, const struct snapshot *s)
-{
-	bool grown = true;
-
-	u->snap = s;
-
-	if (s->n_endpoint_ids > u->n_pools) {
-		struct endpoint_pool *p = realloc(u->pools, s->n_endpoint_ids * sizeof(*p));
-
-		if (p) {
-			memset(p + u->n_pools, 0, (s->n_endpoint_ids - u->n_pools) * sizeof(*p));
-			u->pools = p;
-			u->n_pools = s->n_endpoint_ids;
-		}
-		grown = p != NULL;
-	}
-	adopt_limits(u, s);
-	for (uint32_t i = 0; i < u->n_pools; i++) {
-		const struct endpoint *e = i < s->n_endpoint_ids ? s->endpoint_by_id[i] : NULL;
-
-		if (u->pools[i].idle &&
-		    (!e || e->gen != u->pools[i].gen || e->announce != u->pools[i].announce))
-			drop_idle(&u->pools[i]);
-		drop_miscounted(&u->pools[i]);
-		if (e) {
-			u->pools[i].gen = e->gen;
-			u->pools[i].announce = e->announce;
-		}
-	}
-	return grown;
-}
-
-void upstream_drain(struct upstream *u)
-{
-	u->draining = true;
-	for (uint32_t i = 0; i < u->n_pools; i++)
-		drop_idle(&u->pools[i]);
-}
-
 void upstream_timer(struct upstream *u, struct wheel_timer *t)
 {
+	struct upstream_conn *uc =
+		(struct upstream_conn *)((char *)t - offsetof(struct upstream_conn, timer));
+
 	(void)u;
-	upstream_discard(
-		(struct upstream_conn *)((char *)t - offsetof(struct upstream_conn, timer)), false);
+	if (uc->http2)
+		h2_conn_timer(uc);
+	else
+		upstream_discard(uc, false);
 }
 
 /* Open, and nothing unread: bytes that nobody asked for would pass for the answer to the next
@@ -289,16 +215,20 @@ static bool is_quiet(const struct upstream_conn *uc)
 	return bs && !bs->eof && bs->error == BS_OK && bs->rx.bytes == 0;
 }
 
-/* May the connection serve further requests of its endpoint? */
-static bool poolable(const struct upstream_conn *uc)
+bool upstream_is_current(const struct upstream_conn *uc)
 {
 	const struct upstream *u = uc->up;
 	const struct endpoint_pool *p = &u->pools[uc->endpoint_id];
 
-	return is_quiet(uc) && !u->draining && uc->endpoint_id < u->n_pools &&
-	       p->gen == uc->endpoint_gen && p->announce == uc->announce &&
-	       (!uc->announce || uc->keeper) && p->seat == uc->seat && !is_old(uc) &&
+	return !u->draining && uc->endpoint_id < u->n_pools && p->gen == uc->endpoint_gen &&
+	       p->announce == uc->announce && p->seat == uc->seat && !is_old(uc) &&
 	       !(uc->seat && limit_exceeded(uc));
+}
+
+/* May the connection serve further requests of its endpoint? */
+static bool poolable(const struct upstream_conn *uc)
+{
+	return is_quiet(uc) && (!uc->announce || uc->keeper) && upstream_is_current(uc);
 }
 
 /* ---- events of the stream ---- */
@@ -312,7 +242,7 @@ static bool connected_within_limits(struct upstream_conn *uc)
 	if (limit_begin_request(uc->claim))
 		return true;
 	if (poolable(uc))
-		link_idle(uc);
+		upstream_link_idle(uc);
 	else
 		upstream_discard(uc, false);
 	uc->up->env.user_ops->failed(user, UPSTREAM_OVERFLOW);
@@ -370,7 +300,7 @@ static struct upstream_conn *take_idle(struct endpoint_pool *p)
 	while ((uc = p->idle) && !is_quiet(uc))
 		upstream_discard(uc, true);
 	if (uc)
-		unlink_idle(uc);
+		upstream_unlink_idle(uc);
 	return uc;
 }
 
@@ -386,7 +316,7 @@ static __rte_noinline struct upstream_conn *take_kept(struct upstream *u, const 
 		if (uc->endpoint_id != e->id)
 			continue;
 		if (is_quiet(uc)) {
-			unlink_idle(uc);
+			upstream_unlink_idle(uc);
 			return uc;
 		}
 		upstream_discard(uc, true);
@@ -419,9 +349,9 @@ static uint32_t old_at_ms(const struct upstream *u, const struct cluster *c)
 	return ms == 0 || ms > INT32_MAX ? 0 : (now_ms(u) + (uint32_t)ms) | 1;
 }
 
-static struct upstream_conn *open_conn(struct upstream *u, const struct cluster *c,
-				       const struct endpoint *e, void *user,
-				       enum upstream_failure *why)
+struct upstream_conn *upstream_open(struct upstream *u, const struct cluster *c,
+				    const struct endpoint *e, void *user,
+				    enum upstream_failure *why)
 {
 	struct upstream_conn *uc = slab_get(&u->conns);
 
@@ -460,7 +390,7 @@ static struct upstream_conn *open_within_limits(struct upstream *u, const struct
 	*why = UPSTREAM_OVERFLOW;
 	if (limit_begin_connect(u, cl) != LIMIT_GO)
 		return NULL;
-	uc = open_conn(u, c, e, user, why);
+	uc = upstream_open(u, c, e, user, why);
 	if (!uc) {
 		limit_not_opened(u, cl);
 		return NULL;
@@ -475,15 +405,18 @@ struct upstream_conn *upstream_acquire(struct upstream *u, const struct cluster 
 				       struct upstream_claim *cl, bool *reused,
 				       enum upstream_failure *why)
 {
-	struct upstream_conn *uc = fresh ? NULL : take_pooled(u, e, user);
+	struct upstream_conn *uc;
 
 	*reused = false;
+	if (unlikely(c->http2))
+		return h2_acquire(u, c, e, fresh, user, cl, reused, why);
+	uc = fresh ? NULL : take_pooled(u, e, user);
 	if (!uc && unlikely(c->breaker))
 		return open_within_limits(u, c, e, user, cl, why);
 	if (!uc)
-		return open_conn(u, c, e, user, why);
+		return upstream_open(u, c, e, user, why);
 	if (unlikely(c->breaker) && !limit_begin_request(cl)) {
-		link_idle(uc);
+		upstream_link_idle(uc);
 		*why = UPSTREAM_OVERFLOW;
 		return NULL;
 	}
@@ -502,7 +435,8 @@ struct exchange_end *upstream_end(struct upstream_conn *uc)
 
 void upstream_set_patient(struct upstream_conn *uc, bool patient)
 {
-	uc->bs->patient = patient;
+	if (likely(!uc->http2)) /* that of many, who do not all wait */
+		uc->bs->patient = patient;
 }
 
 void upstream_expect(struct upstream_conn *uc, enum http_method method, bool upgrade)
@@ -518,12 +452,18 @@ void upstream_expect(struct upstream_conn *uc, enum http_method method, bool upg
 
 void upstream_put(struct upstream_conn *uc)
 {
-	bool whole = uc->state == UC_COMPLETE && uc->request_done;
-	bool keep = whole && uc->keep &&
-		    (uc->max_requests == 0 || uc->requests < uc->max_requests) && poolable(uc);
+	bool whole, keep;
+
+	if (unlikely(uc->http2)) {
+		h2_client_leave(uc);
+		return;
+	}
+	whole = uc->state == UC_COMPLETE && uc->request_done;
+	keep = whole && uc->keep && (uc->max_requests == 0 || uc->requests < uc->max_requests) &&
+	       poolable(uc);
 
 	if (keep)
-		link_idle(uc);
+		upstream_link_idle(uc);
 	else
 		upstream_discard(uc, !whole);
 }
@@ -537,6 +477,16 @@ struct bytestream *upstream_detach(struct upstream_conn *uc, struct upstream_cla
 		limit_detach(uc, cl);
 	upstream_discard(uc, false);
 	return bs;
+}
+
+bool upstream_settle(struct upstream *u)
+{
+	bool work = limit_settle(u);
+
+	if (likely(!u->due))
+		return work;
+	h2_conns_settle(u);
+	return true;
 }
 
 uint32_t upstream_conns(const struct upstream *u)

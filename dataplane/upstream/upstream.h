@@ -2,8 +2,8 @@
  *
  * A pool per endpoint, LIFO, so that surplus connections grow old and are closed. A
  * connection belongs to at most one user at a time; idle ones are watched and dropped when
- * the server closes them. The HTTP/1.1 client codec lives here: the user sees an
- * exchange_end and the events below. */
+ * the server closes them. Of HTTP/2 it is a stream that belongs to a user, and connections carry
+ * many. The client codecs live here: the user sees an exchange_end and the events below. */
 #pragma once
 #include <base/bytestream.h>
 #include <base/slab.h>
@@ -29,7 +29,12 @@ enum upstream_failure {
 	UPSTREAM_RESET,    /* connection closed or reset */
 	UPSTREAM_PROTOCOL, /* the response breaks HTTP */
 	UPSTREAM_NO_MEMORY,
-	UPSTREAM_OVERFLOW, /* a limit of the cluster */
+	UPSTREAM_OVERFLOW,    /* a limit of the cluster */
+	UPSTREAM_CANCELLED,   /* the server gave up this request, and not its connection */
+	UPSTREAM_REFUSED,     /* likewise, and says that it has not looked at it */
+	UPSTREAM_UNPROCESSED, /* the server takes no more requests here: it did not look at this one
+			       */
+	UPSTREAM_NO_UPGRADE,  /* it cannot be asked there for what the client asks for */
 };
 
 /* What a request holds of its cluster's limits: part of the user, zeroed when that begins. */
@@ -123,8 +128,8 @@ void upstream_release(struct upstream *u, struct upstream_claim *cl);
 bool upstream_retry_begin(const struct cluster *c, struct upstream_claim *cl);
 void upstream_retry_end(struct upstream_claim *cl);
 
-/* Serves requests that wait, as far as connections were given up: once a pass, after the events.
- * True when there was anything to do. */
+/* Serves requests that wait, as far as connections were given up, and writes what was put together
+ * for many: once a pass, after the events. True when there was anything to do. */
 bool upstream_settle(struct upstream *u);
 
 /* A connection for one request: a pooled one (*reused) is ready to be written to at once, a

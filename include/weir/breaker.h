@@ -46,6 +46,7 @@ struct breaker_seat {
 	/* The worker's alone. */
 	void *first, *last; /* the queue */
 	uint32_t overtook;  /* requests served here while older ones waited elsewhere */
+	uint32_t roomy;     /* connections in use that can carry another request */
 } WEIR_CACHE_ALIGNED;
 
 static_assert(sizeof(struct breaker_seat) == WEIR_CACHE_LINE, "one line a worker");

@@ -30,6 +30,7 @@ struct endpoint {
 	struct net_addr addr;
 	uint32_t weight;     /* at least 1 */
 	uint8_t announce;    /* version of the PROXY protocol's header to begin with; 0: none */
+	bool http2;          /* spoken from the first byte, else HTTP/1.1 */
 	const char *name;    /* "198.18.1.11:9080", as access logs print it */
 	const char *version; /* label "version" of the workload, "unknown" when it has none */
 	struct endpoint_health *health; /* NULL: nobody watches it */
@@ -82,6 +83,12 @@ struct tunnel {
 	const char *target; /* "db.example.com:5432" */
 };
 
+/* How a cluster's endpoints are spoken to in HTTP/2, with prior knowledge (RFC 9113 3.3). */
+struct http2_policy {
+	uint32_t max_streams;                       /* http.maxConcurrentStreams, of a connection */
+	uint64_t ping_interval_us, ping_timeout_us; /* http.http2KeepAlive; 0: none */
+};
+
 struct cluster {
 	uint32_t id;      /* stable over snapshots */
 	uint32_t gen;     /* of the id */
@@ -101,6 +108,8 @@ struct cluster {
 
 	bool has_keepalive;             /* else as tcp.keepalive of the node says */
 	struct tcp_keepalive keepalive; /* tcp.tcpKeepalive */
+
+	const struct http2_policy *http2; /* NULL: HTTP/1.1 */
 
 	/* What outlives the snapshot is behind pointers that are not const. */
 	struct breaker *breaker; /* NULL: no limits */

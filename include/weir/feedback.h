@@ -26,7 +26,8 @@
 	X(FI, "FI")                                                                                \
 	X(RL, "RL")                                                                                \
 	X(SI, "SI")                                                                                \
-	X(DT, "DT")
+	X(DT, "DT")                                                                                \
+	X(UR, "UR")
 
 enum response_flag_bit {
 #define X(id, name) RESPONSE_FLAG_BIT_##id,

@@ -33,7 +33,7 @@ def table():
 
 
 def test_flags_are_found():
-    assert len(list(flagged())) > 5  # fewer with every field that is executed
+    assert len(list(flagged())) > 3  # fewer with every field that is executed
 
 
 @pytest.mark.parametrize("file,name,word", flagged())

@@ -32,7 +32,7 @@ http {{
   scgi_temp_path {dir}/scgi;
   default_type application/json;
   server {{
-    listen {address} backlog=16384;
+    listen {address}{http2} backlog=16384;
     add_header x-backend {name} always;
     location / {{
       if ($http_x_show) {{ rewrite ^ /show last; }}
@@ -47,6 +47,10 @@ http {{
     location = /headers {{
       default_type text/plain;
       echo_duplicate 1 $echo_client_request_headers;
+    }}
+    location = /protocol {{ return 200 '$server_protocol'; }}
+    location = /fields {{
+      return 200 '$http_host|$http_x_mixed|$http_te|$http_cookie|$http_x_drop|$http_connection';
     }}
     location ~ ^/delay/([0-9.]+)$ {{
       echo_sleep $1;
@@ -64,11 +68,12 @@ def body_of(service, version):
 
 
 class Nginx:
-    """A backend at an address of its own that says who it is."""
+    """A backend at an address of its own that says who it is. http2: it speaks that and nothing
+    else, with prior knowledge."""
 
-    def __init__(self, lab, service, version, ip, port=9080, cpus=None):
+    def __init__(self, lab, service, version, ip, port=9080, cpus=None, http2=False):
         self.lab, self.service, self.version, self.ip, self.port = lab, service, version, ip, port
-        self.name, self.cpus = f"{service}-{version}", cpus
+        self.name, self.cpus, self.http2 = f"{service}-{version}", cpus, http2
         self.dir = os.path.join(proc.scratch(), f"nginx-{self.name}-{ip}")
         self.files = os.path.join(self.dir, "files")
         os.makedirs(self.files, exist_ok=True)
@@ -86,7 +91,8 @@ class Nginx:
         status = "\n".join(f"    location = /status/{c} {{ return {c}; }}" for c in STATUS_CODES)
         address = f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
         return TEMPLATE.format(module=ECHO_MODULE, dir=self.dir, address=address,
-                               name=self.name, body=body.replace("\n", "\\n"), status=status)
+                               http2=" http2" if self.http2 else "", name=self.name,
+                               body=body.replace("\n", "\\n"), status=status)
 
     def start(self):
         self.process = proc.Process(f"nginx-{self.name}",

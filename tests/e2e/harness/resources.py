@@ -42,9 +42,9 @@ def destination_rule(host, *versions, ns="default", policy=None):
     return _dump(NETWORKING, "DestinationRule", host.split(".")[0], spec, ns)
 
 
-def service(name, port, cluster_ip=None, target_port=None, ns="default"):
+def service(name, port, cluster_ip=None, target_port=None, ns="default", port_name="http"):
     spec = {"selector": {"app": name},
-            "ports": [{"name": "http", "port": port, "targetPort": target_port or port}]}
+            "ports": [{"name": port_name, "port": port, "targetPort": target_port or port}]}
     if cluster_ip:
         spec["clusterIP"] = cluster_ip
     return _dump("v1", "Service", name, spec, ns)

@@ -27,7 +27,9 @@ static int teardown(void **state)
 #define B     "outbound|8000||b.default.svc.cluster.local"
 #define B_V1  "outbound|8000|v1|b.default.svc.cluster.local"
 #define B_V2  "outbound|8000|v2|b.default.svc.cluster.local"
-#define SVC_A SERVICE_OF("a", "default", "selector: {app: a}, ports: [{name: http, port: 8000}]")
+#define SVC_A SVC_A_OF("http")
+#define SVC_A_OF(port)                                                                             \
+	SERVICE_OF("a", "default", "selector: {app: a}, ports: [{name: " port ", port: 8000}]")
 
 static const struct cluster *cluster(const char *name)
 {
@@ -210,6 +212,46 @@ static void test_policy_values(void **state)
 	assert_int_equal(c->keepalive.interval_s, 30);
 	assert_int_equal(c->keepalive.probes, 4);
 	assert_int_equal(cluster(A_V1)->keepalive.time_s, 0);
+}
+
+/* B225, and what the port says (3.5). */
+static void test_http2(void **state)
+{
+	const struct http2_policy *h;
+
+	(void)state;
+	world_load(&w, SVC_A DR("d", "default",
+				"host: a, trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: "
+				"UPGRADE, maxConcurrentStreams: 7, http2KeepAlive: {interval: 3s, "
+				"timeout: 1s}}}}, subsets: [{name: v1, trafficPolicy: "
+				"{connectionPool: {http: {maxRetries: 3}}}}]"));
+	h = cluster(A)->http2;
+	assert_non_null(h);
+	assert_int_equal(h->max_streams, 7);
+	assert_int_equal(h->ping_interval_us, 3000000);
+	assert_int_equal(h->ping_timeout_us, 1000000);
+	assert_null(cluster(A)->breaker);
+	assert_null(cluster(A_V1)->http2); /* a block replaces the whole block */
+	world_load(&w, SVC_A);
+	assert_null(cluster(A)->http2);
+	world_load(&w, SVC_A_OF("grpc-a"));
+	h = cluster(A)->http2;
+	assert_non_null(h);
+	assert_int_equal(h->max_streams, 1024);
+	assert_int_equal(h->ping_interval_us, 0);
+	world_load(&w, SVC_A_OF("http2") DR("d", "default",
+					    "host: a, trafficPolicy: {connectionPool: {http: "
+					    "{h2UpgradePolicy: DO_NOT_UPGRADE}}}"));
+	assert_non_null(cluster(A)->http2);
+	world_load(&w, SVC_A_OF("http2") DR("d", "default",
+					    "host: a, trafficPolicy: {connectionPool: {http: "
+					    "{useClientProtocol: true}}}"));
+	assert_null(cluster(A)->http2);
+	world_load(&w, WITH_FIXTURE(DR("b", "default",
+				       "host: b, trafficPolicy: {connectionPool: {http: "
+				       "{h2UpgradePolicy: UPGRADE}}}")));
+	assert_true(cluster(B)->endpoints->endpoints[0].http2);
+	assert_false(cluster(A)->endpoints->endpoints[0].http2);
 }
 
 static void test_limits(void **state)
@@ -767,6 +809,7 @@ int main(void)
 		T(test_tcp_idle_timeout),
 		T(test_default_lb_in_08),
 		T(test_policy_values),
+		T(test_http2),
 		T(test_limits),
 		T(test_retry_budget),
 		T(test_b230_outlier_defaults),

@@ -129,6 +129,7 @@ static void destination_rule(void **state)
 		     "      http: {maxRequestsPerConnection: 7, idleTimeout: 30s,\n"
 		     "        http1MaxPendingRequests: 8, http2MaxRequests: 9, maxRetries: 10,\n"
 		     "        maxConcurrentStreams: 11}\n"
+		     "    retryBudget: {budgetInterval: 3s}\n"
 		     "    portLevelSettings:\n"
 		     "    - port: {number: 80}\n"
 		     "      loadBalancer: {simple: 4}\n"
@@ -158,10 +159,10 @@ static void destination_rule(void **state)
 	assert_int_equal(dr->policy->pool.max_pending_requests, 8);
 	assert_int_equal(dr->policy->pool.max_requests, 9);
 	assert_int_equal(dr->policy->pool.max_retries, 10);
+	assert_int_equal(dr->policy->pool.max_concurrent_streams, 11);
 	assert_true(dr->policy->has_connection_pool && dr->policy->has_load_balancer);
 	assert_int_equal(dr->policy->unsupported.n, 1);
-	assert_string_equal(dr->policy->unsupported.items[0],
-			    "connectionPool.http.maxConcurrentStreams");
+	assert_string_equal(dr->policy->unsupported.items[0], "retryBudget.budgetInterval");
 	assert_int_equal(dr->n_ports, 1);
 	assert_int_equal(dr->ports[0].port, 80);
 	assert_int_equal(dr->ports[0].policy.lb.simple, MODEL_LB_ROUND_ROBIN);
