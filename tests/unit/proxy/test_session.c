@@ -1,6 +1,5 @@
 /* test_session.c - connections of TCP routes: routed, connected, joined, and told apart when they
- * end.
- */
+ * end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
