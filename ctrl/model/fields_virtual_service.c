@@ -309,7 +309,7 @@ static const struct message rule = {
 	.unsupported = offsetof(struct http_rule, unsupported),
 };
 
-/* ---- tls[], tcp[]: checked, not executed ---- */
+/* ---- tls[], which is only checked, and tcp[] ---- */
 
 static const struct field l4_route_fields[] = {
 	{"destination", FIELD_MESSAGE, AT(http_route_destination, destination),

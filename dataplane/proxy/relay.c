@@ -11,8 +11,7 @@ static enum relay_side other(enum relay_side side)
 	return side == RELAY_CLIENT ? RELAY_SERVER : RELAY_CLIENT;
 }
 
-/* Takes off a side what it has brought, as the other is to be sent it. Returns whether it can be.
- */
+/* Takes off a side what it has brought, as the other is to be sent it. False: it cannot be. */
 static bool take(struct relay *r, enum relay_side side, struct mbq *q, bool *last)
 {
 	struct bytestream *from = r->ends[side];

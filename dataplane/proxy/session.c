@@ -49,8 +49,7 @@ static void close_one(struct bytestream *bs, bool abort)
 		bytestream_release(bs);
 }
 
-/* As Istio counts: a connection has begun when it is known where it goes, or that it goes nowhere.
- */
+/* As Istio counts: a connection has begun when it is known where it goes, if anywhere. */
 static void begun(struct session *x)
 {
 	if (!x->begun)
