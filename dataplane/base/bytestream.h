@@ -98,3 +98,13 @@ static inline void bytestream_abort(struct bytestream *s)
 {
 	s->ops->abort(s);
 }
+
+/* Either of the two. */
+static inline void bytestream_end(struct bytestream *s, bool abort)
+{
+	s->user = NULL;
+	if (abort)
+		bytestream_abort(s);
+	else
+		bytestream_release(s);
+}

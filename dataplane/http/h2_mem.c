@@ -15,8 +15,10 @@ static void *resize(void *p, size_t size, void *arg)
 	struct piece *piece = p ? (struct piece *)p - 1 : NULL;
 	size_t before = piece ? piece->size : 0, all = size + sizeof(*piece);
 
-	if (all < size || all > m->max - (m->used - before))
+	if (all < size || m->used - before > m->max || all > m->max - (m->used - before)) {
+		counter_inc(m->counters, CTR_HTTP2_MEMORY_REFUSED);
 		return NULL;
+	}
 	piece = realloc(piece, all);
 	if (!piece)
 		return NULL;
@@ -47,7 +49,7 @@ static void put(void *p, void *arg)
 	free(piece);
 }
 
-void h2_mem_init(struct h2_mem *m, size_t max)
+void h2_mem_init(struct h2_mem *m, size_t max, struct counters *counters)
 {
 	m->api = (nghttp2_mem){
 		.mem_user_data = m,
@@ -58,6 +60,7 @@ void h2_mem_init(struct h2_mem *m, size_t max)
 	};
 	m->used = 0;
 	m->max = max;
+	m->counters = counters;
 }
 
 void *h2_mem_get(struct h2_mem *m, size_t size)

@@ -7,12 +7,16 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <weir/counters.h>
+
 struct h2_mem {
 	nghttp2_mem api; /* what nghttp2 is given */
 	size_t used, max;
+	struct counters *counters;
 };
 
-void h2_mem_init(struct h2_mem *m, size_t max);
+/* What the bound has no room for is counted. counters is borrowed. */
+void h2_mem_init(struct h2_mem *m, size_t max, struct counters *counters);
 
 /* Zeroed; NULL when the bound is reached. For what belongs to a connection besides. */
 void *h2_mem_get(struct h2_mem *m, size_t size);

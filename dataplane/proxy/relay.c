@@ -121,10 +121,6 @@ void relay_close(struct relay *r, bool abort)
 		struct bytestream *bs = r->ends[side];
 
 		r->ends[side] = NULL;
-		bs->user = NULL;
-		if (abort)
-			bytestream_abort(bs);
-		else
-			bytestream_release(bs);
+		bytestream_end(bs, abort);
 	}
 }

@@ -38,17 +38,6 @@ static void leave_endpoint(struct session *x)
 	upstream_release(px->up, &x->claim);
 }
 
-static void close_one(struct bytestream *bs, bool abort)
-{
-	if (!bs)
-		return;
-	bs->user = NULL;
-	if (abort)
-		bytestream_abort(bs);
-	else
-		bytestream_release(bs);
-}
-
 /* As Istio counts: a connection has begun when it is known where it goes, if anywhere. */
 static void begun(struct session *x)
 {
@@ -68,8 +57,9 @@ static void finish(struct session *x, bool abort)
 	if (x->state == SESSION_JOINED) {
 		relay_close(&x->relay, abort);
 	} else {
-		close_one(x->down, abort);
-		close_one(x->up, true);
+		bytestream_end(x->down, abort);
+		if (x->up)
+			bytestream_end(x->up, true);
 	}
 	leave_endpoint(x);
 	leave_list(x);

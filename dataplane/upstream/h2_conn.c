@@ -254,7 +254,7 @@ void h2_conn_close(struct upstream_conn *uc, bool abort)
 
 void h2_conns_init(struct upstream *u, uint32_t max_conns)
 {
-	h2_mem_init(&u->h2_mem, MEMORY_BASE + (size_t)max_conns * MEMORY_PER_CONN);
+	h2_mem_init(&u->h2_mem, MEMORY_BASE + (size_t)max_conns * MEMORY_PER_CONN, u->env.counters);
 }
 
 /* The process ends: users, streams and timers are gone already, or go with it. */

@@ -141,11 +141,7 @@ void upstream_discard(struct upstream_conn *uc, bool abort)
 	if (unlikely(uc->http2))
 		h2_conn_close(uc, abort);
 	if (uc->bs) {
-		uc->bs->user = NULL;
-		if (abort)
-			bytestream_abort(uc->bs);
-		else
-			bytestream_release(uc->bs);
+		bytestream_end(uc->bs, abort);
 		uc->bs = NULL;
 	}
 	if (unlikely(uc->seat)) {

@@ -148,6 +148,8 @@
 	X(MIRROR_RESTED, "weir_mirror_rested_total",                                               \
 	  "Copies that were not made because the mirror had refused connections")                  \
 	X(UPSTREAM_RESETS, "weir_upstream_resets_total", "Upstream lost before its response")      \
+	X(HTTP2_MEMORY_REFUSED, "weir_http2_memory_refused_total",                                 \
+	  "Allocations of HTTP/2 that its bound had no room for")                                  \
 	X(UPSTREAM_PROTOCOL_ERRORS, "weir_upstream_protocol_errors_total",                         \
 	  "Upstream responses refused by the parser")                                              \
 	X(HEALTH_CHECKS_STARTED, "weir_health_checks_started_total",                               \

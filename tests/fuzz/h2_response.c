@@ -10,7 +10,7 @@
 
 #include <http/h2_head.h>
 
-#include "fuzz.h"
+#include "pool.h"
 
 #define MBUFS   1023
 #define STREAMS 3
@@ -22,29 +22,6 @@ struct world {
 	struct http_head head;
 	bool gone[STREAMS];
 };
-
-static struct rte_mempool *pool(void)
-{
-	static struct rte_mempool *it;
-	static char *eal[] = {(char *)"fuzz",
-			      (char *)"--no-huge",
-			      (char *)"--no-shconf",
-			      (char *)"--no-pci",
-			      (char *)"--no-telemetry",
-			      (char *)"-l",
-			      (char *)"0",
-			      (char *)"-m",
-			      (char *)"64",
-			      (char *)"--log-level=error"};
-
-	if (it)
-		return it;
-	MUST(rte_eal_init(10, eal) >= 0);
-	it = rte_pktmbuf_pool_create("fuzz", MBUFS, 0, sizeof(struct pkt_priv),
-				     2048 + RTE_PKTMBUF_HEADROOM, 0);
-	MUST(it);
-	return it;
-}
 
 /* ---- the stream of bytes ---- */
 
@@ -71,7 +48,7 @@ static const struct bytestream_ops ops = {.write = swallow, .consumed = consumed
 
 static bool deliver(struct world *w, const uint8_t *p, size_t n)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(pool());
+	struct rte_mbuf *m = rte_pktmbuf_alloc(fuzz_pool(MBUFS));
 
 	if (!m)
 		return false;
@@ -170,6 +147,7 @@ static void hear(struct world *w, const uint8_t *p, size_t n, size_t piece)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct world w;
+	struct counters counters = {0};
 	struct h2_mem mem;
 	uint8_t kind = size ? data[0] : 0;
 
@@ -177,9 +155,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w.bs.ops = &ops;
 	w.bs.tx_limit = 65536;
 	w.session.events = &events;
-	w.session.pool = pool();
+	w.session.pool = fuzz_pool(MBUFS);
 	w.session.limits = (struct h1_limits){8192, 100};
-	h2_mem_init(&mem, 4u << 20);
+	h2_mem_init(&mem, 4u << 20, &counters);
 	MUST(h2_session_open(&w.session, &mem));
 	ask(&w, kind);
 	h2_session_write(&w.session, &w.bs);
@@ -190,6 +168,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	h2_session_close(&w.session);
 	mbq_free(&w.bs.rx);
 	MUST(mem.used == 0);
-	MUST(rte_mempool_avail_count(pool()) == MBUFS);
+	MUST(rte_mempool_avail_count(fuzz_pool(MBUFS)) == MBUFS);
 	return 0;
 }

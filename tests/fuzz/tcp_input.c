@@ -18,7 +18,7 @@
 #include <tcp/seq.h>
 #include <tcp/timer.h>
 
-#include "fuzz.h"
+#include "pool.h"
 
 #define MBUFS     4095
 #define STEPS_MAX 400
@@ -46,29 +46,6 @@ struct world {
 	struct rte_mbuf *held;
 	struct input *in;
 };
-
-static struct rte_mempool *pool(void)
-{
-	static struct rte_mempool *it;
-	static char *eal[] = {(char *)"fuzz",
-			      (char *)"--no-huge",
-			      (char *)"--no-shconf",
-			      (char *)"--no-pci",
-			      (char *)"--no-telemetry",
-			      (char *)"-l",
-			      (char *)"0",
-			      (char *)"-m",
-			      (char *)"64",
-			      (char *)"--log-level=error"};
-
-	if (it)
-		return it;
-	MUST(rte_eal_init(10, eal) >= 0);
-	it = rte_pktmbuf_pool_create("fuzz", MBUFS, 0, sizeof(struct pkt_priv),
-				     2048 + RTE_PKTMBUF_HEADROOM, 0);
-	MUST(it);
-	return it;
-}
 
 static uint32_t take(struct input *in, unsigned bytes)
 {
@@ -315,7 +292,7 @@ static void segment(struct world *w, struct rte_mbuf **batch, unsigned *n)
 	struct peer *p = &w->peers[i];
 	uint8_t flags = flags_of(take(in, 1)), opt[40];
 	uint32_t seq = p->seq + distance(in), ack = p->ack + distance(in);
-	struct rte_mbuf *m = rte_pktmbuf_alloc(pool());
+	struct rte_mbuf *m = rte_pktmbuf_alloc(fuzz_pool(MBUFS));
 	struct rte_tcp_hdr *th;
 
 	if (!m)
@@ -347,7 +324,7 @@ static void write_some(struct world *w, struct bytestream *s)
 
 	mbq_init(&q);
 	while (pieces--) {
-		struct rte_mbuf *m = rte_pktmbuf_alloc(pool());
+		struct rte_mbuf *m = rte_pktmbuf_alloc(fuzz_pool(MBUFS));
 
 		if (!m)
 			break;
@@ -465,7 +442,7 @@ static void set_up(struct world *w)
 				  .scattered_output = kind & 64};
 	w->now_us = 1000000 + (kind & 128 ? 0xfffff000ull * 1000 : 0);
 	wheel_init(&w->wheel, w->now_us, fire, w);
-	w->tcp = tcp_create(&cfg, &w->ops, w, &w->wheel, pool(), &w->counters);
+	w->tcp = tcp_create(&cfg, &w->ops, w, &w->wheel, fuzz_pool(MBUFS), &w->counters);
 	MUST(w->tcp);
 	tcp_set_now(w->tcp, w->now_us);
 }
@@ -475,12 +452,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input in = {data, size};
 	struct world w = {.in = &in};
 
-	pool();
+	fuzz_pool(MBUFS);
 	set_up(&w);
 	for (unsigned i = 0; i < STEPS_MAX && in.n; i++)
 		step(&w);
 	rte_pktmbuf_free(w.held);
 	tcp_destroy(w.tcp);
-	MUST(rte_mempool_avail_count(pool()) == MBUFS);
+	MUST(rte_mempool_avail_count(fuzz_pool(MBUFS)) == MBUFS);
 	return 0;
 }

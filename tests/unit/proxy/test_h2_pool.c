@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <upstream/pool.h>
+
 #include "h2_origin.h"
 
 #define GET      "GET / HTTP/1.1\r\nHost: web\r\n\r\n"
@@ -520,6 +522,28 @@ static void most_pending(void **state)
 	h2_origin_close(o);
 }
 
+/* The bound is reached: requests are refused, counted, and served again when there is room. */
+static void memory_is_bounded(void **state)
+{
+	struct rig *r = *state;
+	struct h2_mem *mem = &r->px->up->h2_mem;
+	struct peer *client = asking(r, GET);
+	struct h2_origin *o = h2_origin_accept(r, 0, 0);
+	size_t max = mem->max;
+
+	answer(o, 0, client);
+	assert_int_equal(rig_count(r, CTR_HTTP2_MEMORY_REFUSED), 0);
+	mem->max = mem->used / 2;
+	rig_ask(r, client, GET);
+	rig_expect_response(r, client, 503);
+	rig_check_log(r, 503, RESPONSE_FLAG_UO, "upstream_reset_before_response_started{overflow}");
+	assert_true(rig_count(r, CTR_HTTP2_MEMORY_REFUSED) > 0);
+	mem->max = max;
+	rig_ask(r, client, GET);
+	answer(o, 1, client);
+	h2_origin_close(o);
+}
+
 int main(void)
 {
 #define CASE(f)    cmocka_unit_test_setup_teardown(f, setup, rig_teardown)
@@ -540,6 +564,7 @@ int main(void)
 		CASE(connection_lost),
 		CASE(refused_connection),
 		CASE(nobody_waits),
+		CASE(memory_is_bounded),
 		LIMITED(most_requests),
 		LIMITED(most_requests_at_once),
 		LIMITED(one_connection),
