@@ -2,7 +2,7 @@
 from statistics import median
 
 import workloads
-from mirror import SHADOWS
+from mirror import SHADOWS, WINDOW_MS
 
 WRONG_SHOWN = 3  # examples of wrong answers of one entry
 SYSTEMS = (("weir", "memif"), ("weir", "veth"), ("nginx", "veth"), ("haproxy", "veth"))
@@ -160,7 +160,7 @@ def mirrors(results):
                              of_none[1], count(e.get("fifth_p99_us"), ",.0f"), of_none[2],
                              count(e["wrong"])])
     return table(["mirror", "path:", "requests/s", "of those without", "at a fifth", "p99 us, "
-                  "median 20 ms", "of that without", "p99 us", "of that without", "wrong"], rows)
+                  f"median {WINDOW_MS} ms", "of that without", "p99 us", "of that without", "wrong"], rows)
 
 
 def generator(samples):

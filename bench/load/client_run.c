@@ -15,6 +15,12 @@
 
 /* ---- start ---- */
 
+static void begin_windows(struct client *cl)
+{
+	windows_begin(&cl->windows, cl->clock->hz / 1000 * cl->o->latency_window_ms,
+		      cl->clock->now);
+}
+
 static bool init_memory(struct client *cl, const struct options *o)
 {
 	uint32_t n = RTE_MAX(o->connections, 1u), depth = 1;
@@ -65,7 +71,7 @@ bool client_init(struct client *cl, const struct options *o, const struct patter
 		return false;
 	}
 	histogram_reset(&cl->latency);
-	windows_begin(&cl->windows, clock->hz, clock->now);
+	begin_windows(cl);
 	cl->recording = o->idle_hold;
 	cl->flood.rng = clock->now | 1;
 	cl->phase_began = clock->now;
@@ -231,7 +237,7 @@ static void fail(struct client *cl, const char *why)
 static void begin_measuring(struct client *cl)
 {
 	histogram_reset(&cl->latency);
-	windows_begin(&cl->windows, cl->clock->hz, cl->clock->now);
+	begin_windows(cl);
 	cl->recording = true;
 	enter(cl, CLIENT_MEASURE);
 	if (cl->o->flood_rate > 0) {

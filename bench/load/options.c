@@ -59,6 +59,8 @@ static const struct row rows[] = {
 	{"upload", "N", "POST N bytes instead of GET", COUNT, AT(upload), 1, 268435456},
 	{"duration", "S", "seconds that are measured (10)", REAL, AT(duration), 0.01, 86400},
 	{"warmup", "S", "seconds before that (1)", REAL, AT(warmup), 0, 3600},
+	{"latency-window", "MS", "latency is also told by spans of so long (20)", COUNT,
+	 AT(latency_window_ms), 1, 60000},
 	{"idle-hold", NULL, "one request on each connection, hold it, one more", FLAG,
 	 AT(idle_hold), 0, 0},
 	{"syn-flood", "R", "SYNs/s from random ports of the clients", REAL, AT(flood_rate), 1, 1e8},
@@ -284,6 +286,7 @@ static void set_defaults(struct options *o)
 			      .path_count = 1,
 			      .expect_status = 200,
 			      .warmup = 1,
+			      .latency_window_ms = 20,
 			      .flood_count = 100000,
 			      .backend_addresses = 1,
 			      .backend_connections = 131072};

@@ -25,6 +25,7 @@ struct options {
 	bool has_expect_bytes, path_bytes; /* path_bytes: %n itself is the length expected */
 	bool close, allow_errors, idle_hold;
 	double rate, ramp, duration, warmup;
+	uint32_t latency_window_ms;
 	double flood_rate;
 	uint32_t flood_count;
 

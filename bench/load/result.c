@@ -71,7 +71,8 @@ static void put_windows(const struct load *l, FILE *f)
 		fprintf(f, "\"windows\": null,\n");
 		return;
 	}
-	fprintf(f, "\"windows\": {\"ms\": %u, \"responses_p50_p99_max_us\": [", WINDOW_MS);
+	fprintf(f, "\"windows\": {\"ms\": %u, \"responses_p50_p99_max_us\": [",
+		l->o.latency_window_ms);
 	for (uint32_t i = 0; i < w->n; i++)
 		fprintf(f, "%s[%" PRIu64 ", %.3f, %.3f, %.3f]", i ? ", " : "", w->kept[i].responses,
 			us(l, w->kept[i].p50), us(l, w->kept[i].p99), us(l, w->kept[i].max));

@@ -1,11 +1,11 @@
 /* windows.c - see windows.h. */
 #include "windows.h"
 
-void windows_begin(struct windows *w, uint64_t hz, uint64_t now)
+void windows_begin(struct windows *w, uint64_t length, uint64_t now)
 {
 	w->n = 0;
-	w->length = hz / 1000 * WINDOW_MS;
-	w->end = now + w->length;
+	w->length = length;
+	w->end = now + length;
 	histogram_reset(&w->current);
 }
 

@@ -9,8 +9,7 @@
 
 #include "histogram.h"
 
-#define WINDOW_MS    20
-#define WINDOWS_KEPT 3000 /* a minute; later windows are not kept */
+#define WINDOWS_KEPT 3000 /* a minute of 20 ms each; later windows are not kept */
 
 struct window {
 	uint64_t responses;
@@ -24,7 +23,8 @@ struct windows {
 	struct window kept[WINDOWS_KEPT];
 };
 
-void windows_begin(struct windows *w, uint64_t hz, uint64_t now);
+/* length: of each window, TSC cycles. */
+void windows_begin(struct windows *w, uint64_t length, uint64_t now);
 
 /* Closes the window when its time is over, and begins the next. */
 void windows_turn(struct windows *w, uint64_t now);

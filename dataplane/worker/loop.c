@@ -16,7 +16,7 @@
 #define SLEEP_MAX_US (100 * 1000ull)
 #define EPOCH_US     1000000ull
 /* Of what nobody waits for, at most so much is done at once while there is little of it. */
-#define BACKGROUND_MIN 4u
+#define BACKGROUND_MIN 1u
 
 /* Wall clock time is the worker's clock plus an offset, taken anew each second: the TSC's rate is
  * only known to some parts in 100,000, which would be seconds a day. */

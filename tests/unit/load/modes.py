@@ -184,6 +184,15 @@ def check_waiting(check, exe, _args):
     check.that(d["latency_us"]["max"] > 150000, d["latency_us"])
 
 
+def check_windows(check, exe, _args):
+    _, d, _ = run(exe, *BOTH, "--rate", "50000", "--latency-window", "2")
+    rows = d["windows"]["responses_p50_p99_max_us"]
+    check.that(d["windows"]["ms"] == 2, d["windows"]["ms"])
+    # 0.4 s of them; one that a pause of the machine fell into is longer.
+    check.that(50 < len(rows) <= 200, len(rows))
+    check.that(all(p50 <= p99 <= most for _, p50, p99, most in rows), rows)
+
+
 def check_prompt(check, exe, _args):
     for prompt in (0, 1):
         _, d, _ = run(exe, *BOTH, "--backend-latency", "20000", "--backend-prompt", str(prompt))
@@ -195,6 +204,7 @@ def test_open_loop(exe):
     for name, what, args in (("open loop", check_rate, []),
                              ("open loop, connection per request", check_rate, ["--close"]),
                              ("waiting counts as latency", check_waiting, []),
+                             ("latency by window", check_windows, []),
                              ("a prompt address among late ones", check_prompt, [])):
         yield patiently(name, what, exe, args)
 

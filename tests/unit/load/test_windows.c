@@ -6,7 +6,7 @@
 
 #include <windows.h>
 
-#define HZ 1000000ull /* a cycle is a microsecond */
+#define LENGTH 20000ull
 
 static struct windows *w;
 
@@ -14,7 +14,7 @@ static int begin(void **state)
 {
 	(void)state;
 	w = calloc(1, sizeof(*w));
-	windows_begin(w, HZ, 0);
+	windows_begin(w, LENGTH, 0);
 	return 0;
 }
 
@@ -30,7 +30,7 @@ static void a_pause_stays_in_its_window(void **state)
 	(void)state;
 	for (uint64_t now = 0; now <= 100000; now += 10) {
 		windows_turn(w, now);
-		histogram_add(&w->current, now / 20000 == 2 ? 5000 : 10 + now % 5);
+		histogram_add(&w->current, now / LENGTH == 2 ? 5000 : 10 + now % 5);
 	}
 	assert_int_equal(w->n, 5);
 	for (uint32_t i = 0; i < w->n; i++) {
