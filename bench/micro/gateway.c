@@ -36,31 +36,32 @@
 #define GATEWAY_PORT 80
 #define BACKEND_PORT 8000
 
-static const char resources[] =
-	"apiVersion: v1\n"
-	"kind: Service\n"
-	"metadata: {name: bench}\n"
-	"spec: {selector: {app: bench}, ports: [{name: http, port: 8000}]}\n"
-	"---\n"
-	"apiVersion: networking.istio.io/v1\n"
-	"kind: WorkloadEntry\n"
-	"metadata: {name: bench-v1}\n"
-	"spec: {address: 198.18.0.3, labels: {app: bench, version: v1}}\n"
-	"---\n"
-	"apiVersion: networking.istio.io/v1\n"
-	"kind: Gateway\n"
-	"metadata: {name: public}\n"
-	"spec:\n"
-	"  selector: {istio: ingressgateway}\n"
-	"  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]\n"
-	"---\n"
-	"apiVersion: networking.istio.io/v1\n"
-	"kind: VirtualService\n"
-	"metadata: {name: bench}\n"
-	"spec:\n"
-	"  hosts: [bench.example.com]\n"
-	"  gateways: [public]\n"
-	"  http: [{route: [{destination: {host: bench}}]}]\n";
+/* rule: what else its one rule says. */
+#define RESOURCES(rule)                                                                            \
+	"apiVersion: v1\n"                                                                         \
+	"kind: Service\n"                                                                          \
+	"metadata: {name: bench}\n"                                                                \
+	"spec: {selector: {app: bench}, ports: [{name: http, port: 8000}]}\n"                      \
+	"---\n"                                                                                    \
+	"apiVersion: networking.istio.io/v1\n"                                                     \
+	"kind: WorkloadEntry\n"                                                                    \
+	"metadata: {name: bench-v1}\n"                                                             \
+	"spec: {address: 198.18.0.3, labels: {app: bench, version: v1}}\n"                         \
+	"---\n"                                                                                    \
+	"apiVersion: networking.istio.io/v1\n"                                                     \
+	"kind: Gateway\n"                                                                          \
+	"metadata: {name: public}\n"                                                               \
+	"spec:\n"                                                                                  \
+	"  selector: {istio: ingressgateway}\n"                                                    \
+	"  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]\n"            \
+	"---\n"                                                                                    \
+	"apiVersion: networking.istio.io/v1\n"                                                     \
+	"kind: VirtualService\n"                                                                   \
+	"metadata: {name: bench}\n"                                                                \
+	"spec:\n"                                                                                  \
+	"  hosts: [bench.example.com]\n"                                                           \
+	"  gateways: [public]\n"                                                                   \
+	"  http: [{route: [{destination: {host: bench}}]" rule "}]\n"
 
 static const char request[] = "GET / HTTP/1.1\r\n"
 			      "Host: bench.example.com\r\n"
@@ -87,7 +88,7 @@ struct gate {
 	uint64_t cycles; /* of the measured passes */
 };
 
-static void open_gateway(struct gate *g)
+static void open_gateway(struct gate *g, const char *resources)
 {
 	struct dataplane_config *cfg = &g->cfg;
 	char err[512] = "";
@@ -201,14 +202,18 @@ static void print(struct bench_samples *s, const struct peers_counts *before,
 	bench_print(s, name, NULL, more);
 }
 
-static void measure(const char *name, unsigned clients, unsigned in_flight, unsigned runs)
+static const char plain[] = RESOURCES("");
+static const char mirrored[] = RESOURCES(", mirror: {host: bench}");
+
+static void measure(const char *name, const char *resources, unsigned clients, unsigned in_flight,
+		    unsigned runs)
 {
 	static struct bench_samples samples;
 	struct peers_counts before;
 	struct gate g = {0};
 	uint64_t warm = bench_is_smoke() ? SMOKE_REQUESTS : RTE_MAX(WARM_REQUESTS, clients);
 
-	open_gateway(&g);
+	open_gateway(&g, resources);
 	connect_clients(&g, clients, in_flight);
 	serve(&g, warm, false);
 	before = *peers_counts(g.peers);
@@ -225,11 +230,12 @@ int main(int argc, char **argv)
 {
 	bench_init(argc, argv, "gateway", "total", 256);
 	if (bench_requests()) {
-		measure("keepalive_64B", 64, 64, 1);
+		measure("keepalive_64B", plain, 64, 64, 1);
 	} else {
-		measure("keepalive_64B", 64, 64, bench_is_smoke() ? 2 : 400);
-		measure("keepalive_64B_cold", bench_is_smoke() ? 500 : 50000, 64,
+		measure("keepalive_64B", plain, 64, 64, bench_is_smoke() ? 2 : 400);
+		measure("keepalive_64B_cold", plain, bench_is_smoke() ? 500 : 50000, 64,
 			bench_is_smoke() ? 2 : 200);
+		measure("keepalive_64B_mirrored", mirrored, 64, 64, bench_is_smoke() ? 2 : 400);
 	}
 	return bench_exit();
 }
