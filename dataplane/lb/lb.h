@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <weir/action.h>
 #include <weir/cluster.h>
 #include <weir/route.h>
 
@@ -50,3 +51,15 @@ void lb_bound_end(struct lb_state *s, struct lb_bound *b);
 
 /* xorshift64*: cheap and good enough for balancing; not for secrets. */
 uint64_t lb_random(struct lb_state *s);
+
+/* Uniform in [0, n); n is positive. The bias of n / 2^32 is far below what balancing sees. */
+static inline uint32_t lb_random_below(struct lb_state *s, uint32_t n)
+{
+	return (uint32_t)(((lb_random(s) >> 32) * n) >> 32);
+}
+
+/* True for a share of all calls, in parts of SHARE_WHOLE. What is certain is not drawn. */
+static inline bool lb_chance(struct lb_state *s, uint32_t share)
+{
+	return share == SHARE_WHOLE || (share && lb_random_below(s, SHARE_WHOLE) < share);
+}

@@ -39,12 +39,6 @@ struct lb_state {
 	struct lb_view *views;  /* by cluster id */
 };
 
-/* Uniform in [0, n); n is positive. The bias of n / 2^32 is far below what balancing sees. */
-static inline uint32_t lb_random_below(struct lb_state *s, uint32_t n)
-{
-	return (uint32_t)(((lb_random(s) >> 32) * n) >> 32);
-}
-
 /* The cursor's position below n, which it then leaves for the next one. A cursor that has not
  * started, or was somebody else's, starts where the worker's seed says. */
 uint32_t lb_cursor_step(struct lb_state *s, struct lb_cursor *c, uint32_t id, uint32_t gen,

@@ -45,11 +45,6 @@ bool actions_refuse(struct stream *s)
 
 /* ---- fault (2.4.7) ---- */
 
-static bool drawn(struct stream *s, uint32_t share)
-{
-	return share && lb_random(s->px->lb) % SHARE_WHOLE < share;
-}
-
 /* Redirects and direct responses are not touched by faults and CORS. */
 static bool is_forwarded(const struct stream *s)
 {
@@ -60,7 +55,7 @@ bool actions_delay(struct stream *s)
 {
 	const struct fault *f = s->route->actions->fault;
 
-	if (!f || !is_forwarded(s) || !f->delay_us || !drawn(s, f->delay_share))
+	if (!f || !is_forwarded(s) || !f->delay_us || !lb_chance(s->px->lb, f->delay_share))
 		return false;
 	s->flags |= RESPONSE_FLAG_DI;
 	stream_delay(s, f->delay_us);
@@ -71,7 +66,7 @@ static bool abort_by_fault(struct stream *s)
 {
 	const struct fault *f = s->route->actions->fault;
 
-	if (!f || !drawn(s, f->abort_share))
+	if (!f || !lb_chance(s->px->lb, f->abort_share))
 		return false;
 	if (f->abort_grpc < 0) {
 		stream_reply(s, &replies[REPLY_FAULT], f->abort_status);

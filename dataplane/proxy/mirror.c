@@ -129,11 +129,6 @@ void mirror_reached(struct stream *copy)
 
 /* ---- begin ---- */
 
-static bool drawn(struct stream *s, const struct mirror *m)
-{
-	return lb_random(s->px->lb) % SHARE_WHOLE < m->share;
-}
-
 static void fill(struct stream *copy, struct stream *s, const struct mirror *m)
 {
 	copy->px = s->px;
@@ -218,7 +213,8 @@ void mirror_begin(struct stream *s, const struct http_head *h)
 	if (h->upgrade) /* what follows is no message */
 		return;
 	for (uint32_t i = 0; i < a->n_mirrors; i++) {
-		struct stream *copy = drawn(s, &a->mirrors[i]) ? make(s, &a->mirrors[i]) : NULL;
+		const struct mirror *m = &a->mirrors[i];
+		struct stream *copy = lb_chance(s->px->lb, m->share) ? make(s, m) : NULL;
 
 		if (!copy)
 			continue;
