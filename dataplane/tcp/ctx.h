@@ -104,6 +104,15 @@ static inline uint32_t tcp_conn_enough(const struct tcp_conn *c)
 	return c->srtt_us && c->srtt_us <= 1000 ? TCP_NEAR_ENOUGH : UINT32_MAX;
 }
 
+/* Bytes that the send queue should have room for: one window under way, one to follow while it is
+ * acknowledged, and what waits with the peer behind a hole. */
+static inline uint32_t tcp_conn_room(const struct tcp_ctx *ctx, const struct tcp_conn *c)
+{
+	uint64_t room = 2ull * c->cwnd + c->sacked;
+
+	return (uint32_t)RTE_MIN(room, (uint64_t)ctx->snd_limit);
+}
+
 /* The flush will look at c. */
 static inline void tcp_conn_mark(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t due)
 {

@@ -82,8 +82,7 @@ static void grow(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_deliv
 	uint32_t room;
 
 	tcp_cc_of(c)->acked(ctx, c, f, d);
-	/* Room for a window under way and for the next. */
-	room = RTE_MIN(2 * c->cwnd, ctx->snd_limit);
+	room = tcp_conn_room(ctx, c);
 	if (room > c->s.tx_limit)
 		c->s.tx_limit = room;
 }

@@ -26,9 +26,8 @@ static void write_queue(struct bytestream *s, struct mbq *q)
 		mbq_free(q);
 		return;
 	}
-	/* Twice the window: one in flight, one to follow while it is acknowledged. */
 	s->tx_limit = RTE_MIN(RTE_MIN(ctx->snd_limit, tcp_conn_enough(c)),
-			      RTE_MAX(2 * c->cwnd, TCP_SND_FIRST));
+			      RTE_MAX(tcp_conn_room(ctx, c), TCP_SND_FIRST));
 	if (unlikely(c->flags & TCP_F_MTU_LOW))
 		tcp_mtu_raise(ctx, c);
 	tcp_sendq_write(ctx, c, q);

@@ -456,6 +456,11 @@ static void the_send_limit_follows_cwnd(void **state)
 	rig_conn(r)->cwnd = 1 << 20;
 	rig_write(r, 10, 10);
 	assert_int_equal(r->s->tx_limit, 2 << 20);
+	/* What waits with the peer behind a hole is neither under way nor to follow. */
+	rig_conn(r)->sacked = 300000;
+	rig_write(r, 10, 10);
+	assert_int_equal(r->s->tx_limit, (2 << 20) + 300000);
+	rig_conn(r)->sacked = 0;
 	tcp_set_limit(r->tcp, 50000);
 	rig_write(r, 10, 10);
 	assert_int_equal(r->s->tx_limit, 50000);
