@@ -117,8 +117,8 @@ static uint64_t sample(const struct tcp_ctx *ctx, const struct tcp_flight *f,
 	return (uint64_t)(f->delivered - d->delivered) * 1000000 / took_us;
 }
 
-static void learn_bandwidth(const struct tcp_ctx *ctx, struct tcp_flight *f,
-			    const struct tcp_delivered *d)
+static void learn_bandwidth(const struct tcp_ctx *ctx, const struct tcp_conn *c,
+			    struct tcp_flight *f, const struct tcp_delivered *d)
 {
 	struct tcp_bbr *b = &f->bbr;
 	uint64_t bw = sample(ctx, f, d);
@@ -128,7 +128,8 @@ static void learn_bandwidth(const struct tcp_ctx *ctx, struct tcp_flight *f,
 		b->bw_round = b->rounds;
 		return;
 	}
-	if (f->app_limited && bw < bandwidth(b))
+	/* Nor is it the path that is slow where there was little to send, or after a timeout. */
+	if ((f->app_limited || c->recovery == TCP_LOSS) && bw < bandwidth(b))
 		return;
 	if (b->rounds - b->bw_round >= HALF_ROUNDS) {
 		b->bw_round = b->rounds;
@@ -235,19 +236,32 @@ static void move(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_flight *f,
 		turn_cycle(ctx, c, f, d);
 }
 
+/* What a loss does to the window for a round: the part that was not in use goes, and what arrives
+ * is replaced. It stays where nothing is left to send: what has arrived behind a loss fills the
+ * send queue until that is repaired. */
+static void conserve(struct tcp_conn *c, struct tcp_bbr *b, const struct tcp_delivered *d)
+{
+	uint32_t used = tcp_conn_in_flight(c) + d->bytes;
+
+	if (b->cut && c->sq_unsent)
+		c->cwnd = RTE_MIN(c->cwnd, used);
+	b->cut = false;
+	c->cwnd = RTE_MAX(c->cwnd, used);
+}
+
 static void set_cwnd(struct tcp_conn *c, struct tcp_flight *f, const struct tcp_delivered *d)
 {
-	const struct tcp_bbr *b = &f->bbr;
+	struct tcp_bbr *b = &f->bbr;
 	uint64_t target = limit(c, b) + f->pace_rate * QUANTUM_US / 1000000 + 2u * c->mss;
 
-	if (b->full_rounds >= FULL_ROUNDS)
+	if (c->recovery != TCP_OPEN)
+		c->cwnd -= RTE_MIN(d->lost, c->cwnd);
+	if (b->conserve)
+		conserve(c, b, d);
+	else if (b->full_rounds >= FULL_ROUNDS)
 		c->cwnd = (uint32_t)RTE_MIN((uint64_t)c->cwnd + d->bytes, target);
 	else if (c->cwnd < target || !bandwidth(b))
 		c->cwnd += d->bytes;
-	/* But little is under way, too, where nothing is left to send: what has arrived behind a
-	 * loss fills the send queue until that is repaired. */
-	if (b->conserve && c->sq_unsent)
-		c->cwnd = RTE_MIN(c->cwnd, tcp_conn_in_flight(c) + d->bytes);
 	c->cwnd = RTE_MIN(RTE_MAX(c->cwnd, SEGMENTS_MIN * c->mss), TCP_CWND_MAX);
 	if (b->mode == PROBE_RTT)
 		c->cwnd = RTE_MIN(c->cwnd, SEGMENTS_MIN * c->mss);
@@ -259,7 +273,7 @@ static void acked(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_flight *f,
 	struct tcp_bbr *b = &f->bbr;
 
 	count_round(f, d);
-	learn_bandwidth(ctx, f, d);
+	learn_bandwidth(ctx, c, f, d);
 	watch_losses(c, f, d);
 	fill_pipe(f);
 	move(ctx, c, f, d);
@@ -280,6 +294,7 @@ static void reduce(struct tcp_conn *c, struct tcp_flight *f)
 	if (b->mode != PROBE_RTT)
 		b->before = c->recovery == TCP_OPEN ? c->cwnd : RTE_MAX(b->before, c->cwnd);
 	b->conserve = true;
+	b->cut = true;
 	b->round_end = f->delivered;
 	c->ssthresh = c->cwnd;
 }

@@ -91,6 +91,13 @@ static void leave(struct tcp_conn *c, struct tcp_flight *f)
 		c->sacked = 0;
 }
 
+/* More was lost since, and is being repeated: to a model that is the same episode, and no reason to
+ * be careful again. */
+static bool goes_on(const struct tcp_conn *c)
+{
+	return models(c) && c->recovery == TCP_RECOVERY && c->lost;
+}
+
 /* RFC 3522: the first progress after a repetition echoes a timestamp from before it, so it was
  * the original that arrived. RFC 5682: or something that was never repeated arrived after a
  * timeout, so that there was a delay. */
@@ -140,7 +147,8 @@ void tcp_episode_follow(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_flig
 {
 	bool tlp = f->tlp && f->tlp_again;
 
-	if (twice && !tlp)
+	/* Without reordering a repetition comes twice for another reason, such as a timeout. */
+	if (twice && !tlp && f->reordered)
 		tcp_rack_widen(c, f);
 	if (c->recovery >= TCP_RECOVERY && was_needless(c, f, d, opt, advances)) {
 		if (c->recovery == TCP_RECOVERY)
@@ -149,7 +157,10 @@ void tcp_episode_follow(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_flig
 	} else if (!tlp && was_all_twice(c, f, twice)) {
 		undo(ctx, c, f);
 	} else if (c->recovery != TCP_OPEN && seq_geq(c->snd_una, c->recover)) {
-		leave(c, f);
+		if (goes_on(c))
+			c->recover = c->snd_nxt;
+		else
+			leave(c, f);
 	} else if (c->recovery == TCP_RECOVERY && advances && !(c->flags & TCP_F_SACK)) {
 		lose_head(c, d);
 		tcp_conn_mark(ctx, c, TCP_F_REXMT_DUE);

@@ -45,6 +45,7 @@ struct tcp_bbr {
 	uint8_t full_rounds; /* without growth; 3: the pipe is full */
 	bool round_start;
 	bool conserve; /* first round of a recovery */
+	bool cut;      /* that has only begun */
 };
 
 struct tcp_flight {

@@ -98,9 +98,9 @@ static void where_reordering_was_seen_three_are_not_enough(void **state)
 	expect_data(r, 2);
 }
 
-static void a_needless_repetition_widens_the_window(void **state)
+/* The first of a flight is repeated, and the peer had it already. */
+static void repeat_needlessly(struct rig *r, bool reordered)
 {
-	struct rig *r = *state;
 	struct tcp_options o = {.n_sack = 1};
 	struct in in = {.flags = TCP_ACK};
 
@@ -109,14 +109,32 @@ static void a_needless_repetition_widens_the_window(void **state)
 	rig_conn(r)->min_rtt_us = FLY_RTT_US;
 	SACK(r, 0, 1, 1, 4);
 	assert_int_equal(rig_conn(r)->flight->reo_mult, 1);
+	rig_conn(r)->flight->reordered = reordered;
 	o.sack[0] = (struct tcp_sack_block){r->iss + 1, r->iss + 1001};
 	in.opt_len = tcp_options_write(in.opt, &o);
 	in.has_ack = true;
 	in.ack = r->iss + 4001;
 	peer(r, in);
 	assert_int_equal(rig_count(r, CTR_TCP_DSACK_IN), 1);
+}
+
+static void a_needless_repetition_widens_the_window(void **state)
+{
+	struct rig *r = *state;
+
+	repeat_needlessly(r, true);
 	assert_int_equal(rig_conn(r)->flight->reo_mult, 2);
 	assert_int_equal(rig_conn(r)->flight->reo_persist, 16);
+}
+
+/* What a timeout repeats comes twice as well, and a longer wait would only bring more of them. */
+static void without_reordering_it_does_not(void **state)
+{
+	struct rig *r = *state;
+
+	repeat_needlessly(r, false);
+	assert_int_equal(rig_conn(r)->flight->reo_mult, 1);
+	assert_false(rig_conn(r)->flight->reordered);
 }
 
 /* --- RFC 8985 section 7: TLP --- */
@@ -452,6 +470,7 @@ int main(void)
 		T(three_held_need_no_waiting),
 		T(where_reordering_was_seen_three_are_not_enough),
 		T(a_needless_repetition_widens_the_window),
+		T(without_reordering_it_does_not),
 		T(the_tail_is_probed_after_two_round_trips),
 		T(a_probe_prefers_new_data),
 		T(a_single_segment_waits_for_the_delayed_ack),

@@ -5,6 +5,7 @@
 
 #include <tcp/cc.h>
 #include <tcp/flight.h>
+#include <tcp/seq.h>
 #include <tcp/timer.h>
 
 /* --- congestion window --- */
@@ -222,6 +223,46 @@ static void rto_follows_rfc_6298(void **state)
 	for (unsigned i = 0; i < 100; i++)
 		tcp_timer_measure(&c, 1000);
 	assert_int_equal(tcp_timer_rto_ms(&c), 200);
+}
+
+/* Of two holes the second was sent after the first was found. */
+static void lose_twice(struct rig *r, enum congestion cc)
+{
+	r->cfg.cc = cc;
+	rig_restart(r);
+	fly(r, PEER_SACK, 20);
+	rig_pass(r, 20 * MS);
+	rig_conn(r)->min_rtt_us = FLY_RTT_US;
+	SACK(r, 0, 1, 1, 4);
+	rig_pass(r, 20 * MS);
+	SACK(r, 0, 1, 1, 10);
+	rig_pass(r, 20 * MS);
+	assert_true(seq_geq(rig_conn(r)->snd_nxt, r->iss + 1 + 14000));
+	SACK(r, 0, 2, 11, 14, 1, 10);
+	rig_pass(r, 20 * MS);
+	assert_int_equal(rig_count(r, CTR_TCP_FAST_RETRANS), 1);
+	SACK(r, 10, 1, 11, 14);
+}
+
+static void to_a_model_all_that_is_lost_is_one_episode(void **state)
+{
+	struct rig *r = *state;
+
+	lose_twice(r, CONGESTION_BBR);
+	assert_int_equal(rig_conn(r)->recovery, TCP_RECOVERY);
+	assert_int_equal(rig_conn(r)->recover, rig_conn(r)->snd_nxt);
+	rig_pass(r, 20 * MS);
+	DUP(r, 20);
+	assert_int_equal(rig_conn(r)->recovery, TCP_OPEN);
+	assert_int_equal(rig_count(r, CTR_TCP_FAST_RETRANS), 1);
+}
+
+static void to_others_what_was_sent_since_is_another(void **state)
+{
+	struct rig *r = *state;
+
+	lose_twice(r, CONGESTION_CUBIC);
+	assert_int_equal(rig_count(r, CTR_TCP_FAST_RETRANS), 2);
 }
 
 /* --- fast retransmit without SACK (RFC 5681, 6582) --- */
@@ -536,6 +577,8 @@ int main(void)
 		T(what_was_sent_twice_is_not_measured),
 		T(a_lost_ack_is_not_measured_by_its_echo),
 		cmocka_unit_test(rto_follows_rfc_6298),
+		T(to_a_model_all_that_is_lost_is_one_episode),
+		T(to_others_what_was_sent_since_is_another),
 		T(three_duplicates_are_a_loss),
 		T(duplicates_with_data_or_window_do_not_count),
 		T(a_partial_ack_repeats_the_next),
