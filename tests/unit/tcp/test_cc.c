@@ -294,17 +294,24 @@ static void deliver(struct rig *r, struct tcp_conn *c, uint64_t bw, uint32_t rtt
 	}
 }
 
-static void bbr_finds_the_bandwidth(void **state)
+/* A model of a path of 10 MB/s and 50 ms, which holds 500,000 bytes. */
+static struct tcp_conn *bbr_knows(struct rig *r)
 {
-	struct rig *r = *state;
 	struct tcp_conn *c = steady(r, CONGESTION_BBR, 10, 50);
 
 	c->snd_nxt = c->snd_una;
 	deliver(r, c, 10000000, 50000, 30);
+	return c;
+}
+
+static void bbr_finds_the_bandwidth(void **state)
+{
+	struct rig *r = *state;
+	struct tcp_conn *c = bbr_knows(r);
+
 	assert_in_range(RTE_MAX(c->flight->bbr.bw[0], c->flight->bbr.bw[1]), 9000000, 10500000);
 	assert_true(c->flight->bbr.full_rounds >= 3);
 	assert_int_equal(c->flight->bbr.min_rtt_us, 50000);
-	/* The path holds 500,000. */
 	assert_in_range(c->cwnd, 500000, 1100000);
 	assert_in_range(c->flight->pace_rate, 6500000, 13500000);
 	rest(c);
@@ -313,12 +320,9 @@ static void bbr_finds_the_bandwidth(void **state)
 static void bbr_does_not_halve_at_a_loss(void **state)
 {
 	struct rig *r = *state;
-	struct tcp_conn *c = steady(r, CONGESTION_BBR, 10, 50);
-	uint32_t before;
+	struct tcp_conn *c = bbr_knows(r);
+	uint32_t before = c->cwnd;
 
-	c->snd_nxt = c->snd_una;
-	deliver(r, c, 10000000, 50000, 30);
-	before = c->cwnd;
 	tcp_cc_of(c)->reduce(c, c->flight);
 	deliver(r, c, 10000000, 50000, 3);
 	assert_true(c->cwnd >= before / 4 * 3);
@@ -339,12 +343,10 @@ static void bbr_loses(struct rig *r, struct tcp_conn *c, uint32_t in_flight)
 static void bbr_replaces_what_arrives_after_a_loss(void **state)
 {
 	struct rig *r = *state;
-	struct tcp_conn *c = steady(r, CONGESTION_BBR, 10, 50);
+	struct tcp_conn *c = bbr_knows(r);
 	struct rte_mbuf more;
 	struct tcp_delivered d = {.bytes = 2000, .rtt_us = 50000};
 
-	c->snd_nxt = c->snd_una;
-	deliver(r, c, 10000000, 50000, 30);
 	c->sq_unsent = &more;
 	bbr_loses(r, c, 50000);
 	assert_int_equal(c->cwnd, 50000 + 2000);
@@ -362,12 +364,9 @@ static void bbr_replaces_what_arrives_after_a_loss(void **state)
 static void bbr_keeps_its_window_where_nothing_is_left_to_send(void **state)
 {
 	struct rig *r = *state;
-	struct tcp_conn *c = steady(r, CONGESTION_BBR, 10, 50);
-	uint32_t before;
+	struct tcp_conn *c = bbr_knows(r);
+	uint32_t before = c->cwnd;
 
-	c->snd_nxt = c->snd_una;
-	deliver(r, c, 10000000, 50000, 30);
-	before = c->cwnd;
 	bbr_loses(r, c, 5000);
 	assert_int_equal(c->cwnd, before);
 	rest(c);
@@ -377,10 +376,8 @@ static void bbr_keeps_its_window_where_nothing_is_left_to_send(void **state)
 static void bbr_learns_nothing_from_a_timeout(void **state)
 {
 	struct rig *r = *state;
-	struct tcp_conn *c = steady(r, CONGESTION_BBR, 10, 50);
+	struct tcp_conn *c = bbr_knows(r);
 
-	c->snd_nxt = c->snd_una;
-	deliver(r, c, 10000000, 50000, 30);
 	c->recovery = TCP_LOSS;
 	deliver(r, c, 100000, 50000, 30);
 	assert_in_range(RTE_MAX(c->flight->bbr.bw[0], c->flight->bbr.bw[1]), 9000000, 10500000);
@@ -390,10 +387,8 @@ static void bbr_learns_nothing_from_a_timeout(void **state)
 static void bbr_looks_for_a_shorter_round_trip(void **state)
 {
 	struct rig *r = *state;
-	struct tcp_conn *c = steady(r, CONGESTION_BBR, 10, 50);
+	struct tcp_conn *c = bbr_knows(r);
 
-	c->snd_nxt = c->snd_una;
-	deliver(r, c, 10000000, 50000, 30);
 	deliver(r, c, 10000000, 80000, 150); /* 12 s */
 	assert_in_range(c->flight->bbr.min_rtt_us, 79000, 80000);
 	rest(c);
