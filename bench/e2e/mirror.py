@@ -12,9 +12,9 @@ LATE_IP, LATE_US = "198.19.0.2", 100_000
 SHADOWS = {"none": None, "dead": (BACKEND_IP, BACKEND_PORT + 1), "slow": (LATE_IP, BACKEND_PORT),
            "fast": (BACKEND_IP, BACKEND_PORT)}
 ALIKE = ("--backend-addresses", 2, "--backend-prompt", 1, "--backend-latency", LATE_US)
-# A window of latency. The kernel's timer stops each CPU for some 15 us about every 4 ms: one request in
-# a hundred meets one on either CPU, which makes p99 of anything longer the timer's. Of windows of a
-# millisecond most have none.
+# A window of latency. The kernel's timer stops each CPU for some 15 us about every 4 ms: one
+# request in a hundred meets one on either CPU, which makes p99 of anything longer the timer's. Of
+# windows of a millisecond most have none.
 WINDOW_MS = 1
 # Of the maximum without a mirror, where latency is measured: a fast one leaves hardly more than half
 # of that, and a wait in a queue that is nearly full says nothing of mirrors.

@@ -159,8 +159,9 @@ def mirrors(results):
                              count(e.get("fifth_rps")), count(e.get("fifth_window_p99_us"), ".1f"),
                              of_none[1], count(e.get("fifth_p99_us"), ",.0f"), of_none[2],
                              count(e["wrong"])])
-    return table(["mirror", "path:", "requests/s", "of those without", "at a fifth", "p99 us, "
-                  f"median {WINDOW_MS} ms", "of that without", "p99 us", "of that without", "wrong"], rows)
+    return table(["mirror", "path:", "requests/s", "of those without", "at a fifth",
+                  f"p99 us, median {WINDOW_MS} ms", "of that without", "p99 us",
+                  "of that without", "wrong"], rows)
 
 
 def generator(samples):

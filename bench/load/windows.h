@@ -9,7 +9,7 @@
 
 #include "histogram.h"
 
-#define WINDOWS_KEPT 3000 /* a minute of 20 ms each; later windows are not kept */
+#define WINDOWS_KEPT 3000 /* later windows are not kept */
 
 struct window {
 	uint64_t responses;
