@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_eal.h>
 #include <rte_mempool.h>
 
+#include "../eal.h"
 #include "table.h"
 
 #define RUNS        10000
@@ -244,22 +244,12 @@ static int run_seeds(struct run *r, struct rte_mempool *pool, uint64_t runs, uin
 
 int main(int argc, char **argv)
 {
-	static char *eal[] = {(char *)"sim",
-			      (char *)"--no-huge",
-			      (char *)"--no-shconf",
-			      (char *)"--no-pci",
-			      (char *)"--no-telemetry",
-			      (char *)"-l",
-			      (char *)"0",
-			      (char *)"-m",
-			      (char *)"160",
-			      (char *)"--log-level=error"};
 	bool table = argc > 1 && strcmp(argv[1], "table") == 0;
 	static struct run r;
 	struct rte_mempool *pool;
 	int bad;
 
-	if (rte_eal_init(10, eal) < 0)
+	if (!test_eal_init("sim", "160"))
 		return 2;
 	pool = run_pool();
 	if (!pool)
