@@ -97,7 +97,7 @@ enum tcp_deadline {
 	TCP_DEADLINES
 };
 
-#define TCP_RECENT_MAX 2 /* out-of-order arrivals remembered; further blocks go by sequence */
+#define TCP_RECENT_MAX 3 /* blocks that grew last; further ones are reported by sequence */
 
 struct tcp_flight;
 
@@ -130,7 +130,8 @@ struct tcp_conn {
 	uint8_t rcv_quick : 4; /* segments still to be acknowledged one by one: receive.c */
 	uint8_t events;        /* enum bytestream_event, not yet delivered */
 	uint8_t snd_wscale : 4;
-	uint8_t retrans_kind : 4; /* enum tcp_retrans_kind */
+	uint8_t retrans_kind : 2; /* enum tcp_retrans_kind */
+	uint8_t rcv_dups : 2;     /* ACKs of rcv_nxt for what is beyond it; 3: or more */
 	uint8_t due;              /* bits by enum tcp_deadline: due_ms is valid */
 	uint8_t probes;           /* keep-alives without an answer */
 	uint16_t mss;             /* payload bytes in a full segment to the peer */
@@ -161,7 +162,7 @@ struct tcp_conn {
 	uint32_t retrans; /* lost and sent again */
 	uint32_t recover; /* snd_nxt when loss was found */
 	uint16_t n_sacked, n_ooo;
-	uint32_t recent[TCP_RECENT_MAX]; /* in the blocks to report, latest first */
+	uint32_t recent[TCP_RECENT_MAX]; /* one in each of them, latest first */
 	uint32_t fin_seq;                /* the peer's FIN */
 	uint32_t answer_ms;              /* limit.c: the allowance of unasked-for answers */
 	uint32_t ecn_mark;               /* snd_nxt when a mark was last answered */

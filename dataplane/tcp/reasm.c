@@ -4,6 +4,8 @@
  * window in bytes and by a number of mbufs, because a one-byte segment pins a whole buffer. */
 #include <tcp/reasm.h>
 
+#include <string.h>
+
 #include <rte_common.h>
 
 #include <tcp/seq.h>
@@ -11,10 +13,11 @@
 /* A full window of segments of this size fits. */
 #define BYTES_PER_SEGMENT 1024u
 #define SEGMENTS_MIN      16u
+#define SEGMENTS_MAX      16384u /* those of a window of 16 MiB */
 
 static unsigned segments_max(const struct tcp_ctx *ctx)
 {
-	return RTE_MIN(RTE_MAX(ctx->cfg.rcv_buf / BYTES_PER_SEGMENT, SEGMENTS_MIN), 4096u);
+	return RTE_MIN(RTE_MAX(ctx->cfg.rcv_buf / BYTES_PER_SEGMENT, SEGMENTS_MIN), SEGMENTS_MAX);
 }
 
 static uint32_t end_of(struct rte_mbuf *m)
@@ -33,11 +36,21 @@ static struct rte_mbuf *run_end(struct rte_mbuf *m)
 	return last;
 }
 
-static void note_recent(struct tcp_conn *c, uint32_t seq)
+/* The block from `head` on has grown. Others that were noted in it are part of it now. */
+static enum tcp_reasm note_recent(struct tcp_conn *c, struct rte_mbuf *head)
 {
-	for (unsigned i = TCP_RECENT_MAX - 1; i > 0; i--)
-		c->recent[i] = c->recent[i - 1];
-	c->recent[0] = seq;
+	uint32_t start = pkt_priv(head)->seq, end = end_of(run_end(head));
+	uint32_t recent[TCP_RECENT_MAX] = {start};
+	bool same = c->recent[0] - start < end - start;
+	unsigned n = 1;
+
+	for (unsigned i = 0; i < TCP_RECENT_MAX && n < TCP_RECENT_MAX; i++)
+		if (seq_gt(c->recent[i], c->rcv_nxt) && c->recent[i] - start >= end - start)
+			recent[n++] = c->recent[i];
+	while (n < TCP_RECENT_MAX)
+		recent[n++] = start;
+	memcpy(c->recent, recent, sizeof(recent));
+	return same ? TCP_REASM_MORE : TCP_REASM_OTHER;
 }
 
 static void link_after(struct tcp_conn *c, struct rte_mbuf *prev, struct rte_mbuf *m, uint32_t seq)
@@ -88,14 +101,15 @@ static struct rte_mbuf *place(struct tcp_ctx *ctx, struct tcp_conn *c, struct rt
 	return m;
 }
 
-bool tcp_reasm_take(struct tcp_ctx *ctx, struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq)
+enum tcp_reasm tcp_reasm_take(struct tcp_ctx *ctx, struct tcp_conn *c, struct rte_mbuf *m,
+			      uint32_t seq)
 {
-	struct rte_mbuf *prev = NULL, *next = c->ooo;
-	bool in_order = seq == c->rcv_nxt, fresh = false;
-	uint32_t first = seq;
+	struct rte_mbuf *prev = NULL, *next = c->ooo, *block = NULL, *grown = NULL;
+	bool in_order = seq == c->rcv_nxt;
 
 	while (m && (in_order || c->n_ooo < segments_max(ctx))) {
 		while (next && seq_leq(pkt_priv(next)->seq, seq)) {
+			block = next;
 			prev = run_end(next);
 			next = pkt_priv(prev)->next;
 		}
@@ -108,15 +122,19 @@ bool tcp_reasm_take(struct tcp_ctx *ctx, struct tcp_conn *c, struct rte_mbuf *m,
 			seq += known;
 			continue;
 		}
-		fresh = true;
+		if (!grown && prev && end_of(prev) == seq)
+			grown = block;
 		m = place(ctx, c, prev, next, m, &seq);
+		if (!grown)
+			grown = prev ? pkt_priv(prev)->next : c->ooo;
 	}
-	if (m && !fresh && c->n_ooo >= segments_max(ctx))
+	if (m && !grown && c->n_ooo >= segments_max(ctx))
 		counter_inc(ctx->counters, CTR_DROP_TCP_OOO_FULL);
 	rte_pktmbuf_free(m);
-	if (fresh)
-		note_recent(c, first);
-	return fresh;
+	if (!grown)
+		return TCP_REASM_NOTHING;
+	/* What is next is taken out again at once, and needs no report. */
+	return in_order ? TCP_REASM_MORE : note_recent(c, grown);
 }
 
 struct rte_mbuf *tcp_reasm_pop(struct tcp_conn *c)

@@ -3,15 +3,22 @@
 #include <tcp/ctx.h>
 #include <tcp/options.h>
 
+enum tcp_reasm {
+	TCP_REASM_NOTHING, /* nothing was new, or there was no room */
+	TCP_REASM_MORE,    /* of the block that grew last, or what is next */
+	TCP_REASM_OTHER,   /* another block has begun or grown */
+};
+
 /* Takes m, whose data is the payload starting at seq, into the queue. Bytes that are there
- * already stay: the first that arrived win. Returns false when nothing of it was new or there
- * was no room; m is gone either way. */
-bool tcp_reasm_take(struct tcp_ctx *ctx, struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq);
+ * already stay: the first that arrived win. m is gone in any case. */
+enum tcp_reasm tcp_reasm_take(struct tcp_ctx *ctx, struct tcp_conn *c, struct rte_mbuf *m,
+			      uint32_t seq);
 
 /* The next mbuf whose data starts at rcv_nxt, trimmed to that; NULL when there is a hole. */
 struct rte_mbuf *tcp_reasm_pop(struct tcp_conn *c);
 
-/* Blocks to report, the one that grew last first (RFC 2018 section 4). Returns how many. */
+/* Blocks to report, the one that grew last first (RFC 2018 section 4), and each again until so many
+ * others have grown, since acknowledgements get lost, too. Returns how many. */
 unsigned tcp_reasm_blocks(const struct tcp_conn *c, struct tcp_sack_block *b, unsigned max);
 
 /* Are all bytes of [start, end) there? */

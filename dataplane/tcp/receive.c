@@ -15,6 +15,7 @@
 #define TUNE_EVERY     32768u /* bytes read; a power of two */
 #define UNKNOWN_RTT_MS 200u
 #define QUICK_ACKS     15u /* what rcv_quick can hold */
+#define DUP_THRESH     3u  /* duplicates that are a loss; what rcv_dups can hold */
 
 static bool coalesce(struct mbq *rx, struct rte_mbuf *m)
 {
@@ -116,19 +117,95 @@ static void drain(struct tcp_ctx *ctx, struct tcp_conn *c)
 		deliver(ctx, c, m);
 }
 
-/* s beside a hole. What the peer has sent twice it is told (RFC 2883). */
-static void reassemble(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segment *s)
+/* What c may hold at present. */
+static uint32_t buffer(const struct tcp_ctx *ctx, const struct tcp_conn *c)
 {
-	if (!tcp_reasm_take(ctx, c, s->m, s->seq) && tcp_reasm_holds(c, s->seq, s->seq + s->len))
-		tcp_sack_duplicate(ctx, c, s->seq, s->seq + s->len);
+	return RTE_MIN(TCP_RCV_FIRST << c->rcv_grown, ctx->rcv_limit);
+}
+
+static uint32_t space(const struct tcp_ctx *ctx, const struct tcp_conn *c)
+{
+	uint32_t most = buffer(ctx, c);
+
+	return most > c->rcv_held ? most - c->rcv_held : 0;
+}
+
+/* A user that takes more than a quarter of a window in a round trip is
+ * held back by it soon: while what it took was measured the peer has doubled its window, and
+ * doubles it again before it hears of ours. What grows is only a permission: memory is the business
+ * of rcv_limit, and of the user's keeping up. */
+static __rte_noinline void tune(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t at)
+{
+	uint32_t rtt_ms = c->srtt_us ? RTE_MAX(c->srtt_us / 1000, 1u) : UNKNOWN_RTT_MS;
+	uint32_t lasts = ctx->now_ms - c->rcv_mark_ms;
+	uint32_t most = RTE_MIN(ctx->rcv_limit, tcp_conn_enough(c));
+	uint64_t taken = (uint64_t)(at - c->rcv_mark) * rtt_ms;
+
+	if (lasts < rtt_ms || seq_leq(at, c->rcv_mark))
+		return;
+	while (taken > (uint64_t)buffer(ctx, c) / 4 * lasts && TCP_RCV_FIRST << c->rcv_grown < most)
+		c->rcv_grown++;
+	c->rcv_mark = at;
+	c->rcv_mark_ms = ctx->now_ms;
+}
+
+void tcp_receive_again(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t start, uint32_t end)
+{
+	/* An acknowledgement has room for one. */
+	if (c->flags & TCP_F_DSACK_DUE)
+		tcp_output_ack(ctx, c);
+	tcp_sack_duplicate(ctx, c, start, end);
+}
+
+static enum tcp_reasm reassemble(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segment *s)
+{
+	enum tcp_reasm what = tcp_reasm_take(ctx, c, s->m, s->seq);
+
+	if (what == TCP_REASM_NOTHING && tcp_reasm_holds(c, s->seq, s->seq + s->len))
+		tcp_receive_again(ctx, c, s->seq, s->seq + s->len);
 	s->m = NULL;
 	drain(ctx, c);
+	return what;
+}
+
+/* Of a segment beyond a hole. The peer may count duplicates to find the loss (RFC 5681
+ * section 4.2), so that the first of them are sent one by one. Then one at the end of the pass says
+ * all, as that of a receiver whose NIC merges segments does, unless blocks would be pushed out of
+ * it. */
+static void acknowledge_beyond(struct tcp_ctx *ctx, struct tcp_conn *c, enum tcp_reasm what)
+{
+	if (what == TCP_REASM_MORE && c->rcv_dups == DUP_THRESH && (c->flags & TCP_F_SACK)) {
+		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
+		return;
+	}
+	if (c->rcv_dups < DUP_THRESH)
+		c->rcv_dups++;
+	tcp_output_ack(ctx, c);
+}
+
+/* Data when there is a hole, or will be. */
+static void receive_beside_hole(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segment *s)
+{
+	bool in_order = s->seq == c->rcv_nxt;
+	enum tcp_reasm what = TCP_REASM_NOTHING;
+
+	c->rcv_quick = QUICK_ACKS;
+	if (in_order || !c->ooo)
+		c->rcv_dups = 0;
+	if (!in_order)
+		counter_inc(ctx->counters, CTR_TCP_OOO);
+	if (!in_order && ctx->pressure != TCP_EASE)
+		counter_inc(ctx->counters, CTR_DROP_TCP_MEMORY);
+	else
+		what = reassemble(ctx, c, s);
+	if (in_order)
+		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
+	else
+		acknowledge_beyond(ctx, c, what);
 }
 
 void tcp_receive_data(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segment *s)
 {
-	bool in_order, hole;
-
 	if (!s->len)
 		return;
 	/* More was promised when there was more: the peer will send it again, and by then either
@@ -138,31 +215,16 @@ void tcp_receive_data(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segmen
 		return;
 	}
 	if (seq_lt(s->seq, c->rcv_nxt))
-		tcp_sack_duplicate(ctx, c, s->seq, seq_min(s->seq + s->len, c->rcv_nxt));
+		tcp_receive_again(ctx, c, s->seq, seq_min(s->seq + s->len, c->rcv_nxt));
 	if (!fit(c, s)) {
 		c->rcv_quick = QUICK_ACKS;
 		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
 		return;
 	}
-	in_order = s->seq == c->rcv_nxt;
-	hole = c->ooo != NULL;
-	if (in_order && !hole) {
+	if (s->seq == c->rcv_nxt && !c->ooo)
 		tcp_receive_next(ctx, c, s);
-		return;
-	}
-	c->rcv_quick = QUICK_ACKS;
-	if (!in_order)
-		counter_inc(ctx->counters, CTR_TCP_OOO);
-	if (!in_order && ctx->pressure != TCP_EASE)
-		counter_inc(ctx->counters, CTR_DROP_TCP_MEMORY);
 	else
-		reassemble(ctx, c, s);
-	/* Each segment beside a hole is worth an ACK of its own: the peer counts duplicates to
-	 * find the loss (RFC 5681 section 4.2). */
-	if (in_order)
-		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
-	else
-		tcp_output_ack(ctx, c);
+		receive_beside_hole(ctx, c, s);
 }
 
 static void note_fin(struct tcp_conn *c, const struct tcp_segment *s)
@@ -192,38 +254,6 @@ bool tcp_receive_fin(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_s
 	return true;
 }
 
-/* What c may hold at present. */
-static uint32_t buffer(const struct tcp_ctx *ctx, const struct tcp_conn *c)
-{
-	return RTE_MIN(TCP_RCV_FIRST << c->rcv_grown, ctx->rcv_limit);
-}
-
-static uint32_t space(const struct tcp_ctx *ctx, const struct tcp_conn *c)
-{
-	uint32_t most = buffer(ctx, c);
-
-	return most > c->rcv_held ? most - c->rcv_held : 0;
-}
-
-/* A user that takes more than a quarter of a window in a round trip is held back by it soon: while
- * what it took was measured the peer has doubled its window, and doubles it again before it hears
- * of ours. What grows is only a permission: memory is the business of rcv_limit, and of the user's
- * keeping up. */
-static __rte_noinline void tune(struct tcp_ctx *ctx, struct tcp_conn *c)
-{
-	uint32_t rtt_ms = c->srtt_us ? RTE_MAX(c->srtt_us / 1000, 1u) : UNKNOWN_RTT_MS;
-	uint32_t lasts = ctx->now_ms - c->rcv_mark_ms, at = c->rcv_nxt - c->rcv_held;
-	uint32_t most = RTE_MIN(ctx->rcv_limit, tcp_conn_enough(c));
-	uint64_t taken = (uint64_t)(at - c->rcv_mark) * rtt_ms;
-
-	if (lasts < rtt_ms)
-		return;
-	while (taken > (uint64_t)buffer(ctx, c) / 4 * lasts && TCP_RCV_FIRST << c->rcv_grown < most)
-		c->rcv_grown++;
-	c->rcv_mark = at;
-	c->rcv_mark_ms = ctx->now_ms;
-}
-
 void tcp_receive_consumed(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t n)
 {
 	uint32_t offered, gain, enough = RTE_MIN(2u * c->rcv_mss, ctx->rcv_limit / 2);
@@ -234,7 +264,7 @@ void tcp_receive_consumed(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t n)
 		return;
 	/* Now and then: small requests are not to pay for it. */
 	if (unlikely(((before ^ (c->rcv_nxt - c->rcv_held)) / TUNE_EVERY) != 0))
-		tune(ctx, c);
+		tune(ctx, c, c->rcv_nxt - c->rcv_held);
 	offered = c->rcv_edge - c->rcv_nxt;
 	gain = space(ctx, c) > offered ? space(ctx, c) - offered : 0;
 	if (offered < c->rcv_mss)

@@ -10,6 +10,9 @@ void tcp_receive_data(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segmen
 /* The fast path's half of that: s is exactly the next data and nothing waits in reasm. */
 void tcp_receive_next(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_segment *s);
 
+/* [start, end) arrived that was there: the peer is told so (RFC 2883). */
+void tcp_receive_again(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t start, uint32_t end);
+
 /* Notes a FIN that the segment carries. Returns true when every byte before the peer's FIN
  * has arrived and it has just been taken. */
 bool tcp_receive_fin(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_segment *s);

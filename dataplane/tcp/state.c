@@ -10,7 +10,6 @@
 #include <tcp/output.h>
 #include <tcp/receive.h>
 #include <tcp/recover.h>
-#include <tcp/sack.h>
 #include <tcp/sendq.h>
 #include <tcp/seq.h>
 #include <tcp/timer.h>
@@ -94,7 +93,7 @@ static void answer_stray(struct tcp_ctx *ctx, struct tcp_conn *c, const struct t
 {
 	drop(ctx, CTR_DROP_TCP_WINDOW);
 	if (s->len && seq_gt(s->seq, c->rcv_nxt - ctx->cfg.rcv_buf))
-		tcp_sack_duplicate(ctx, c, s->seq, seq_min(s->seq + s->len, c->rcv_nxt));
+		tcp_receive_again(ctx, c, s->seq, seq_min(s->seq + s->len, c->rcv_nxt));
 	if (tcp_segment_end(s) != s->seq || tcp_limit_stray(ctx, c))
 		tcp_conn_mark(ctx, c, TCP_F_ACK_DUE);
 }

@@ -147,6 +147,33 @@ static void each_segment_beside_a_hole_has_its_ack(void **state)
 	rig_silent(r);
 }
 
+/* Blocks say more than the number of acknowledgements. */
+static void with_sack_a_pass_ends_with_one(void **state)
+{
+	struct rig *r = *state;
+	uint32_t seq;
+
+	r->peer_options = PEER_SACK;
+	rig_establish(r);
+	seq = r->peer_seq;
+	r->batch = true;
+	for (unsigned i = 1; i <= 10; i++)
+		PEER(r, .flags = TCP_ACK, SEQ(seq + i * 100), .len = 100);
+	rig_pass(r, 0);
+	for (unsigned i = 0; i < 3; i++) /* enough for one who counts */
+		expect(r, TCP_ACK, r->peer_ack, seq, 0);
+	assert_int_equal(r->out[r->n_out - 1].opt.sack[0].end, seq + 1100);
+	expect(r, TCP_ACK, r->peer_ack, seq, 0);
+	rig_silent(r);
+	/* None is to push a block out that was not reported. */
+	for (unsigned i = 20; i < 26; i += 2)
+		PEER(r, .flags = TCP_ACK, SEQ(seq + i * 100), .len = 100);
+	rig_pass(r, 0);
+	for (unsigned i = 0; i < 3; i++)
+		expect(r, TCP_ACK, r->peer_ack, seq, 0);
+	rig_silent(r);
+}
+
 static void first_bytes_win(void **state)
 {
 	struct rig *r = *state;
@@ -274,6 +301,48 @@ static void blocks_are_exact_and_the_latest_is_first(void **state)
 	EXPECT_SACK(r, seq, 1, {300, 350});
 	PEER(r, .flags = TCP_ACK, SEQ(seq + 250), .len = 50);
 	EXPECT_SACK(r, seq, 0, {0, 0});
+}
+
+/* RFC 2018: at least three times, for acknowledgements get lost. */
+static void a_block_is_reported_until_others_have_grown(void **state)
+{
+	struct rig *r = *state;
+	uint32_t seq;
+
+	r->peer_options = PEER_SACK | PEER_TS;
+	rig_establish(r);
+	seq = r->peer_seq;
+	for (unsigned i = 1; i <= 4; i++)
+		PEER(r, .flags = TCP_ACK, SEQ(seq + i * 100), .len = 50);
+	rig_forget(r);
+	PEER(r, .flags = TCP_ACK, SEQ(seq + 600), .len = 50);
+	EXPECT_SACK(r, seq, 3, {600, 650}, {400, 450}, {300, 350});
+	for (unsigned i = 1; i <= 5; i++) {
+		PEER(r, .flags = TCP_ACK, SEQ(seq + 600 + i * 50), .len = 50);
+		EXPECT_SACK(r, seq, 3, {600, 650 + i * 50}, {400, 450}, {300, 350});
+	}
+	PEER(r, .flags = TCP_ACK, SEQ(seq + 350), .len = 50); /* joins two */
+	EXPECT_SACK(r, seq, 3, {300, 450}, {600, 900}, {100, 150});
+}
+
+/* Each is one that the peer counts to learn whether it repeated needlessly. */
+static void every_duplicate_is_reported(void **state)
+{
+	struct rig *r = *state;
+	uint32_t seq;
+
+	r->peer_options = PEER_SACK;
+	rig_establish(r);
+	seq = r->peer_seq;
+	PEER(r, .flags = TCP_ACK, SEQ(seq), .len = 300);
+	rig_forget(r);
+	r->batch = true;
+	for (unsigned i = 0; i < 3; i++)
+		PEER(r, .flags = TCP_ACK, SEQ(seq + i * 100), .len = 100);
+	rig_pass(r, 0);
+	for (unsigned i = 0; i < 3; i++)
+		EXPECT_SACK(r, seq, 1, {i * 100, i * 100 + 100});
+	rig_silent(r);
 }
 
 static void as_many_blocks_as_fit(void **state)
@@ -484,12 +553,15 @@ int main(void)
 		T(overlap_on_the_left_is_cut),
 		T(a_hole_is_filled),
 		T(each_segment_beside_a_hole_has_its_ack),
+		T(with_sack_a_pass_ends_with_one),
 		T(first_bytes_win),
 		T(random_pieces_make_the_whole),
 		T(the_queue_is_bounded),
 		T(small_segments_share_a_buffer),
 		T(a_shared_buffer_is_not_appended_to),
 		T(blocks_are_exact_and_the_latest_is_first),
+		T(a_block_is_reported_until_others_have_grown),
+		T(every_duplicate_is_reported),
 		T(as_many_blocks_as_fit),
 		T(no_blocks_without_permission),
 		T(full_data_segments_leave_blocks_to_acks),
