@@ -130,7 +130,7 @@ static uint32_t space(const struct tcp_ctx *ctx, const struct tcp_conn *c)
 	return most > c->rcv_held ? most - c->rcv_held : 0;
 }
 
-/* A user that takes more than a quarter of a window in a round trip is
+/* at: how far the user has come. One that takes more than a quarter of a window in a round trip is
  * held back by it soon: while what it took was measured the peer has doubled its window, and
  * doubles it again before it hears of ours. What grows is only a permission: memory is the business
  * of rcv_limit, and of the user's keeping up. */
@@ -149,6 +149,14 @@ static __rte_noinline void tune(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_
 	c->rcv_mark_ms = ctx->now_ms;
 }
 
+/* What waits behind a hole would be with a user who keeps up: where holes follow each other it is
+ * nearly all that arrives. */
+static void tune_by_arrival(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t end)
+{
+	if ((c->flags & TCP_F_USER) && !c->s.eof)
+		tune(ctx, c, end - c->rcv_held);
+}
+
 void tcp_receive_again(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t start, uint32_t end)
 {
 	/* An acknowledgement has room for one. */
@@ -165,6 +173,7 @@ static enum tcp_reasm reassemble(struct tcp_ctx *ctx, struct tcp_conn *c, struct
 		tcp_receive_again(ctx, c, s->seq, s->seq + s->len);
 	s->m = NULL;
 	drain(ctx, c);
+	tune_by_arrival(ctx, c, s->seq + s->len);
 	return what;
 }
 

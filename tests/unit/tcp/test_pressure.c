@@ -373,6 +373,40 @@ static void it_is_ahead_of_who_doubles(void **state)
 	assert_in_range(short_of, 0, 1);
 }
 
+/* Nothing can be read behind a hole, and the peer goes on doubling. */
+static void it_is_ahead_behind_a_hole(void **state)
+{
+	struct rig *r = *state;
+	uint32_t seq;
+
+	big(r);
+	seq = r->peer_seq + 1000;
+	for (unsigned n = 10; n <= 640; n *= 2) {
+		for (unsigned i = 0; i < n; i++, seq += 1000) {
+			PEER(r, .flags = TCP_ACK, SEQ(seq), .len = 1000);
+			rig_forget(r);
+		}
+		rig_pass(r, 50 * MS);
+		rig_forget(r);
+	}
+	assert_in_range(rig_conn(r)->rcv_edge - seq, 640000, 4 << 20);
+}
+
+/* What waits for a reader and what waits behind a hole are no reason together. */
+static void a_hole_does_not_excuse_a_reader(void **state)
+{
+	struct rig *r = *state;
+	uint32_t seq;
+
+	big(r);
+	arrive(r, 50, false);
+	seq = r->peer_seq + 1000;
+	for (unsigned i = 0; i < 10; i++, seq += 1000)
+		PEER(r, .flags = TCP_ACK, SEQ(seq), .len = 1000);
+	rig_pass(r, 50 * MS);
+	assert_int_equal(rig_conn(r)->rcv_grown, 0);
+}
+
 /* As it_doubles_for_who_keeps_up(), but from next door. */
 static void it_is_enough_for_who_is_near(void **state)
 {
@@ -493,6 +527,8 @@ int main(void)
 		T(a_short_shortage_costs_nobody_anything),
 		T(it_doubles_for_who_keeps_up),
 		T(it_is_ahead_of_who_doubles),
+		T(it_is_ahead_behind_a_hole),
+		T(a_hole_does_not_excuse_a_reader),
 		T(it_is_enough_for_who_is_near),
 		T(it_stays_for_who_is_slow),
 		T(it_stays_for_who_does_not_read),
