@@ -278,6 +278,38 @@ static void put_control(struct text *out, const struct admin_state *s)
 	}
 }
 
+/* ---- devices of bonds ---- */
+
+static void put_bond(struct text *out, const struct dataplane *dp, const struct iface_config *iface,
+		     unsigned i)
+{
+	for (unsigned k = 0; k < iface->bond.n_members; k++) {
+		const char *device = iface->bond.members[k];
+
+		text_puts(out, "weir_net_bond_member_up{");
+		put_label(out, "interface", iface->name, sizeof(iface->name));
+		text_puts(out, "device=\"");
+		text_put_label(out, device, strlen(device));
+		text_printf(out, "\"} %d\n", dataplane_member_up(dp, i, k));
+	}
+}
+
+/* No family where there is no bond. */
+static void put_bonds(struct text *out, const struct admin_state *s)
+{
+	const struct dataplane_config *cfg = &s->node->dataplane;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < cfg->n_ifaces; i++) {
+		if (cfg->ifaces[i].bond.mode == BOND_NONE)
+			continue;
+		if (n++ == 0)
+			put_head(out, "weir_net_bond_member_up", "gauge",
+				 "1 when the device of a bond can carry");
+		put_bond(out, s->dataplane, &cfg->ifaces[i], i);
+	}
+}
+
 /* Sessions come last: how many are requests. */
 static size_t count_requests(const struct request_sum *r, size_t n)
 {
@@ -295,6 +327,7 @@ void metrics_write(const struct admin_state *s, struct text *out)
 	put_control(out, s);
 	for (unsigned i = 0; i < CTR_COUNT; i++)
 		put_worker_family(out, s->dataplane, i);
+	put_bonds(out, s);
 	cluster_state_write(admin_snapshot(s), out);
 	put_requests(out, r, requests);
 	put_sessions(out, r + requests, n - requests);

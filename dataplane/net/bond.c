@@ -199,17 +199,33 @@ static bool carries(const struct port *port, uint16_t member)
 		(info.actor_state & both) == both);
 }
 
-uint16_t bond_active(const struct port *port)
+static uint32_t member_bit(const struct port *port, uint16_t member)
 {
-	uint16_t active[BOND_MEMBERS_MAX];
+	uint32_t k = 0;
+
+	while (k < port->n_members && port->members[k] != member)
+		k++;
+	return 1u << k;
+}
+
+/* The member that carries the traffic, or one of those that do; RTE_MAX_ETHPORTS: none does.
+ * up: all that can. */
+static uint16_t look(const struct port *port, uint32_t *up)
+{
+	uint16_t active[BOND_MEMBERS_MAX], first = RTE_MAX_ETHPORTS;
 	int n = rte_eth_bond_active_slaves_get(port->id, active, BOND_MEMBERS_MAX);
 
+	*up = 0;
+	for (int i = 0; i < n; i++) {
+		if (!carries(port, active[i]))
+			continue;
+		if (*up == 0)
+			first = active[i];
+		*up |= member_bit(port, active[i]);
+	}
 	if (port->bond == BOND_ACTIVE_BACKUP && n > 0)
 		return (uint16_t)rte_eth_bond_primary_get(port->id);
-	for (int i = 0; i < n; i++)
-		if (carries(port, active[i]))
-			return active[i];
-	return RTE_MAX_ETHPORTS;
+	return first;
 }
 
 /* The switch sends to the member that it last heard the MAC address from, and the driver says
@@ -229,12 +245,15 @@ void bond_turn(struct net *net)
 {
 	net->bond_us = UINT64_MAX;
 	for (uint16_t i = 0; i < net->ports->n_ports; i++) {
-		const struct port *port = &net->ports->ports[i];
+		struct port *port = &net->ports->ports[i];
 		uint16_t active;
+		uint32_t up;
 
 		if (port->bond == BOND_NONE || port->dev != i)
 			continue;
-		active = bond_active(port);
+		active = look(port, &up);
+		if (up != port->members_up)
+			__atomic_store_n(&port->members_up, up, __ATOMIC_RELAXED);
 		if (active != net->bond_active[i])
 			note_active(net, i, active);
 		/* What LACP has to say goes out with the next burst, be it empty. */
@@ -250,4 +269,11 @@ bool bond_is_down(const struct net *net, uint16_t port)
 
 	return net->ports->ports[dev].bond != BOND_NONE &&
 	       net->bond_active[dev] == RTE_MAX_ETHPORTS;
+}
+
+bool bond_member_up(const struct net_ports *ports, unsigned port, unsigned member)
+{
+	const struct port *owner = &ports->ports[ports->ports[port].dev];
+
+	return __atomic_load_n(&owner->members_up, __ATOMIC_RELAXED) >> member & 1;
 }

@@ -14,9 +14,10 @@ int bond_settle(const struct port *port);
 /* After port_stop() has stopped it; harmless on a port that is none. */
 void bond_destroy(struct port *port);
 
-/* The member that carries the traffic, or one of those that do; RTE_MAX_ETHPORTS: none does. */
-uint16_t bond_active(const struct port *port);
 /* Worker 0, when net->bond_us is due. */
 void bond_turn(struct net *net);
 /* Nobody can hear what goes out of the port now. */
 bool bond_is_down(const struct net *net, uint16_t port);
+/* Any thread: whether a member can carry, as worker 0 last saw it. port: maybe one that shares
+ * the bond; member: its place in the configuration. */
+bool bond_member_up(const struct net_ports *ports, unsigned port, unsigned member);

@@ -1,5 +1,5 @@
 /* port.h - devices, queues, the pool and the rings between workers: made once by the control
- * thread, then read only but for the sleep flags. */
+ * thread, then read only but for the sleep flags and what is known of bonds. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -54,6 +54,9 @@ struct port {
 	uint8_t wake[PORT_QUEUES_MAX]; /* enum port_wake */
 	int queue_fd[PORT_QUEUES_MAX];
 	int group_fd; /* keeps memberships of multicast groups in the kernel; -1: none */
+	/* Atomic; bit k: members[k] can carry. Worker 0 keeps it, and writes it only when it has
+	 * changed: all read the line. */
+	uint32_t members_up;
 	struct rte_ring *relay[WEIR_WORKERS_MAX]; /* NULL: the worker has a queue */
 };
 

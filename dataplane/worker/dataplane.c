@@ -11,6 +11,7 @@
 #include <rte_mempool.h>
 #include <rte_pause.h>
 
+#include <net/bond.h>
 #include <upstream/mailbox.h>
 #include <worker/tsc.h>
 #include <worker/worker.h>
@@ -164,6 +165,11 @@ bool dataplane_next_duplicate(struct dataplane *dp, const char **iface, struct i
 		return false;
 	*iface = dp->cfg.ifaces[port].name;
 	return true;
+}
+
+bool dataplane_member_up(const struct dataplane *dp, unsigned iface, unsigned member)
+{
+	return bond_member_up(dp->ports, iface, member);
 }
 
 uint32_t dataplane_mbufs_in_use(const struct dataplane *dp)

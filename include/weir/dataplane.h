@@ -141,6 +141,10 @@ void dataplane_capture(struct dataplane *dp, struct capture *c);
  * (borrowed); each is told once. False: no more. */
 bool dataplane_next_duplicate(struct dataplane *dp, const char **iface, struct ip_addr *ip);
 
+/* Whether a device of an interface's bond can carry: its link is up and, with LACP, the partner
+ * has taken it in. For reading at any time; false before the workers run. */
+bool dataplane_member_up(const struct dataplane *dp, unsigned iface, unsigned member);
+
 /* The workers' clock: microseconds, the same for all of them. */
 uint64_t dataplane_now_us(const struct dataplane *dp);
 

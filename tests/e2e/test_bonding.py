@@ -29,6 +29,16 @@ class Bond:
     def changes(self):
         return self.weir.metrics().sum("weir_net_bond_changes_total")
 
+    def up(self, interface="ext"):
+        """The devices that can carry, as the metric says."""
+        samples = self.weir.metrics().all("weir_net_bond_member_up", interface=interface)
+        assert len(samples) == len(MEMBERS)
+        return {labels["device"].split("iface=")[1] for labels, value in samples if value}
+
+    def told(self, *members):
+        proc.wait_until(f"{members} can carry", lambda: self.up() == set(members), timeout=20)
+        assert self.up("ext5") == set(members)  # of the same devices
+
     def requests(self, n=20, ip=GW_IP):
         for _ in range(n):
             assert curl(self.lab.client, f"http://{ip}/", headers=(f"Host: {HOST}",),
@@ -73,14 +83,17 @@ def test_the_other_member_takes_over(lab, bookinfo_servers, start_weir, workers)
         it.carried_by("m0")
         for gone, left in (("m0", "m1"), ("m1", "m0")):
             before = it.changes()
+            it.told(*MEMBERS)
             with Connection(lab.client, GW_IP) as conn:
                 assert conn.get("/", HOST).status == 200
                 it.set(gone, "down")
                 it.carried_by(left)
                 assert conn.get("/", HOST).status == 200
+            it.told(left)
             it.requests()
             assert it.changes() == before + 1
             it.set(gone, "up")
+            it.told(*MEMBERS)
             it.requests()
         # A member that comes back waits for its turn.
         assert it.carrier() == "m0"
@@ -115,8 +128,10 @@ def test_nobody_left(lab, bookinfo_servers, start_weir):
             it.set(member, "down")
             proc.wait_until(f"{member} is missed", lambda n=changes: it.changes() == n,
                             timeout=BOUND)
+        it.told()
         it.set("m1", "up")
         it.carried_by("m1")
+        it.told("m1")
         it.requests()
 
 
@@ -132,12 +147,16 @@ def test_both_members_carry(lab, bookinfo_servers, start_weir):
 
 def test_lacp(lab, bookinfo_servers, start_weir):
     with bonded(lab, start_weir, mode="802.3ad") as it:
+        assert not it.up()  # the links are, and the partner has not agreed
         proc.wait_until("the aggregation carries", it.changes, timeout=20)
         it.requests()
+        it.told(*MEMBERS)
         assert it.switch.joined == set(MEMBERS)
         it.set("m0", "down")
+        it.told("m1")
         it.requests()
         it.set("m0", "up")
+        it.told(*MEMBERS)
         proc.wait_until("m0 is back", lambda: "m0" in it.switch.joined, timeout=20)
         it.requests()
 

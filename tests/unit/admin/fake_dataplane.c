@@ -115,6 +115,11 @@ bool dataplane_next_duplicate(struct dataplane *dp, const char **iface, struct i
 	return false;
 }
 
+bool dataplane_member_up(const struct dataplane *dp, unsigned iface, unsigned member)
+{
+	return dp->members_up[iface] >> member & 1;
+}
+
 uint32_t dataplane_mbufs_in_use(const struct dataplane *dp)
 {
 	return dp->mbufs_in_use;

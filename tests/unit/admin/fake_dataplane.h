@@ -8,7 +8,8 @@ struct dataplane {
 	struct request_stats *requests;
 	struct log_ring *rings;
 	uint32_t mbufs_in_use, mbufs_total;
-	struct capture *capture; /* the last that was published */
+	uint32_t members_up[WEIR_PORTS_MAX]; /* a bit for each device of a bond */
+	struct capture *capture;             /* the last that was published */
 	bool started, draining, idle, stopped;
 	unsigned wakes;
 };

@@ -304,6 +304,32 @@ static void control_numbers(void **state)
 	exposition_free(e);
 }
 
+static void devices_of_bonds(void **state)
+{
+	struct fixture *f = *state;
+	struct iface_config *i = f->node.dataplane.ifaces;
+	struct exposition *e;
+
+	f->node.dataplane.n_ifaces = 2;
+	strcpy(i[0].name, "int");
+	strcpy(i[1].name, "ext");
+	f->dataplane->members_up[1] = 1u << 1;
+	e = scrape(f);
+	for (size_t k = 0; k < e->n_samples; k++)
+		assert_null(strstr(e->samples[k].series, "weir_net_bond_member_up"));
+	exposition_free(e);
+	i[1].bond = (struct bond_config){.mode = BOND_BALANCE,
+					 .n_members = 2,
+					 .members = {"0000:03:00.0", "net_tap0,iface=\"m\""}};
+	e = scrape(f);
+	assert_int_equal(
+		value(e, "weir_net_bond_member_up{interface=\"ext\",device=\"0000:03:00.0\"}"), 0);
+	assert_int_equal(value(e, "weir_net_bond_member_up{interface=\"ext\","
+				  "device=\"net_tap0,iface=\\\"m\\\"\"}"),
+			 1);
+	exposition_free(e);
+}
+
 static void fill_row(struct request_stat *r, uint64_t count)
 {
 	strcpy(r->service_host, "reviews.default.svc.cluster.local");
@@ -469,6 +495,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(every_counter_is_there_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(gauges_may_be_negative, setup, teardown),
 		cmocka_unit_test_setup_teardown(control_numbers, setup, teardown),
+		cmocka_unit_test_setup_teardown(devices_of_bonds, setup, teardown),
 		cmocka_unit_test_setup_teardown(requests_are_added_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(sessions_are_told_apart, setup, teardown),
 		cmocka_unit_test_setup_teardown(stats_are_sums, setup, teardown),

@@ -114,6 +114,48 @@ static void who_carries_is_announced(void **state)
 	box_close(b);
 }
 
+static unsigned members_up(const struct box *b)
+{
+	return bond_member_up(b->ports, 0, 0) | (unsigned)bond_member_up(b->ports, 0, 1) << 1;
+}
+
+static void wait_for_members(struct box *b, unsigned want)
+{
+	for (unsigned i = 0; i < 5000 && members_up(b) != want; i++) {
+		usleep(1000);
+		turn(b, 10000);
+	}
+	assert_int_equal(members_up(b), want);
+}
+
+/* Each for itself, also the one that waits for its turn. A net_null that is stopped has its
+ * link down. */
+static void who_can_carry_is_known(void **state)
+{
+	static const enum bond_mode modes[] = {BOND_ACTIVE_BACKUP, BOND_BALANCE};
+	struct dataplane_config cfg;
+
+	(void)state;
+	for (unsigned i = 0; i < RTE_DIM(modes); i++) {
+		const uint16_t *members;
+		struct box *b;
+
+		configure(&cfg, modes[i], 1);
+		b = box_open_as(&cfg);
+		members = b->ports->ports[0].members;
+		assert_int_equal(members_up(b), 0);
+		wait_for_members(b, 3);
+		assert_int_equal(rte_eth_dev_stop(members[0]), 0);
+		wait_for_members(b, 2);
+		assert_int_equal(rte_eth_dev_stop(members[1]), 0);
+		wait_for_members(b, 0);
+		assert_true(bond_is_down(b->net[0], 0));
+		assert_int_equal(rte_eth_dev_start(members[0]), 0);
+		wait_for_members(b, 1);
+		box_close(b);
+	}
+}
+
 static void expect_refusal(const char *a, const char *b, const char *part)
 {
 	struct dataplane_config cfg;
@@ -144,6 +186,7 @@ int main(void)
 		cmocka_unit_test(a_bond_is_one_port),
 		cmocka_unit_test(nothing_is_asked_while_nobody_hears),
 		cmocka_unit_test(who_carries_is_announced),
+		cmocka_unit_test(who_can_carry_is_known),
 		cmocka_unit_test(who_cannot_be_a_member_is_said),
 	};
 
