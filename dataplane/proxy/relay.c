@@ -1,6 +1,8 @@
 /* relay.c - owns the bytes on their way between two streams. */
 #include <proxy/relay.h>
 
+#include <weir/feedback.h>
+
 static enum relay_side side_of(const struct relay *r, const struct bytestream *bs)
 {
 	return bs == r->ends[RELAY_CLIENT] ? RELAY_CLIENT : RELAY_SERVER;
@@ -105,6 +107,19 @@ enum relay_verdict relay_event(struct relay *r, struct bytestream *bs, uint32_t 
 		ok = move(r, other(side), now_us);
 	ok &= move(r, side, now_us);
 	return verdict(r, ok);
+}
+
+uint32_t relay_flag(enum relay_verdict v)
+{
+	static const uint32_t flags[] = {
+		[RELAY_GOES_ON] = 0,
+		[RELAY_ENDED] = 0,
+		[RELAY_LOST_CLIENT] = RESPONSE_FLAG_DC,
+		[RELAY_LOST_SERVER] = RESPONSE_FLAG_UC,
+		[RELAY_BROKEN] = RESPONSE_FLAG_UPE,
+	};
+
+	return flags[v];
 }
 
 uint64_t relay_active_us(const struct relay *r, uint64_t now_us)

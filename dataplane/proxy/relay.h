@@ -42,6 +42,9 @@ enum relay_verdict relay_begin(struct relay *r, struct bytestream *client,
 enum relay_verdict relay_event(struct relay *r, struct bytestream *bs, uint32_t events,
 			       uint64_t now_us);
 
+/* What a verdict says of the connection in the access log: enum response_flag; 0: nothing. */
+uint32_t relay_flag(enum relay_verdict v);
+
 /* When any byte last came from, or was taken by, either side. */
 uint64_t relay_active_us(const struct relay *r, uint64_t now_us);
 

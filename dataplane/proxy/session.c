@@ -133,12 +133,7 @@ static void settle(struct session *x, enum relay_verdict v)
 {
 	if (v == RELAY_GOES_ON)
 		return;
-	if (v == RELAY_LOST_CLIENT)
-		x->flags |= RESPONSE_FLAG_DC;
-	else if (v == RELAY_LOST_SERVER)
-		x->flags |= RESPONSE_FLAG_UC;
-	else if (v == RELAY_BROKEN)
-		x->flags |= RESPONSE_FLAG_UPE;
+	x->flags |= relay_flag(v);
 	finish(x, v != RELAY_ENDED);
 }
 

@@ -20,10 +20,7 @@ static void settle(struct stream *s, enum relay_verdict v)
 {
 	if (v == RELAY_GOES_ON)
 		return;
-	if (v == RELAY_LOST_CLIENT)
-		s->flags |= RESPONSE_FLAG_DC;
-	else if (v == RELAY_LOST_SERVER)
-		s->flags |= RESPONSE_FLAG_UC;
+	s->flags |= relay_flag(v);
 	finish(s, v != RELAY_ENDED);
 }
 
