@@ -16,6 +16,9 @@ struct h2_conn;
 /* In `announce`: HTTP/2 is spoken. */
 #define UPSTREAM_HTTP2 0x80
 
+/* Response content handed on at a time; the rest waits where it was received. */
+#define UPSTREAM_READ_MAX (64u * 1024)
+
 /* What serves a request. In HTTP/1.1 a connection; in HTTP/2 a stream, and the connection that
  * carries it is another of these, which no user sees (h2_conn.h). */
 struct upstream_conn {

@@ -6,9 +6,6 @@
 
 #include <errno.h>
 
-/* Response content handed on at a time; the rest waits in the receive queue. */
-#define READ_MAX (64u * 1024)
-
 static struct upstream_conn *conn_of(struct exchange_end *e)
 {
 	return (struct upstream_conn *)((char *)e - offsetof(struct upstream_conn, end));
@@ -203,7 +200,7 @@ static enum step read_body(struct upstream_conn *uc)
 	if (!env->user_ops->can_take(uc->user))
 		return STEP_WAIT;
 	mbq_init(&data);
-	rc = h1_body_take(&uc->body, &uc->bs->rx, READ_MAX, &data, &used, env->pool);
+	rc = h1_body_take(&uc->body, &uc->bs->rx, UPSTREAM_READ_MAX, &data, &used, env->pool);
 	bytestream_consumed(uc->bs, used);
 	if (data.bytes)
 		env->user_ops->data(uc->user, &data);

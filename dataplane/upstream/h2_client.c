@@ -11,8 +11,6 @@
 
 /* Of a request's content that waits for the server's windows. */
 #define SEND_MAX (64u * 1024)
-/* Response content handed on at a time. */
-#define READ_MAX (64u * 1024)
 
 static struct h2_request *of_end(struct exchange_end *e)
 {
@@ -186,7 +184,7 @@ static void deliver(struct h2_request *r)
 	struct mbq data;
 
 	mbq_init(&data);
-	while (r->stream.rx.head && data.bytes < READ_MAX)
+	while (r->stream.rx.head && data.bytes < UPSTREAM_READ_MAX)
 		mbq_push(&data, mbq_pop(&r->stream.rx));
 	h2_stream_consumed(&r->stream, data.bytes);
 	h2_conn_touch(r->conn);
