@@ -5,7 +5,6 @@
  * left, neither of nghttp2's memory nor of the pool's. */
 #include <string.h>
 
-#include <rte_eal.h>
 #include <rte_mempool.h>
 
 #include <http/h2_head.h>

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include <rte_byteorder.h>
-#include <rte_eal.h>
 #include <rte_mempool.h>
 #include <rte_tcp.h>
 

@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include <cmocka.h>
-#include <rte_eal.h>
 
+#include "../../eal.h"
 #include "guard.h"
 
 #define TEXT_MAX 16384
@@ -201,15 +201,8 @@ static void test_empty_pool(void **state)
 
 static int setup(void **state)
 {
-	static char text[][20] = {
-		"test", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
-		"-l",   "0",         "-m",          "64",       "--log-level=error"};
-	char *args[RTE_DIM(text)];
-
 	(void)state;
-	for (size_t i = 0; i < RTE_DIM(text); i++)
-		args[i] = text[i];
-	if (rte_eal_init(RTE_DIM(args), args) < 0)
+	if (!test_eal_init("test", "64"))
 		return -1;
 	pool = rte_pktmbuf_pool_create("heads", POOL, 0, RTE_ALIGN(sizeof(struct pkt_priv), 8),
 				       RTE_MBUF_DEFAULT_BUF_SIZE, 0);

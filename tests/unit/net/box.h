@@ -8,11 +8,12 @@
 
 #include <cmocka.h>
 
-#include <rte_eal.h>
 #include <rte_ethdev.h>
 
 #include <net/context.h>
 #include <net/pkt.h>
+
+#include "../../eal.h"
 
 #define OWN      "198.18.0.2"
 #define PEER     "198.18.0.1"
@@ -87,11 +88,8 @@ static const struct net_ops box_ops = {
 
 static inline int box_eal(void **state)
 {
-	const char *args[] = {"test", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
-			      "-l",   "0",         "-m",          "192",      "--log-level=error"};
-
 	(void)state;
-	return rte_eal_init((int)RTE_DIM(args), (char **)(uintptr_t)args) < 0 ? -1 : 0;
+	return test_eal_init("test", "192") ? 0 : -1;
 }
 
 static inline void box_configure(struct dataplane_config *cfg, unsigned n_workers)

@@ -13,13 +13,14 @@
 #include <unistd.h>
 
 #include <rte_cycles.h>
-#include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 
 #include <net/context.h>
 #include <net/pkt.h>
+
+#include "../../eal.h"
 
 #define HELD     512
 #define CHECK_US 1000000
@@ -171,16 +172,13 @@ static void configure(struct iface_config *i, const char *name, char **argv)
 	i->addrs[0].len = (uint8_t)(96 + atoi(argv[2]));
 }
 
-static int start_eal(unsigned n_workers)
+static bool start_eal(unsigned n_workers)
 {
 	char lcores[32];
-	const char *args[] = {
-		"wire",     "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
-		"--lcores", lcores,      "-m",          "256",      "--log-level=warning"};
 
 	/* Workers share the cores: lcore ids are not CPU numbers. */
 	snprintf(lcores, sizeof(lcores), "(0-%u)@(0-1)", n_workers);
-	return rte_eal_init((int)RTE_DIM(args), (char **)(uintptr_t)args);
+	return test_eal_init_on(lcores, "wire", "256");
 }
 
 static void prepare(struct worker *w, struct net_ports *ports, unsigned i, int argc, char **argv)
@@ -214,7 +212,7 @@ int main(int argc, char **argv)
 	configure(&cfg.ifaces[0], "first", argv + 3);
 	if (argc == 10)
 		configure(&cfg.ifaces[1], "second", argv + 6);
-	if (start_eal(cfg.n_workers) < 0)
+	if (!start_eal(cfg.n_workers))
 		return 1;
 	ports = net_ports_open(&cfg, &pool, err, sizeof(err));
 	if (!ports) {

@@ -8,8 +8,9 @@
 
 #include <cmocka.h>
 #include <lb/state.h>
-#include <rte_eal.h>
 #include <rte_mempool.h>
+
+#include "../../eal.h"
 
 #define POOL_MBUFS 4096
 #define START_US   1000000
@@ -20,15 +21,8 @@ static struct rte_mempool *pool, *wire;
 
 int rig_global_setup(void **state)
 {
-	static char args[][20] = {
-		"test", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
-		"-l",   "0",         "-m",          "64",       "--log-level=error"};
-	char *argv[RTE_DIM(args) + 1] = {0};
-
-	for (unsigned i = 0; i < RTE_DIM(args); i++)
-		argv[i] = args[i];
 	(void)state;
-	if (rte_eal_init((int)RTE_DIM(args), argv) < 0)
+	if (!test_eal_init("test", "64"))
 		return -1;
 	pool = rte_pktmbuf_pool_create("proxy", POOL_MBUFS, 0, sizeof(struct pkt_priv),
 				       RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);

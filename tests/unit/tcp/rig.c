@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_eal.h>
 #include <rte_mempool.h>
 #include <rte_tcp.h>
+
+#include "../../eal.h"
 
 #define MBUFS 2047
 
@@ -21,16 +22,8 @@ static struct rte_mempool *shared_pool(struct rte_mempool *set)
 
 int rig_group_setup(void **state)
 {
-	static char args[][20] = {
-		"test", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
-		"-l",   "0",         "-m",          "64",       "--log-level=error"};
-	char *argv[sizeof(args) / sizeof(args[0]) + 1] = {0};
-	int argc = (int)(sizeof(args) / sizeof(args[0]));
-
 	(void)state;
-	for (int i = 0; i < argc; i++)
-		argv[i] = args[i];
-	if (rte_eal_init(argc, argv) < 0)
+	if (!test_eal_init("test", "64"))
 		return -1;
 	return shared_pool(rte_pktmbuf_pool_create("rig", MBUFS, 0, sizeof(struct pkt_priv),
 						   2048 + RTE_PKTMBUF_HEADROOM, 0))
