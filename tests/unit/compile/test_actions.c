@@ -1,24 +1,8 @@
 /* test_actions.c - what rules become: the order of header operations, keys, what is refused. */
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "world.h"
+#include "fresh.h"
 
 #include <pcre2.h>
-
-static struct world w;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_init(&w, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_fini(&w);
-	return 0;
-}
 
 #define VS(rule)                                                                                   \
 	"apiVersion: networking.istio.io/v1\n"                                                     \
@@ -193,14 +177,10 @@ static void every_field_is_in_the_key(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_plain_route_has_none, setup, teardown),
-		cmocka_unit_test_setup_teardown(operations_of_a_single_destination, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(framing_is_the_gateways, setup, teardown),
-		cmocka_unit_test_setup_teardown(unknown_variables_are_told, setup, teardown),
-		cmocka_unit_test_setup_teardown(arguments_with_percent_signs, setup, teardown),
-		cmocka_unit_test_setup_teardown(expressions_match_characters, setup, teardown),
-		cmocka_unit_test_setup_teardown(every_field_is_in_the_key, setup, teardown),
+		T(a_plain_route_has_none),       T(operations_of_a_single_destination),
+		T(framing_is_the_gateways),      T(unknown_variables_are_told),
+		T(arguments_with_percent_signs), T(expressions_match_characters),
+		T(every_field_is_in_the_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 
 #include <weir/xxh64.h>
 
+#include "fresh.h"
 #include "yaml.h"
 
 #define PICKS 100000u
@@ -21,22 +22,6 @@
 	"loadBalancer: {consistentHash: {httpHeaderName: x-user, maglev: {tableSize: 65537}}}"
 #define SIMPLE(p) "loadBalancer: {simple: " p "}"
 #define HEALTH    ", outlierDetection: {maxEjectionPercent: 100}"
-
-static struct world w;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_init(&w, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_fini(&w);
-	return 0;
-}
 
 /* Vectors of the specification's own sanity checks. */
 static void test_xxh64(void **state)
@@ -587,33 +572,30 @@ static void test_least_request_beats_round_robin(void **state)
 	assert_true(least * 3 < rr * 2);
 }
 
-/* A world for each: health and age belong to names and outlive their test otherwise. */
-#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_xxh64),
-		TEST(test_distributions),
-		TEST(test_hash_distributions),
-		TEST(test_round_robin_without_the_ejected),
-		TEST(test_the_ejected_get_nothing),
-		TEST(test_panic),
-		TEST(test_b251_disruption_of_a_ring),
-		TEST(test_disruption_of_maglev),
-		TEST(test_ejection_moves_only_own_keys),
-		TEST(test_hashing_honours_weights),
-		TEST(test_sizes),
-		TEST(test_ring_lookup),
-		TEST(test_tables_are_shared),
-		TEST(test_retries_do_not_avoid),
-		TEST(test_affinity),
-		TEST(test_b261_warmup),
-		TEST(test_all_workers_know_one_age),
-		TEST(test_old_warmup),
-		TEST(test_warmup_of_least_request),
-		TEST(test_warmup_is_not_for_random),
-		TEST(test_least_request_beats_round_robin),
+		T(test_xxh64),
+		T(test_distributions),
+		T(test_hash_distributions),
+		T(test_round_robin_without_the_ejected),
+		T(test_the_ejected_get_nothing),
+		T(test_panic),
+		T(test_b251_disruption_of_a_ring),
+		T(test_disruption_of_maglev),
+		T(test_ejection_moves_only_own_keys),
+		T(test_hashing_honours_weights),
+		T(test_sizes),
+		T(test_ring_lookup),
+		T(test_tables_are_shared),
+		T(test_retries_do_not_avoid),
+		T(test_affinity),
+		T(test_b261_warmup),
+		T(test_all_workers_know_one_age),
+		T(test_old_warmup),
+		T(test_warmup_of_least_request),
+		T(test_warmup_is_not_for_random),
+		T(test_least_request_beats_round_robin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 
 #include <weir/xxh64.h>
 
+#include "fresh.h"
 #include "yaml.h"
 
 #define RING "loadBalancer: {consistentHash: {httpHeaderName: x-user}}"
@@ -12,22 +13,6 @@
 #define HEALTH ", outlierDetection: {maxEjectionPercent: 100}"
 
 #define OPEN_MAX 2000
-
-static struct world w;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_init(&w, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_fini(&w);
-	return 0;
-}
 
 /* The snapshot is the test's own: it may say what the annotation would. */
 static void bound(const struct cluster *c, uint32_t percent)
@@ -306,7 +291,6 @@ static void test_annotation(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_nobody_has_more_than_its_share),
 		T(test_a_hot_key_spreads_to_its_neighbours),

@@ -1,26 +1,10 @@
 /* test_changes.c - one change after the other, as the store gives them: what is the same object
  * again has not changed. A snapshot must not depend on how it came about. */
-#include "world.h"
+#include "fresh.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct world w;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_init(&w, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_fini(&w);
-	return 0;
-}
 
 /* ---- the set, object by object ---- */
 
@@ -362,8 +346,6 @@ static void test_any_changes(void **state)
 	assert_true(compiler_work(w.compiler).rules_only > builds / 4);
 	assert_true(compiler_work(w.compiler).rules_only < builds);
 }
-
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -1,26 +1,10 @@
 /* test_checks.c - active health checks: from probes and annotations to clusters, and the states
  * that endpoints begin in. */
-#include "world.h"
+#include "fresh.h"
 
 #include <string.h>
 
 #include "yaml.h"
-
-static struct world w;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_init(&w, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_fini(&w);
-	return 0;
-}
 
 #define E "outbound|80||e.test"
 
@@ -267,7 +251,6 @@ static void test_kept_over_builds(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_none),
 		T(test_annotation_defaults),

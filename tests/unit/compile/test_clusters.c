@@ -1,25 +1,9 @@
 /* test_clusters.c - endpoints and policies of clusters: groups O and Q. */
-#include "world.h"
+#include "fresh.h"
 
 #include <string.h>
 
 #include "yaml.h"
-
-static struct world w;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_init(&w, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_fini(&w);
-	return 0;
-}
 
 #define A     "outbound|8000||a.default.svc.cluster.local"
 #define A_V1  "outbound|8000|v1|a.default.svc.cluster.local"
@@ -801,7 +785,6 @@ static void test_entry_visibility(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_defaults),
 		T(test_b270_proxy_protocol),

@@ -1,27 +1,11 @@
 /* test_delegates.c - rules that a VirtualService leaves to another one: every sentence of
  * reference 2.4.11. */
-#include "world.h"
+#include "fresh.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include <weir/route.h>
-
-static struct world w;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_init(&w, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_fini(&w);
-	return 0;
-}
 
 #define OBJECT(name, ns, body)                                                                     \
 	"---\napiVersion: networking.istio.io/v1\nkind: VirtualService\n"                          \

@@ -1,24 +1,8 @@
 /* test_destinations.c - where a route sends requests, in which shares: group D. */
-#include "world.h"
+#include "fresh.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static struct world w;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_init(&w, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_fini(&w);
-	return 0;
-}
 
 #define LOAD_PORT(gateways, route)                                                                 \
 	world_load(&w, WITH_FIXTURE("apiVersion: networking.istio.io/v1\n"                         \
@@ -208,7 +192,6 @@ static void test_two_blocks_share_weights_not_cursors(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_b059_75_25),
 		T(test_b060_single_destination_gets_all),

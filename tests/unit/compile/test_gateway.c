@@ -1,25 +1,9 @@
 /* test_gateway.c - servers, their hosts, and how VirtualServices share them: group L. */
-#include "world.h"
+#include "fresh.h"
 
 #include <string.h>
 
 #include "yaml.h"
-
-static struct world w;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_init(&w, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_fini(&w);
-	return 0;
-}
 
 static void test_b185_gateway_without_rules(void **state)
 {
@@ -295,7 +279,6 @@ static void test_connection_limits(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_b185_gateway_without_rules),
 		T(test_proxy_protocol_is_the_listeners),

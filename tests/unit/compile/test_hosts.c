@@ -1,5 +1,5 @@
 /* test_hosts.c - names and hosts: behaviours of group B that compilation and lookup decide. */
-#include "world.h"
+#include "fresh.h"
 
 #include <string.h>
 
@@ -11,22 +11,6 @@
 	"spec: {hosts: " hosts ", " rest "}\n"
 
 #define TO(host) "http: [{route: [{destination: {host: " host "}}]}]"
-
-static struct world w;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_init(&w, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_fini(&w);
-	return 0;
-}
 
 static void test_b009_older_wins(void **state)
 {
@@ -224,7 +208,6 @@ static void test_ip_hosts(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_b009_older_wins),
 		T(test_b010_then_name),

@@ -1,26 +1,10 @@
 /* test_mesh.c - listeners on VIPs, their host tables, and rules bound to "mesh" (D1). */
-#include "world.h"
+#include "fresh.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "yaml.h"
-
-static struct world w;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_init(&w, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_fini(&w);
-	return 0;
-}
 
 #define REVIEWS                                                                                    \
 	SERVICE_OF("reviews", "default", "clusterIP: 10.0.0.1, ports: [{name: http, port: 9080}]")
@@ -293,7 +277,6 @@ static void test_sources_follow_the_registry(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_source_labels),
 		T(test_source_namespace),

@@ -1,23 +1,7 @@
 /* test_rate_limits.c - weir.io/rate-limit: which requests share a bucket, and for how long. */
-#include "world.h"
+#include "fresh.h"
 
 #include "yaml.h"
-
-static struct world w;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_init(&w, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_fini(&w);
-	return 0;
-}
 
 #define LIMITED(kind, name, rates, spec)                                                           \
 	"---\napiVersion: networking.istio.io/v1\nkind: " kind "\nmetadata:\n  name: " name        \
@@ -108,7 +92,6 @@ static void test_delegates_count_at_both(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_limits_are_shared_by_name),
 		T(test_no_limit_no_actions),

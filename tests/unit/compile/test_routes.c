@@ -1,25 +1,9 @@
 /* test_routes.c - which route a request takes: behaviours of group C, and retries and timeouts
  * of group F that are decided at compilation. */
-#include "world.h"
+#include "fresh.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static struct world w;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_init(&w, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_fini(&w);
-	return 0;
-}
 
 /* One VirtualService on x.test with these http rules. */
 #define LOAD(http)                                                                                 \
@@ -590,7 +574,6 @@ static void test_no_default_retries_in_08(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_b024_prefixes_in_one_rule),
 		T(test_b025_prefix_is_plain),

@@ -1,6 +1,6 @@
 /* test_sharing.c - what stays the same from one snapshot to the next: ids, generations and
  * compiled objects; and that compiling a large set stays cheap. */
-#include "world.h"
+#include "fresh.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,22 +10,6 @@
 #include <compile/intern.h>
 
 #include "yaml.h"
-
-static struct world w;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_init(&w, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_fini(&w);
-	return 0;
-}
 
 static void test_intern_ids(void **state)
 {
@@ -383,7 +367,6 @@ static void test_warnings_come_again(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_intern_ids),
 		T(test_unchanged_vhost_is_shared),

@@ -1,27 +1,11 @@
 /* test_tcp_routes.c - TCP servers and the one rule that each gets: group K, and what is shared with
  * group L. */
-#include "world.h"
+#include "fresh.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "yaml.h"
-
-static struct world w;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_init(&w, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_fini(&w);
-	return 0;
-}
 
 #define TCP_PORT(n) "port: {number: " n ", name: tcp-" n ", protocol: TCP}"
 #define TCP_GW      GATEWAY("edge", "{hosts: ['*'], " TCP_PORT("5000") "}")
@@ -201,7 +185,6 @@ static void test_protocols_and_bind(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_b181_weights),           T(test_b182_without_rule_not_open),
 		T(test_first_match_wins),       T(test_other_conditions_do_not_count),
