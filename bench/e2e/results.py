@@ -10,7 +10,7 @@ MEDIANS = ("rps", "gbps", "p50_us", "p99_us", "p999_us", "busy_cycles_per_reques
            "instructions_per_request", "allocations_per_request", "foreign_receive_cycles",
            "receive_cycles_elsewhere", "one_core_rps", "added_p50_us", "added_p99_us",
            "added_p999_us", "window_p50_us",
-           "window_p99_us", "fifth_rps", "fifth_p99_us", "fifth_window_p99_us",
+           "window_p99_us", "tenth_rps", "tenth_p99_us", "tenth_window_p99_us",
            "added_window_p50_us", "added_window_p99_us", "rate", "reloads",
            "connections", "held", "served_again", "lost",
            "ramp_seconds", "bytes_per_connection", "process_bytes_per_connection",

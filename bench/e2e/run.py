@@ -195,7 +195,7 @@ class Bench:
                 self.results.add("reload", system, sample)
 
     def mirrors(self):
-        """Rounds of all mirrors in turn: at full speed, then at a fifth of that without one."""
+        """Rounds of all mirrors in turn: at full speed, then at a tenth of that without one."""
         weirs = [s for s in self.systems if s.name == "weir" and self.wants("mirror")]
         for number in range(self.options.rounds):
             for system in weirs:

@@ -154,12 +154,12 @@ def mirrors(results):
             e = results.entry(name, *system)
             if e:
                 of_none = [_shares(results.shares(name, "mirror-none", system, field))
-                           for field in ("rps", "fifth_window_p99_us", "fifth_p99_us")]
+                           for field in ("rps", "tenth_window_p99_us", "tenth_p99_us")]
                 rows.append([kind, system[1], count(e["rps"]), of_none[0],
-                             count(e.get("fifth_rps")), count(e.get("fifth_window_p99_us"), ".1f"),
-                             of_none[1], count(e.get("fifth_p99_us"), ",.0f"), of_none[2],
+                             count(e.get("tenth_rps")), count(e.get("tenth_window_p99_us"), ".1f"),
+                             of_none[1], count(e.get("tenth_p99_us"), ",.0f"), of_none[2],
                              count(e["wrong"])])
-    return table(["mirror", "path:", "requests/s", "of those without", "at a fifth",
+    return table(["mirror", "path:", "requests/s", "of those without", "at a tenth",
                   f"p99 us, median {WINDOW_MS} ms", "of that without", "p99 us",
                   "of that without", "wrong"], rows)
 

@@ -53,7 +53,7 @@ OTHER = {
     **{name: f"{n:,} idle keep-alive connections, each used before and after"
        for name, n in IDLE.items()},
     "mirror": "keepalive-64 with a mirror of everything that is absent, dead, slow and fast in "
-              "turn, and at a fifth of its maximum without; weir only",
+              "turn, and at a tenth of its maximum without; weir only",
     "reload": "keepalive-64 while the configuration changes: weir 10 times a second, "
               "the others once a second",
 }

@@ -26,7 +26,7 @@
 #define KEPT_SHARE 16
 
 /* Of all requests in progress, copies for mirrors are at most one in so many. */
-#define MIRRORED_SHARE 8
+#define MIRRORED_SHARE 32
 #define MIRRORED_MIN   16u
 
 static void fire(void *arg, struct wheel_timer *t)
@@ -257,6 +257,11 @@ void proxy_begin_copies(struct proxy *px, uint32_t n)
 {
 	while (n-- && px->n_copies)
 		mirror_go(TAILQ_FIRST(&px->copies));
+}
+
+uint32_t proxy_requests(const struct proxy *px)
+{
+	return px->streams.used - px->n_mirrored - px->n_tunnels;
 }
 
 bool proxy_has_mail(const struct proxy *px)

@@ -140,6 +140,9 @@ bool proxy_settle(struct proxy *px);
 uint32_t proxy_copies(const struct proxy *px);
 void proxy_begin_copies(struct proxy *px, uint32_t n);
 
+/* Requests of clients that are in progress, without tunnels. */
+uint32_t proxy_requests(const struct proxy *px);
+
 /* Is there something to settle? For whoever is about to sleep, in a way that fits mailboxes. */
 bool proxy_has_mail(const struct proxy *px);
 

@@ -55,9 +55,8 @@ static uint32_t mbufs_left(struct rte_mempool *pool)
 	return rte_mempool_get_ops(pool->ops_index)->get_count(pool) + (own ? own->len : 0);
 }
 
-/* What nobody waits for: copies of requests, and the answers to them. A quarter of them at a time:
- * what arrives meanwhile waits for little, and there are never many. */
-static __rte_noinline bool background(struct worker *w)
+/* A quarter of all: what arrives meanwhile waits for little, and there is never much. */
+static void do_part(struct worker *w)
 {
 	uint32_t answers = RTE_MAX(tcp_patient_events(w->tcp) / 4, BACKGROUND_MIN);
 	uint32_t copies = RTE_MAX(proxy_copies(w->proxy) / 4, BACKGROUND_MIN);
@@ -65,6 +64,33 @@ static __rte_noinline bool background(struct worker *w)
 	while (answers && tcp_next_patient_event(w->tcp))
 		answers--;
 	proxy_begin_copies(w->proxy, copies);
+}
+
+static void do_one(struct worker *w)
+{
+	if (!tcp_next_patient_event(w->tcp))
+		proxy_begin_copies(w->proxy, 1);
+}
+
+static bool has_background(const struct worker *w)
+{
+	return tcp_patient_events(w->tcp) || proxy_copies(w->proxy);
+}
+
+static __rte_noinline bool background(struct worker *w, uint64_t now_us, bool busy)
+{
+	bool wanted = busy || proxy_requests(w->proxy);
+
+	switch (background_turn(&w->background, has_background(w), wanted, now_us)) {
+	case BACKGROUND_NOTHING:
+		return false;
+	case BACKGROUND_ONE:
+		do_one(w);
+		break;
+	case BACKGROUND_PART:
+		do_part(w);
+		break;
+	}
 	tcp_flush(w->tcp);
 	net_flush(w->net);
 	return true;
@@ -95,8 +121,8 @@ bool worker_pass(struct worker *w, uint64_t now_us)
 	tcp_flush(w->tcp);
 	net_timers(w->net, now_us);
 	work |= net_flush(w->net);
-	if (unlikely(tcp_patient_events(w->tcp) || proxy_copies(w->proxy)))
-		work |= background(w);
+	if (unlikely(has_background(w) || w->background.due_us))
+		work |= background(w, now_us, work);
 	publish_quiescent(w->cell, w->index);
 	return work;
 }
@@ -108,7 +134,8 @@ static uint64_t next_timer(const struct worker *w)
 
 	at = RTE_MIN(at, other);
 	other = net_next_timer(w->net);
-	return RTE_MIN(at, other);
+	at = RTE_MIN(at, other);
+	return w->background.due_us ? RTE_MIN(at, w->background.due_us) : at;
 }
 
 /* Offline meanwhile: a publication does not wait for a sleeper, who will load the new
