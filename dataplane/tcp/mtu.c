@@ -3,6 +3,7 @@
 
 #include <rte_common.h>
 
+#include <tcp/flight.h>
 #include <tcp/options.h>
 #include <tcp/sendq.h>
 
@@ -11,6 +12,7 @@
 /* What a path without a word is taken for: RFC 4821 section 7.2, then the minimum. */
 #define MTU_BASE_V4 1064u
 #define TRIES       2u /* in vain, before it is not the network's load */
+#define PROVEN      8u /* full segments that arrived: then twice as many */
 
 /* MTU without the IP header and TCP's, in bytes of payload. */
 static uint32_t payload(const struct tcp_conn *c, uint32_t mtu)
@@ -52,11 +54,12 @@ static bool guess(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t mtu)
 void tcp_mtu_timeout(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
 	bool v4 = ip_addr_is_v4(&c->tuple.remote.ip);
+	unsigned tries = c->flight && c->flight->delivered > PROVEN * c->mss ? 2 * TRIES : TRIES;
 
-	if (c->backoff < TRIES || !c->sq_head || c->sq_head == c->sq_unsent)
+	if (c->backoff < tries || !c->sq_head || c->sq_head == c->sq_unsent)
 		return;
 	if (guess(ctx, c, v4 ? MTU_BASE_V4 : MTU_MIN_V6) ||
-	    (c->backoff >= 2 * TRIES && guess(ctx, c, v4 ? MTU_MIN_V4 : MTU_MIN_V6)))
+	    (c->backoff >= tries + TRIES && guess(ctx, c, v4 ? MTU_MIN_V4 : MTU_MIN_V6)))
 		counter_inc(ctx->counters, CTR_TCP_MTU_GUESSED);
 }
 

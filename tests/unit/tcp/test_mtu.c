@@ -68,6 +68,25 @@ static void all_of_it_arrives(void **state)
 	assert_int_equal(r->s->tx_queued, 0);
 }
 
+/* Who has taken large segments may have lost three in a row: at 10 % loss one timeout in a hundred.
+ */
+static void where_they_arrived_loss_is_likelier(void **state)
+{
+	struct rig *r = *state;
+
+	rig_establish(r);
+	send_full(r, 30);
+	for (unsigned i = 0; i < 10; i++) {
+		r->peer_ack += 1460;
+		PEER(r, .flags = TCP_ACK);
+	}
+	assert_int_equal(repeat(r, 4), 1460);
+	assert_int_equal(rig_count(r, CTR_TCP_MTU_GUESSED), 0);
+	/* The path may have become another one. */
+	assert_int_equal(repeat(r, 1), 1024);
+	assert_int_equal(rig_count(r, CTR_TCP_MTU_GUESSED), 1);
+}
+
 static void small_segments_do_not_count(void **state)
 {
 	struct rig *r = *state;
@@ -187,6 +206,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(large_segments_that_vanish_become_smaller),
 		T(all_of_it_arrives),
+		T(where_they_arrived_loss_is_likelier),
 		T(small_segments_do_not_count),
 		T(an_answer_in_between_is_no_black_hole),
 		T(options_are_counted),
