@@ -9,10 +9,7 @@
 #include <net/net.h>
 
 /* Packets taken in one pass; bounds how long the others wait. */
-#define PASS_BURST 64
-/* An adaptive worker spins this long before it sleeps: cheaper than a system call when
- * traffic is merely sparse. */
-#define SPIN_US      40
+#define PASS_BURST   64
 #define SLEEP_MAX_US (100 * 1000ull)
 #define EPOCH_US     1000000ull
 /* Of what nobody waits for, at most so much is done at once while there is little of it. */
@@ -164,8 +161,8 @@ int worker_main(void *arg)
 		bool work = worker_pass(w, now_us);
 
 		if (work)
-			w->idle_since_us = now_us;
-		else if (w->adaptive && now_us - w->idle_since_us > SPIN_US)
+			w->idle.since_us = now_us;
+		else if (w->adaptive && idle_is_over(&w->idle, now_us))
 			nap(w, now_us);
 		after = rte_rdtsc();
 		counter_add(&w->counters, work ? CTR_WORKER_CYCLES_BUSY : CTR_WORKER_CYCLES_IDLE,

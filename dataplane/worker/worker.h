@@ -5,6 +5,7 @@
 #include <tcp/tcp.h>
 #include <weir/dataplane.h>
 #include <worker/background.h>
+#include <worker/idle.h>
 
 /* Orders from the control thread; read once per pass. */
 struct worker_orders {
@@ -29,7 +30,7 @@ struct worker {
 	struct log_ring *log;
 	int wake_fd;                    /* eventfd: what a sleeping worker listens to */
 	uint64_t tsc_start, us_per_tsc; /* the same for all; fixed point, 32 bits of fraction */
-	uint64_t idle_since_us;
+	struct idle idle;
 	struct background background;
 	uint64_t epoch_at_us; /* when the wall clock was last looked at */
 	bool running;         /* has made its first pass */
