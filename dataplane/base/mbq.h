@@ -59,6 +59,12 @@ static inline struct pkt_priv *pkt_priv(struct rte_mbuf *m)
 	return rte_mbuf_to_priv(m);
 }
 
+/* m's bytes are not those that were received, even if they lie in the same place. */
+static inline void pkt_changed(struct rte_mbuf *m)
+{
+	m->ol_flags &= ~PKT_F_SUMMED;
+}
+
 /* FIFO of mbufs; each entry is one single-segment mbuf. Owns what is in it. */
 struct mbq {
 	struct rte_mbuf *head, *tail;

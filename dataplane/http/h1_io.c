@@ -151,6 +151,7 @@ bool h1_append_bytes(struct mbq *q, struct slice s, struct rte_mempool *pool)
 		return true;
 	}
 	memcpy(rte_pktmbuf_append(m, (uint16_t)s.n), s.p, s.n);
+	pkt_changed(m);
 	q->bytes += s.n;
 	return true;
 }
@@ -179,6 +180,7 @@ bool h1_chunk_encode(struct mbq *data, struct rte_mempool *pool)
 	if (RTE_MBUF_DIRECT(first) && rte_mbuf_refcnt_read(first) == 1 &&
 	    rte_pktmbuf_headroom(first) >= RTE_PKTMBUF_HEADROOM + n) {
 		memcpy(rte_pktmbuf_prepend(first, (uint16_t)n), line, n);
+		pkt_changed(first);
 		data->bytes += n;
 		return true;
 	}

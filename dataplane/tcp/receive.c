@@ -28,6 +28,7 @@ static bool coalesce(struct mbq *rx, struct rte_mbuf *m)
 		   rte_pktmbuf_mtod(m, char *), m->data_len);
 	tail->data_len = (uint16_t)(tail->data_len + m->data_len);
 	tail->pkt_len = tail->data_len;
+	pkt_changed(tail);
 	rx->bytes += m->data_len;
 	rte_pktmbuf_free_seg(m);
 	return true;
