@@ -16,6 +16,7 @@ from harness.reap import reap
 
 PLACES = {"linux": "Linux", "relay": "relay"}
 CONTROLLERS = ("cubic", "reno", "bbr")
+FIRST_SEED = 7
 
 
 def cells(quick):
@@ -28,9 +29,11 @@ def cells(quick):
 
 def measure(path, cell, rounds, systems):
     """{way: {system: median Mbit/s}}; systems take turns: what else runs on the machine changes
-    within minutes."""
+    within minutes. Each round has dice of its own: with the same ones all flows of a system meet
+    their first losses at the same places, which decides how far slow start comes."""
     samples = {way: {system: [] for system in systems} for way in WAYS}
-    for _ in range(rounds):
+    for n in range(rounds):
+        cell.seed = FIRST_SEED + n
         for system in systems:
             for (_, way), mbit in path.measure(system, [cell]).items():
                 samples[way][system].append(mbit)

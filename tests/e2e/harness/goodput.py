@@ -164,14 +164,14 @@ class Cell:
     """One setting of the wire. rtt: milliseconds there and back."""
 
     def __init__(self, rtt=0, loss=0.0, reorder=0.0, duplicate=0.0, rate=1000, seconds=4.0,
-                 flows=None):
+                 flows=None, seed=7):
         self.rtt, self.loss, self.reorder, self.duplicate = rtt, loss, reorder, duplicate
-        self.rate, self.seconds = rate, seconds
+        self.rate, self.seconds, self.seed = rate, seconds, seed
         # Chance averages out over several flows where it decides, and not the machine.
         self.flows = flows or (8 if loss else 1)
 
     def wire(self):
-        options = ["--rate", self.rate, "--seed", 7]
+        options = ["--rate", self.rate, "--seed", self.seed]
         for name, value in (("loss", self.loss), ("reorder", self.reorder),
                             ("duplicate", self.duplicate)):
             if value:
