@@ -185,6 +185,16 @@ void tcp_episode_duplicates(struct tcp_conn *c, struct tcp_delivered *d)
 		lose_head(c, d);
 }
 
+/* Of what has arrived, as much as brings cwnd down to ssthresh by the end of the flight; a segment
+ * that is begun is sent, as RFC 9937 counts in segments: what is left of one at the end of an
+ * episode would be lost to it. */
+static int64_t reduction_share(const struct tcp_conn *c, const struct tcp_flight *f)
+{
+	uint64_t part = (uint64_t)f->prr_flight * c->mss;
+
+	return (int64_t)(((uint64_t)f->prr_delivered * c->ssthresh + part - 1) / part * c->mss);
+}
+
 void tcp_episode_window(struct tcp_conn *c, struct tcp_flight *f, const struct tcp_delivered *d,
 			bool advances)
 {
@@ -193,9 +203,7 @@ void tcp_episode_window(struct tcp_conn *c, struct tcp_flight *f, const struct t
 
 	f->prr_delivered += d->bytes;
 	if (flight > c->ssthresh) {
-		uint64_t share = (uint64_t)f->prr_delivered * c->ssthresh;
-
-		more = (int64_t)((share + f->prr_flight - 1) / f->prr_flight) - f->prr_out;
+		more = reduction_share(c, f) - f->prr_out;
 	} else {
 		more = RTE_MAX((int64_t)f->prr_delivered - f->prr_out, (int64_t)d->bytes);
 		if (advances && !d->lost)

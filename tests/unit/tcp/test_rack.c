@@ -238,10 +238,18 @@ static void a_probe_that_came_twice_does_not(void **state)
 
 /* --- RFC 6937, RFC 9937: PRR --- */
 
+static unsigned count_sent(struct rig *r)
+{
+	unsigned n = 0;
+
+	while (rig_try(r))
+		n++;
+	return n;
+}
+
 static void cwnd_comes_down_with_what_arrives(void **state)
 {
 	struct rig *r = *state;
-	unsigned sent = 0;
 
 	fly(r, PEER_SACK, 60);
 	DUP(r, 10); /* 20 under way: 10..29 */
@@ -252,11 +260,26 @@ static void cwnd_comes_down_with_what_arrives(void **state)
 	assert_int_equal(rig_conn(r)->ssthresh, 14000);
 	for (unsigned i = 15; i <= 30; i++)
 		SACK(r, 10, 1, 11, i);
-	while (rig_try(r))
-		sent++;
 	/* 19 of 20 arrived: 7 for each 10 of them, the repetition among them. */
-	assert_in_range(sent, 13, 15);
+	assert_int_equal(count_sent(r), 14);
 	assert_in_range(tcp_conn_in_flight(rig_conn(r)), 12000, 14000);
+}
+
+/* Seven segments for each ten: the first of a byte more than two of them is the third. */
+static void a_segment_begun_is_sent(void **state)
+{
+	struct rig *r = *state;
+
+	fly(r, PEER_SACK, 60);
+	DUP(r, 10);
+	rig_pass(r, 20 * MS);
+	rig_forget(r);
+	SACK(r, 10, 1, 11, 14);
+	assert_int_equal(count_sent(r), 3); /* for 2.1 */
+	SACK(r, 10, 1, 11, 15);
+	assert_int_equal(count_sent(r), 0); /* for 2.8 */
+	SACK(r, 10, 1, 11, 16);
+	assert_int_equal(count_sent(r), 1); /* for 3.5 */
 }
 
 static void after_recovery_cwnd_is_ssthresh(void **state)
@@ -479,6 +502,7 @@ int main(void)
 		T(a_loss_that_a_probe_repaired_reduces_cwnd),
 		T(a_probe_that_came_twice_does_not),
 		T(cwnd_comes_down_with_what_arrives),
+		T(a_segment_begun_is_sent),
 		T(after_recovery_cwnd_is_ssthresh),
 		T(many_losses_do_not_make_a_burst),
 		T(all_repetitions_twice_undo_the_reduction),
