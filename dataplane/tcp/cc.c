@@ -3,6 +3,7 @@
 
 #include <rte_common.h>
 
+#include <tcp/pace.h>
 #include <tcp/seq.h>
 
 /* RFC 9406 section 4.2's constants. */
@@ -15,8 +16,7 @@
 
 /* The wheel's tick is 1 ms: below some of them, or for what a burst may be anyway, pacing would
  * only cost. */
-#define PACE_RTT_MIN_US   4000u
-#define PACE_SEGMENTS_MIN 64u
+#define PACE_RTT_MIN_US 4000u
 /* Faster than the window empties, as in Linux: pacing must not be what limits. */
 #define PACE_SLOW_START_PERCENT 200u
 #define PACE_PERCENT            120u
@@ -90,7 +90,7 @@ void tcp_cc_pace(struct tcp_conn *c, struct tcp_flight *f)
 {
 	unsigned percent = c->cwnd < c->ssthresh / 2 ? PACE_SLOW_START_PERCENT : PACE_PERCENT;
 
-	if (c->srtt_us < PACE_RTT_MIN_US || c->cwnd < PACE_SEGMENTS_MIN * c->mss) {
+	if (c->srtt_us < PACE_RTT_MIN_US || c->cwnd < PACE_BURST * c->mss) {
 		c->flags &= ~TCP_F_PACED;
 		return;
 	}

@@ -11,6 +11,15 @@ static uint64_t duration_ns(const struct tcp_flight *f, uint32_t bytes)
 	return (uint64_t)bytes * 1000000000 / RTE_MAX(f->pace_rate, 1u);
 }
 
+/* Acknowledgements come in bursts, and in slow start they let twice as much go: who were held to
+ * the pace by each of them would double later by half a round trip. */
+static uint64_t credit_ns(const struct tcp_conn *c, const struct tcp_flight *f)
+{
+	if (tcp_cc_of(c)->model)
+		return PACE_CREDIT_NS;
+	return RTE_MAX(PACE_CREDIT_NS, duration_ns(f, PACE_BURST * c->mss));
+}
+
 bool tcp_pace_waits(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
 	uint64_t from_ns, ahead_ns = PACE_AHEAD_NS;
@@ -41,7 +50,7 @@ void tcp_pace_sent(struct tcp_ctx *ctx, struct tcp_conn *c, struct pkt_priv *p)
 	if (p->transmits > 1 && f->undo && f->undo_left < UINT16_MAX)
 		f->undo_left++;
 	if (c->flags & TCP_F_PACED) {
-		uint64_t earliest = ctx->now_us * 1000 - PACE_CREDIT_NS;
+		uint64_t earliest = ctx->now_us * 1000 - credit_ns(c, f);
 
 		f->pace_ns = RTE_MAX(f->pace_ns, earliest) + duration_ns(f, p->len);
 	}

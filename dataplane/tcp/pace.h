@@ -9,6 +9,8 @@
 
 #define PACE_AHEAD_NS  1000000u
 #define PACE_CREDIT_NS 1000000u /* what a late tick may make up for */
+/* Segments that may go at once after a pause. A window of fewer is not paced. */
+#define PACE_BURST 64u
 
 /* Must the next segment wait? Then the deadline is set that wakes c again. */
 bool tcp_pace_waits(struct tcp_ctx *ctx, struct tcp_conn *c);

@@ -411,20 +411,26 @@ static void bbr_does_not_stall_by_a_wrong_bandwidth(void **state)
 
 /* --- pacing --- */
 
-static void a_large_window_is_paced(void **state)
+/* 1.2 segments a millisecond, in a window of 65; the flight has just begun. */
+static void begin_paced(struct rig *r)
 {
-	struct rig *r = *state;
-	unsigned sent = 0, bursts = 0;
-
 	fly(r, PEER_SACK, 1);
 	DUP(r, 1);
 	rig_conn(r)->cwnd = rig_conn(r)->ssthresh = 65000;
 	rig_conn(r)->srtt_us = 65000;
 	tcp_cc_pace(rig_conn(r), tcp_flight_get(r->tcp, rig_conn(r)));
 	rig_forget(r);
+}
+
+static void a_large_window_is_paced(void **state)
+{
+	struct rig *r = *state;
+	unsigned sent = 0, bursts = 0;
+
+	begin_paced(r);
 	rig_write(r, 60000, 1000);
 	rig_pass(r, 0);
-	assert_in_range(r->n_out, 1, 4); /* 1.2 segments a millisecond */
+	assert_in_range(r->n_out, 1, 4);
 	for (unsigned i = 0; i < 55; i++) {
 		unsigned before = r->n_out;
 
@@ -435,6 +441,32 @@ static void a_large_window_is_paced(void **state)
 		sent++;
 	assert_int_equal(sent, 60); /* all of it, in less than a round trip */
 	assert_in_range(bursts, 1, 4);
+}
+
+static void a_burst_after_a_pause_is_not_held_back(void **state)
+{
+	struct rig *r = *state;
+
+	begin_paced(r);
+	rig_pass(r, 60 * MS);
+	rig_write(r, 60000, 1000);
+	rig_pass(r, 0);
+	assert_int_equal(r->n_out, 60);
+}
+
+static void but_no_second_one_at_once(void **state)
+{
+	struct rig *r = *state;
+
+	begin_paced(r);
+	rig_pass(r, 60 * MS);
+	rig_write(r, 60000, 1000);
+	rig_pass(r, 0);
+	rig_forget(r);
+	DUP(r, 61);
+	rig_write(r, 60000, 1000);
+	rig_pass(r, 0);
+	assert_in_range(r->n_out, 4, 10); /* what is left of 64, and what the rate allows */
 }
 
 static void a_small_window_is_not(void **state)
@@ -450,12 +482,7 @@ static void a_paced_connection_does_not_stall_with_a_late_clock(void **state)
 {
 	struct rig *r = *state;
 
-	fly(r, PEER_SACK, 1);
-	DUP(r, 1);
-	rig_conn(r)->cwnd = rig_conn(r)->ssthresh = 65000;
-	rig_conn(r)->srtt_us = 65000;
-	tcp_cc_pace(rig_conn(r), tcp_flight_get(r->tcp, rig_conn(r)));
-	rig_forget(r);
+	begin_paced(r);
 	rig_write(r, 60000, 1000);
 	for (unsigned i = 0; i < 40; i++)
 		rig_pass(r, 5 * MS);
@@ -509,6 +536,8 @@ int main(void)
 		T(bbr_looks_for_a_shorter_round_trip),
 		T(bbr_does_not_stall_by_a_wrong_bandwidth),
 		T(a_large_window_is_paced),
+		T(a_burst_after_a_pause_is_not_held_back),
+		T(but_no_second_one_at_once),
 		T(a_small_window_is_not),
 		T(the_pace_follows_the_round_trip_where_cwnd_stands),
 		T(a_paced_connection_does_not_stall_with_a_late_clock),
