@@ -35,10 +35,6 @@ static inline const struct tcp_cc *tcp_cc_of(const struct tcp_conn *c)
 /* The handshake is over. */
 void tcp_cc_open(struct tcp_ctx *ctx, struct tcp_conn *c);
 
-/* Slow start with HyStart++ (RFC 9406): cwnd < ssthresh. */
-void tcp_cc_slow_start_init(const struct tcp_conn *c, struct tcp_hystart *h);
-void tcp_cc_slow_start(struct tcp_conn *c, struct tcp_hystart *h, const struct tcp_delivered *d);
-
 /* Sets flight->pace_rate by cwnd and the round-trip time, or stops pacing where a window is too
  * small or a round trip too short to need it. */
 void tcp_cc_pace(struct tcp_conn *c, struct tcp_flight *f);

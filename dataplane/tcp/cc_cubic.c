@@ -3,6 +3,8 @@
 
 #include <rte_common.h>
 
+#include <tcp/hystart.h>
+
 /* beta_cubic = 0.7, C = 0.4; alpha of the Reno-friendly estimate is 3 (1-b) / (1+b). */
 #define BETA_NUM    7u
 #define BETA_DEN    10u
@@ -12,7 +14,7 @@
 static void start(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_flight *f)
 {
 	(void)ctx;
-	tcp_cc_slow_start_init(c, &f->cubic.hystart);
+	tcp_hystart_begin(c, &f->cubic.hystart);
 }
 
 static uint32_t cube_root(uint64_t x)
@@ -71,7 +73,7 @@ static void acked(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_flight *f,
 	int64_t target;
 
 	if (c->cwnd < c->ssthresh) {
-		tcp_cc_slow_start(c, &q->hystart, d);
+		tcp_hystart_acked(c, &q->hystart, d);
 		return;
 	}
 	if (!q->epoch_ms)

@@ -1,4 +1,5 @@
-/* cc_reno.c - the classic (RFC 5681), counting bytes (RFC 3465). */
+/* cc_reno.c - the classic (RFC 5681), counting bytes (RFC 3465). Its slow start ends with a loss,
+ * whatever the delay. */
 #include <tcp/cc.h>
 
 #include <rte_common.h>
@@ -6,22 +7,26 @@
 static void start(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_flight *f)
 {
 	(void)ctx;
-	tcp_cc_slow_start_init(c, &f->reno.hystart);
+	(void)c;
+	(void)f;
 }
 
 static void acked(struct tcp_ctx *ctx, struct tcp_conn *c, struct tcp_flight *f,
 		  const struct tcp_delivered *d)
 {
+	/* A round trip brings whole segments; half a window need not consist of them. */
+	uint32_t window = c->cwnd - c->cwnd % c->mss;
+
 	(void)ctx;
 	if (c->cwnd < c->ssthresh) {
-		tcp_cc_slow_start(c, &f->reno.hystart, d);
+		c->cwnd = RTE_MIN(c->cwnd + d->bytes, TCP_CWND_MAX);
 		return;
 	}
 	/* What was counted towards a larger window is worth a segment of this one, not two. */
-	f->reno.acked = RTE_MIN(f->reno.acked, c->cwnd) + d->bytes;
-	if (f->reno.acked < c->cwnd)
+	f->reno.acked = RTE_MIN(f->reno.acked, window) + d->bytes;
+	if (f->reno.acked < window)
 		return;
-	f->reno.acked -= c->cwnd;
+	f->reno.acked -= window;
 	c->cwnd = RTE_MIN(c->cwnd + c->mss, TCP_CWND_MAX);
 }
 

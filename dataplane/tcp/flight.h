@@ -25,7 +25,6 @@ struct tcp_cubic {
 
 struct tcp_reno {
 	uint32_t acked; /* bytes counted towards the next segment of cwnd */
-	struct tcp_hystart hystart;
 };
 
 struct tcp_bbr {

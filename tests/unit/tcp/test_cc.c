@@ -204,6 +204,22 @@ static void reno_does_not_forget_at_a_loss_what_it_counted(void **state)
 	rest(c);
 }
 
+/* Two segments of two and a half: no more are ever under way. */
+static void reno_grows_by_what_fits_the_window(void **state)
+{
+	struct rig *r = *state;
+	struct tcp_conn *c = steady(r, CONGESTION_RENO, 5, 50);
+	struct tcp_delivered d = {.bytes = 2000};
+
+	lose_one(c);
+	assert_int_equal(c->cwnd, 2500);
+	tcp_cc_of(c)->acked(r->tcp, c, c->flight, &d);
+	assert_int_equal(c->cwnd, 3500);
+	tcp_cc_of(c)->acked(r->tcp, c, c->flight, &d);
+	assert_int_equal(c->cwnd, 3500);
+	rest(c);
+}
+
 /* --- HyStart++ --- */
 
 static void slow_start_doubles_while_delay_is_flat(void **state)
@@ -231,6 +247,18 @@ static void growing_delay_ends_slow_start_without_a_loss(void **state)
 	assert_true(c->ssthresh < TCP_CWND_MAX);
 	assert_int_equal(c->cwnd >= c->ssthresh, true);
 	assert_in_range(c->cwnd, cwnd, cwnd * 5); /* a quarter of the pace for five rounds */
+	rest(c);
+}
+
+static void reno_waits_for_the_loss(void **state)
+{
+	struct rig *r = *state;
+	struct tcp_conn *c = steady(r, CONGESTION_RENO, 20, 50);
+
+	for (unsigned i = 0; i < 4; i++)
+		round_trip(r, c, 50000 + i * 20000);
+	assert_int_equal(c->cwnd, 320000);
+	assert_int_equal(c->ssthresh, TCP_CWND_MAX);
 	rest(c);
 }
 
@@ -524,8 +552,10 @@ int main(void)
 		T(ssthresh_is_two_segments_at_least),
 		T(reno_halves_and_adds_one_a_round_trip),
 		T(reno_does_not_forget_at_a_loss_what_it_counted),
+		T(reno_grows_by_what_fits_the_window),
 		T(slow_start_doubles_while_delay_is_flat),
 		T(growing_delay_ends_slow_start_without_a_loss),
+		T(reno_waits_for_the_loss),
 		T(delay_that_goes_away_resumes_it),
 		T(few_samples_decide_nothing),
 		T(bbr_finds_the_bandwidth),
