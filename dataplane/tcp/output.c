@@ -369,7 +369,8 @@ static struct rte_mbuf *last_sent(struct tcp_conn *c)
 	return last;
 }
 
-/* RFC 8985 section 7.3: new data where there is, whatever cwnd says; else the last again. */
+/* RFC 8985 section 7.3: new data where there is, whatever cwnd says; else the last again, unless
+ * something is being repeated already. */
 static __rte_noinline void send_tail_probe(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
 	struct tcp_flight *f = c->flight;
@@ -377,7 +378,7 @@ static __rte_noinline void send_tail_probe(struct tcp_ctx *ctx, struct tcp_conn 
 
 	c->flags &= ~TCP_F_TLP_DUE;
 	f->tlp_again = !m;
-	if (!m)
+	if (!m && c->recovery < TCP_RECOVERY)
 		m = last_sent(c);
 	if (!m || !transmit(ctx, c, m)) {
 		f->tlp = false;

@@ -138,13 +138,25 @@ void tcp_rack_narrow(struct tcp_flight *f)
 		f->reo_mult = 1;
 }
 
-/* Section 7.2. */
+/* Section 7.2. In a recovery, too, where there is new data to probe with, as QUIC does (RFC 9002
+ * section 6.2): the rest of a flight may be acknowledged by one ACK, that of the repetition, and
+ * where that is lost nothing else would come before the timeout. */
+static bool may_probe(const struct tcp_conn *c)
+{
+	if (!(c->flags & TCP_F_SACK) || !c->sq_head || !c->srtt_us || c->backoff)
+		return false;
+	if (c->flight && c->flight->tlp)
+		return false;
+	if (c->recovery == TCP_RECOVERY)
+		return c->sq_unsent != NULL;
+	return c->recovery == TCP_OPEN && !c->n_sacked;
+}
+
 uint32_t tcp_rack_probe_ms(const struct tcp_conn *c, uint32_t rto_ms)
 {
 	uint32_t ms;
 
-	if (!(c->flags & TCP_F_SACK) || !c->sq_head || c->recovery != TCP_OPEN || c->n_sacked ||
-	    !c->srtt_us || c->backoff || (c->flight && c->flight->tlp))
+	if (!may_probe(c))
 		return 0;
 	ms = c->srtt_us / 500 + TIMER_SLACK_MS;
 	if (c->snd_nxt - c->snd_una <= c->mss)

@@ -6,6 +6,7 @@
 
 #include <tcp/cc.h>
 #include <tcp/episode.h>
+#include <tcp/output.h>
 #include <tcp/rack.h>
 #include <tcp/sack.h>
 #include <tcp/sendq.h>
@@ -252,14 +253,27 @@ static void rearm(struct tcp_ctx *ctx, struct tcp_conn *c, uint32_t wait_ms, boo
 	}
 }
 
+/* RFC 3042: what the first reports of a hole let go, before the next one finds a loss and cwnd
+ * comes down. Where they arrive in one pass it has not gone yet; and without it the repetition is
+ * the last segment of the flight, so that one lost acknowledgement means a timeout. */
+static void transmit_limited(struct tcp_ctx *ctx, struct tcp_conn *c)
+{
+	if (c->recovery != TCP_OPEN || !c->n_sacked || !(c->flags & TCP_F_DIRTY))
+		return;
+	if (!ctx->ops->busy || !ctx->ops->busy(ctx->owner))
+		tcp_output_conn(ctx, c);
+}
+
 void tcp_recover_segment(struct tcp_ctx *ctx, struct tcp_conn *c, const struct tcp_segment *s,
 			 bool same_window)
 {
 	struct tcp_delivered d = {0};
 	bool advances = seq_gt(s->ack, c->snd_una);
-	uint32_t twice = read_report(ctx, c, s, same_window, &d), wait_ms;
+	uint32_t twice, wait_ms;
 	struct tcp_flight *f;
 
+	transmit_limited(ctx, c);
+	twice = read_report(ctx, c, s, same_window, &d);
 	tcp_episode_marks(ctx, c, s);
 	if (!advances && !d.bytes && !twice && (!c->flight || !c->flight->tlp))
 		return;

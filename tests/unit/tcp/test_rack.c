@@ -208,6 +208,70 @@ static void a_probe_s_answer_finds_the_loss(void **state)
 	assert_int_equal(rig_count(r, CTR_TCP_RTO), 0);
 }
 
+/* Ten of twenty under way, the first lost and repeated; nothing of what follows is heard of. */
+static void recover_in_silence(struct rig *r, unsigned n)
+{
+	fly(r, PEER_SACK, n);
+	rig_pass(r, 20 * MS);
+	rig_forget(r);
+	SACK(r, 0, 1, 1, 4);
+	expect_data(r, 0);
+	rig_forget(r);
+}
+
+static void a_silent_recovery_is_probed_with_new_data(void **state)
+{
+	struct rig *r = *state;
+
+	recover_in_silence(r, 20);
+	rig_wait_ms(r, 46);
+	assert_int_equal(rig_count(r, CTR_TCP_TLP), 1);
+	assert_true(rig_sent(r)->seq >= r->iss + 1 + 10000);
+	rig_silent(r);
+}
+
+static void the_answer_finds_that_the_repetition_was_lost(void **state)
+{
+	struct rig *r = *state;
+	uint32_t probe;
+
+	recover_in_silence(r, 20);
+	rig_wait_ms(r, 46);
+	probe = (rig_sent(r)->seq - r->iss - 1) / 1000;
+	rig_pass(r, 20 * MS);
+	SACK(r, 0, 2, probe, probe + 1, 1, 4);
+	rig_wait_ms(r, 10);
+	expect_data(r, 0);
+	assert_int_equal(rig_count(r, CTR_TCP_RTO), 0);
+}
+
+static void a_silent_recovery_without_new_data_waits_for_the_timeout(void **state)
+{
+	struct rig *r = *state;
+
+	recover_in_silence(r, 10);
+	rig_wait_ms(r, 100);
+	rig_silent(r);
+	rig_wait_ms(r, 200);
+	assert_int_equal(rig_count(r, CTR_TCP_RTO), 1);
+}
+
+static void first_reports_of_a_pass_let_new_data_go(void **state)
+{
+	struct rig *r = *state;
+
+	fly(r, PEER_SACK, 20); /* 10 of them under way */
+	rig_pass(r, 20 * MS);
+	rig_forget(r);
+	r->batch = true;
+	for (unsigned i = 2; i <= 4; i++)
+		SACK(r, 0, 1, 1, i);
+	rig_pass(r, 0);
+	expect_data(r, 10);
+	expect_data(r, 11);
+	expect_data(r, 0);
+}
+
 static void a_loss_that_a_probe_repaired_reduces_cwnd(void **state)
 {
 	struct rig *r = *state;
@@ -499,6 +563,10 @@ int main(void)
 		T(a_single_segment_waits_for_the_delayed_ack),
 		T(without_sack_nothing_is_probed),
 		T(a_probe_s_answer_finds_the_loss),
+		T(a_silent_recovery_is_probed_with_new_data),
+		T(the_answer_finds_that_the_repetition_was_lost),
+		T(a_silent_recovery_without_new_data_waits_for_the_timeout),
+		T(first_reports_of_a_pass_let_new_data_go),
 		T(a_loss_that_a_probe_repaired_reduces_cwnd),
 		T(a_probe_that_came_twice_does_not),
 		T(cwnd_comes_down_with_what_arrives),
