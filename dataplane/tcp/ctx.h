@@ -31,8 +31,7 @@ struct tcp_ready {
 struct tcp_ctx {
 	struct bytestream_ops stream_ops; /* of every stream: leads from one to the context */
 	uint64_t now_us;
-	uint32_t now_ms;  /* low bits of the clock */
-	uint64_t ipv6_us; /* when a peer was last accepted over IPv6; 0: never */
+	uint32_t now_ms; /* low bits of the clock */
 
 	const struct tcp_ops *ops;
 	void *owner;

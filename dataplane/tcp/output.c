@@ -21,7 +21,6 @@
 /* Room that the layers below need in front of a segment: IPv6 and a tagged Ethernet header. */
 #define LOWER_HEADROOM 64u
 #define NO_MBUF_MS     5u /* when to try an ACK again that found no mbuf */
-#define IPV6_SERVED_US (3600 * 1000000ull)
 
 struct header {
 	uint32_t seq;
@@ -422,12 +421,6 @@ void tcp_output_ack(struct tcp_ctx *ctx, struct tcp_conn *c)
 	c->flags &= ~TCP_F_ACK_DUE;
 }
 
-/* Segments made for the larger packets of IPv4 would go out to IPv6 in two each. */
-static bool serves_ipv6(const struct tcp_ctx *ctx)
-{
-	return ctx->cfg.ipv6_mss && ctx->ipv6_us && ctx->now_us - ctx->ipv6_us < IPV6_SERVED_US;
-}
-
 /* SYN with all we offer, or SYN and ACK with what both want. */
 static void send_syn(struct tcp_ctx *ctx, struct tcp_conn *c)
 {
@@ -436,8 +429,8 @@ static void send_syn(struct tcp_ctx *ctx, struct tcp_conn *c)
 	struct tcp_options o = {.present = TCP_OPT_MSS, .wscale = ctx->rcv_wscale};
 
 	o.mss = tcp_conn_local_mss(ctx, &c->tuple);
-	if (active && serves_ipv6(ctx))
-		o.mss = RTE_MIN(o.mss, ctx->cfg.ipv6_mss);
+	if (active && ctx->cfg.connect_mss)
+		o.mss = RTE_MIN(o.mss, ctx->cfg.connect_mss);
 	if (active || (c->flags & TCP_F_WSCALE))
 		o.present |= TCP_OPT_WSCALE;
 	if (active || (c->flags & TCP_F_SACK))

@@ -333,8 +333,6 @@ static void notify_open(struct tcp_ctx *ctx, struct tcp_conn *c)
 		return;
 	}
 	c->flags |= TCP_F_USER;
-	if (!ip_addr_is_v4(&c->tuple.remote.ip))
-		ctx->ipv6_us = ctx->now_us;
 	ctx->ops->accepted(ctx->owner, &c->s);
 }
 

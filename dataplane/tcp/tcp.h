@@ -63,9 +63,9 @@ struct tcp_config {
 	uint64_t zero_window_us; /* a peer that answers but takes nothing; 0 = for ever */
 	enum congestion cc;
 	bool ecn; /* marks and answers marks when the peer asks (RFC 3168) */
-	/* The largest MSS that tcp_connect() announces while peers come over IPv6, so that what
-	 * comes in goes out again to any of them in as many segments; 0: as the path allows. */
-	uint16_t ipv6_mss;
+	/* The largest MSS that tcp_connect() announces, so that what comes in goes out again to a
+	 * peer of any family in as many segments; 0: as the path allows. */
+	uint16_t connect_mss;
 	uint8_t secret[16]; /* key of ISNs (RFC 6528) and of timestamp offsets */
 };
 

@@ -160,7 +160,7 @@ static bool make_tcp(struct worker *w, const struct tcp_settings *settings, uint
 	cfg.max_orphans = cfg.max_conns / ORPHANS_PART;
 	/* An IPv4 backend's full segment is 20 bytes too long for an IPv6 client. */
 	if (net_ipv6_mtu(w->net))
-		cfg.ipv6_mss = (uint16_t)(net_ipv6_mtu(w->net) - IPV6_HEADERS);
+		cfg.connect_mss = (uint16_t)(net_ipv6_mtu(w->net) - IPV6_HEADERS);
 	w->tcp_ops = (struct tcp_ops){
 		.output = tcp_output,
 		.busy = tcp_busy,

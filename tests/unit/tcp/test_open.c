@@ -189,61 +189,23 @@ static void listen_agrees_to_everything(void **state)
 	assert_int_equal(o->wnd, 65535);
 }
 
-/* A client came over IPv6; what is connected to is not. */
-static void accept_ipv6(struct rig *r)
-{
-	struct ip_addr ours = r->our_ip, peers = r->peer_ip;
-
-	assert_true(ip_addr_parse("2001:2::2", &r->our_ip));
-	assert_true(ip_addr_parse("2001:2::63", &r->peer_ip));
-	rig_establish(r);
-	r->our_ip = ours;
-	r->peer_ip = peers;
-}
-
 /* What an IPv4 backend sends must fit an IPv6 client's segments. */
-static void active_opens_announce_the_mss_of_ipv6_clients(void **state)
+static void the_mss_of_active_opens_can_be_limited(void **state)
 {
 	struct rig *r = *state;
 
-	r->cfg.ipv6_mss = 1440;
+	r->cfg.connect_mss = 1440;
 	rig_restart(r);
-	accept_ipv6(r);
 	rig_connect(r);
 	assert_int_equal(r->out[0].opt.mss, 1440);
 }
 
-static void without_ipv6_clients_active_opens_announce_the_paths_mss(void **state)
+static void but_not_that_of_passive_ones(void **state)
 {
 	struct rig *r = *state;
 
-	r->cfg.ipv6_mss = 1440;
+	r->cfg.connect_mss = 1440;
 	rig_restart(r);
-	rig_establish(r);
-	r->peer_ip.w[3]++;
-	rig_connect(r);
-	assert_int_equal(r->out[0].opt.mss, 1460);
-}
-
-static void an_hour_after_the_last_ipv6_client_as_well(void **state)
-{
-	struct rig *r = *state;
-
-	r->cfg.ipv6_mss = 1440;
-	rig_restart(r);
-	accept_ipv6(r);
-	rig_wait_ms(r, 3600 * 1000 + 1);
-	rig_connect(r);
-	assert_int_equal(r->out[0].opt.mss, 1460);
-}
-
-static void passive_opens_announce_the_paths_mss(void **state)
-{
-	struct rig *r = *state;
-
-	r->cfg.ipv6_mss = 1440;
-	rig_restart(r);
-	accept_ipv6(r);
 	PEER(r, .flags = TCP_SYN);
 	assert_int_equal(rig_sent(r)->opt.mss, 1460);
 }
@@ -703,10 +665,8 @@ int main(void)
 		T(listen_land_is_dropped),
 		T(listen_offers_only_what_was_offered),
 		T(listen_agrees_to_everything),
-		T(active_opens_announce_the_mss_of_ipv6_clients),
-		T(without_ipv6_clients_active_opens_announce_the_paths_mss),
-		T(an_hour_after_the_last_ipv6_client_as_well),
-		T(passive_opens_announce_the_paths_mss),
+		T(the_mss_of_active_opens_can_be_limited),
+		T(but_not_that_of_passive_ones),
 		T(window_scale_covers_the_buffer),
 		T(data_on_syn_is_not_acknowledged),
 		T(without_cookies_the_oldest_half_open_gives_way),
