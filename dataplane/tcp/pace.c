@@ -11,13 +11,16 @@ static uint64_t duration_ns(const struct tcp_flight *f, uint32_t bytes)
 	return (uint64_t)bytes * 1000000000 / RTE_MAX(f->pace_rate, 1u);
 }
 
-/* Acknowledgements come in bursts, and in slow start they let twice as much go: who were held to
- * the pace by each of them would double later by half a round trip. */
-static uint64_t credit_ns(const struct tcp_conn *c, const struct tcp_flight *f)
+/* From when on the line counts as taken after a pause, however long that was. Acknowledgements come
+ * in bursts, and in slow start they let twice as much go: who were held to the pace by each of them
+ * would double later by half a round trip. The clock may be younger than the credit. */
+static uint64_t earliest_ns(const struct tcp_ctx *ctx, const struct tcp_conn *c)
 {
-	if (tcp_cc_of(c)->model)
-		return PACE_CREDIT_NS;
-	return RTE_MAX(PACE_CREDIT_NS, duration_ns(f, PACE_BURST * c->mss));
+	uint64_t now_ns = ctx->now_us * 1000, credit_ns = PACE_CREDIT_NS;
+
+	if (!tcp_cc_of(c)->model)
+		credit_ns = RTE_MAX(credit_ns, duration_ns(c->flight, PACE_BURST * c->mss));
+	return now_ns > credit_ns ? now_ns - credit_ns : 0;
 }
 
 bool tcp_pace_waits(struct tcp_ctx *ctx, struct tcp_conn *c)
@@ -49,11 +52,8 @@ void tcp_pace_sent(struct tcp_ctx *ctx, struct tcp_conn *c, struct pkt_priv *p)
 		f->prr_out += p->len;
 	if (p->transmits > 1 && f->undo && f->undo_left < UINT16_MAX)
 		f->undo_left++;
-	if (c->flags & TCP_F_PACED) {
-		uint64_t earliest = ctx->now_us * 1000 - credit_ns(c, f);
-
-		f->pace_ns = RTE_MAX(f->pace_ns, earliest) + duration_ns(f, p->len);
-	}
+	if (c->flags & TCP_F_PACED)
+		f->pace_ns = RTE_MAX(f->pace_ns, earliest_ns(ctx, c)) + duration_ns(f, p->len);
 }
 
 void tcp_pace_starved(struct tcp_conn *c)

@@ -471,14 +471,19 @@ static void a_large_window_is_paced(void **state)
 	assert_in_range(bursts, 1, 4);
 }
 
-static void a_burst_after_a_pause_is_not_held_back(void **state)
+static void burst_after_a_pause(struct rig *r)
 {
-	struct rig *r = *state;
-
 	begin_paced(r);
 	rig_pass(r, 60 * MS);
 	rig_write(r, 60000, 1000);
 	rig_pass(r, 0);
+}
+
+static void a_burst_after_a_pause_is_not_held_back(void **state)
+{
+	struct rig *r = *state;
+
+	burst_after_a_pause(r);
 	assert_int_equal(r->n_out, 60);
 }
 
@@ -486,15 +491,31 @@ static void but_no_second_one_at_once(void **state)
 {
 	struct rig *r = *state;
 
-	begin_paced(r);
-	rig_pass(r, 60 * MS);
-	rig_write(r, 60000, 1000);
-	rig_pass(r, 0);
+	burst_after_a_pause(r);
 	rig_forget(r);
 	DUP(r, 61);
 	rig_write(r, 60000, 1000);
 	rig_pass(r, 0);
 	assert_in_range(r->n_out, 4, 10); /* what is left of 64, and what the rate allows */
+}
+
+/* A worker's clock begins at a second, and an old echo makes a long round trip of any path. */
+static void a_pause_may_be_longer_than_the_clock_is_old(void **state)
+{
+	struct rig *r = *state;
+
+	r->now_us = SEC;
+	rig_restart(r);
+	fly(r, PEER_SACK, 1);
+	DUP(r, 1);
+	rig_conn(r)->cwnd = rig_conn(r)->ssthresh = 65000;
+	rig_conn(r)->srtt_us = 30 * SEC;
+	tcp_cc_pace(rig_conn(r), tcp_flight_get(r->tcp, rig_conn(r)));
+	rig_forget(r);
+	rig_write(r, 10000, 1000);
+	for (unsigned i = 0; i < 10; i++)
+		rig_pass(r, SEC);
+	assert_in_range(r->n_out, 10, 12);
 }
 
 static void a_small_window_is_not(void **state)
@@ -568,6 +589,7 @@ int main(void)
 		T(a_large_window_is_paced),
 		T(a_burst_after_a_pause_is_not_held_back),
 		T(but_no_second_one_at_once),
+		T(a_pause_may_be_longer_than_the_clock_is_old),
 		T(a_small_window_is_not),
 		T(the_pace_follows_the_round_trip_where_cwnd_stands),
 		T(a_paced_connection_does_not_stall_with_a_late_clock),

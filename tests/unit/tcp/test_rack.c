@@ -208,7 +208,7 @@ static void a_probe_s_answer_finds_the_loss(void **state)
 	assert_int_equal(rig_count(r, CTR_TCP_RTO), 0);
 }
 
-/* Ten of twenty under way, the first lost and repeated; nothing of what follows is heard of. */
+/* Of n segments ten are under way, the first lost and repeated; of the rest nothing is heard. */
 static void recover_in_silence(struct rig *r, unsigned n)
 {
 	fly(r, PEER_SACK, n);
